@@ -1,0 +1,58 @@
+# The only ways to declare something of ours. Folders stay short and uniform.
+
+# foreshard_library(NAME SOURCES a.cpp ... DEPS foreshard_base ... [PRIVATE_DEPS PkgConfig::LIBPQ ...])
+function(foreshard_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC foreshard_options ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+endfunction()
+
+# foreshard_program(NAME SOURCES main.cpp DEPS ...): lands in build/<preset>/bin.
+function(foreshard_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE foreshard_options ${ARG_DEPS})
+endfunction()
+
+# foreshard_test(TIER.FOLDER.SUBJECT SOURCES x_test.cpp DEPS ... [LABELS ...] [TIMEOUT s] [PROCESSORS n]
+#                [RESOURCE_LOCK name] [ARGS ...])
+# One GoogleTest program; the ctest label is the tier (the part before the first dot).
+function(foreshard_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT;PROCESSORS" "SOURCES;DEPS;LABELS;RESOURCE_LOCK;ARGS;ENVIRONMENT" ${ARGN})
+  string(REPLACE "." "_" target "${name}")
+  string(REGEX MATCH "^[^.]+" tier "${name}")
+  add_executable(${target} ${ARG_SOURCES})
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  target_link_libraries(${target} PRIVATE foreshard_options ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${target} ${ARG_ARGS} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+  foreshard_test_properties(${name} LABELS ${tier} ${ARG_LABELS} TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${ARG_PROCESSORS}
+                            RESOURCE_LOCK ${ARG_RESOURCE_LOCK} ENVIRONMENT ${ARG_ENVIRONMENT})
+endfunction()
+
+# foreshard_script_test(TIER.FOLDER.SUBJECT COMMAND ... [LABELS ...] [TIMEOUT s] ...): a test that is not GoogleTest.
+function(foreshard_script_test name)
+  cmake_parse_arguments(ARG "" "TIMEOUT;PROCESSORS" "COMMAND;LABELS;RESOURCE_LOCK;ENVIRONMENT" ${ARGN})
+  string(REGEX MATCH "^[^.]+" tier "${name}")
+  add_test(NAME ${name} COMMAND ${ARG_COMMAND} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+  foreshard_test_properties(${name} LABELS ${tier} ${ARG_LABELS} TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${ARG_PROCESSORS}
+                            RESOURCE_LOCK ${ARG_RESOURCE_LOCK} ENVIRONMENT ${ARG_ENVIRONMENT})
+endfunction()
+
+# Exit status 77 of a test means: a program it needs is missing. Only `make check` accepts that.
+function(foreshard_test_properties name)
+  cmake_parse_arguments(ARG "" "TIMEOUT;PROCESSORS" "LABELS;RESOURCE_LOCK;ENVIRONMENT" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  if(NOT ARG_PROCESSORS)
+    set(ARG_PROCESSORS 1)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${ARG_PROCESSORS}
+                       SKIP_RETURN_CODE 77)
+  if(ARG_RESOURCE_LOCK)
+    set_tests_properties(${name} PROPERTIES RESOURCE_LOCK "${ARG_RESOURCE_LOCK}")
+  endif()
+  if(ARG_ENVIRONMENT)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${ARG_ENVIRONMENT}")
+  endif()
+endfunction()
