@@ -64,6 +64,7 @@ struct ShardMigrationStatus {
   std::int64_t record = 0;
   std::int32_t attempt = 0;
   std::string phase;
+  std::string phase_start_time;  // RFC 3339 with microseconds: limits, soak, the next attempt
   // The shard that gains the keys, once chosen: the intent by which a new shard is made, recorded
   // before it exists.
   ShardId destination;
