@@ -24,6 +24,10 @@ function(foreshard_test name)
   add_executable(${target} ${ARG_SOURCES})
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
   target_link_libraries(${target} PRIVATE foreshard_options ${ARG_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  if(NOT TARGET tier_${tier})  # Builds the programs of one tier: `cmake --build build/asan --target tier_unit`.
+    add_custom_target(tier_${tier})
+  endif()
+  add_dependencies(tier_${tier} ${target})
   add_test(NAME ${name} COMMAND ${target} ${ARG_ARGS} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
   foreshard_test_properties(${name} LABELS ${tier} ${ARG_LABELS} TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${ARG_PROCESSORS}
                             RESOURCE_LOCK ${ARG_RESOURCE_LOCK} ENVIRONMENT ${ARG_ENVIRONMENT})
