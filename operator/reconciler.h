@@ -6,7 +6,8 @@
 #include "base/result.h"
 #include "kube/kube_api.h"
 
-// What a controller is to the work queue. Level based: the item is only a name; every pass reads everything again.
+// What a controller is to the work queue. Level based: the item is only a name; every pass reads
+// everything again.
 
 namespace foreshard::op {
 

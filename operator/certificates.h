@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+// The certificates of one set: a CA of its own (ECDSA P-256) and what it signs. OpenSSL stays in
+// the source file.
+
+namespace foreshard::op {
+
+struct KeyPair {
+  std::string certificate_pem;
+  std::string key_pem;  // PKCS #8
+};
+
+struct CertificateRequest {
+  std::string common_name;
+  std::vector<std::string> dns_names;
+  bool server = true;  // extended key usage
+  bool client = false;
+};
+
+inline constexpr std::chrono::hours kAuthorityLifetime{24 * 3650};
+inline constexpr std::chrono::hours kCertificateLifetime{24 * 365};
+
+Result<KeyPair> MakeAuthority(std::string_view common_name, WallTime now,
+                              std::chrono::hours lifetime = kAuthorityLifetime);
+
+// Errors: kGiveUp if the authority cannot be read.
+Result<KeyPair> IssueCertificate(const KeyPair& authority, const CertificateRequest& request,
+                                 WallTime now, std::chrono::hours lifetime = kCertificateLifetime);
+
+struct CertificateFacts {
+  WallTime not_before;
+  WallTime not_after;
+  std::string common_name;
+  std::vector<std::string> dns_names;  // ordered
+
+  // When two thirds of its life are over.
+  WallTime renew_at() const { return not_before + (not_after - not_before) * 2 / 3; }
+};
+Result<CertificateFacts> ReadCertificate(std::string_view pem);
+
+// Signed by this authority, for these names, with a life that is not yet two thirds over.
+bool IsCurrent(std::string_view certificate_pem, std::string_view authority_pem,
+               const CertificateRequest& request, WallTime now);
+
+}  // namespace foreshard::op
