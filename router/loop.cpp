@@ -1,0 +1,227 @@
+#include "router/loop.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstring>
+
+#include "base/check.h"
+#include "router/loop_impl.h"
+
+namespace foreshard::router {
+namespace {
+
+Error UvError(std::string_view what, int code) {
+  return Error::Retry(fmt::format("{}: {}", what, uv_strerror(code)), uv_err_name(code));
+}
+
+void OnWake(uv_async_t* handle) {
+  auto& loop = *static_cast<LoopImpl*>(handle->data);
+  std::vector<std::function<void()>> work;
+  {
+    const std::lock_guard lock(loop.mutex);
+    work.swap(loop.posted);
+  }
+  for (auto& item : work) item();
+  loop.EndTurn();
+}
+
+void CloseTimer(LoopImpl::Timer* timer) {
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer->handle),
+           [](uv_handle_t* handle) { delete static_cast<LoopImpl::Timer*>(handle->data); });
+}
+
+void OnTimer(uv_timer_t* handle) {
+  auto* timer = static_cast<LoopImpl::Timer*>(handle->data);
+  LoopImpl& loop = *timer->loop;
+  if (timer->repeats) {
+    const auto work = timer->work;  // It may cancel its own timer.
+    work();
+  } else {
+    const auto work = std::move(timer->work);
+    loop.owner.Cancel(timer->id);
+    work();
+  }
+  loop.EndTurn();
+}
+
+void OnAccept(uv_stream_t* server, int status) {
+  if (status < 0) return;
+  auto* listener = static_cast<LoopImpl::Listener*>(server->data);
+  LoopImpl& loop = *listener->loop;
+  Stream* stream = LoopImpl::New(loop.owner);
+  Stream::Impl& impl = LoopImpl::Of(*stream);
+  if (uv_accept(server, reinterpret_cast<uv_stream_t*>(&impl.tcp)) != 0) {
+    loop.BeginClose(*stream);
+    return;
+  }
+  uv_tcp_nodelay(&impl.tcp, 1);
+  uv_tcp_keepalive(&impl.tcp, 1, 60);
+  impl.connected = true;
+  impl.events = listener->on_stream(*stream);
+  if (!impl.closing && !impl.paused) LoopImpl::StartReading(*stream);
+  loop.EndTurn();
+}
+
+// A bound socket of our own, because libuv 1.44 does not know SO_REUSEPORT.
+Result<int> BoundSocket(const sockaddr_storage& address) {
+  const int fd = ::socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return Error::Retry(fmt::format("socket: {}", std::strerror(errno)));
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  const socklen_t length =
+      address.ss_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), length) != 0) {
+    const int code = errno;
+    ::close(fd);
+    return Error::Retry(fmt::format("bind: {}", std::strerror(code)));
+  }
+  return fd;
+}
+
+std::uint16_t PortOf(int fd) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
+  if (address.ss_family == AF_INET)
+    return ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port);
+  return ntohs(reinterpret_cast<sockaddr_in6*>(&address)->sin6_port);
+}
+
+}  // namespace
+
+Loop::Loop() : impl_(std::make_unique<LoopImpl>(*this)) {
+  CHECK(uv_loop_init(&impl_->uv) == 0, "no event loop");
+  CHECK(uv_async_init(&impl_->uv, &impl_->wake, OnWake) == 0, "no wake-up handle");
+  impl_->wake.data = impl_.get();
+}
+
+Loop::~Loop() {
+  // Whatever is still open is closed here, so that no handle outlives its loop.
+  StopListening();
+  while (!impl_->timers.empty()) Cancel(impl_->timers.begin()->first);
+  const std::set<Stream*> open = impl_->streams;
+  for (Stream* stream : open) impl_->BeginClose(*stream);
+  if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&impl_->wake)) == 0) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&impl_->wake), nullptr);
+  }
+  uv_run(&impl_->uv, UV_RUN_DEFAULT);
+  CHECK(uv_loop_close(&impl_->uv) == 0, "a handle outlives its loop");
+}
+
+void Loop::Run() { uv_run(&impl_->uv, UV_RUN_DEFAULT); }
+
+void Loop::Stop() {
+  Post([this] {
+    if (impl_->stopping) return;
+    impl_->stopping = true;
+    StopListening();
+    while (!impl_->timers.empty()) Cancel(impl_->timers.begin()->first);
+    const std::set<Stream*> open = impl_->streams;
+    for (Stream* stream : open) impl_->BeginClose(*stream);
+    uv_close(reinterpret_cast<uv_handle_t*>(&impl_->wake), nullptr);
+  });
+}
+
+void Loop::Post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->posted.push_back(std::move(work));
+  }
+  uv_async_send(&impl_->wake);
+}
+
+MonotonicTime Loop::Now() const {
+  return MonotonicTime(std::chrono::nanoseconds(static_cast<std::int64_t>(uv_hrtime())));
+}
+
+Result<std::uint16_t> Loop::Listen(std::string_view address, std::uint16_t port,
+                                   std::function<StreamEvents*(Stream&)> on_stream) {
+  const std::string host(address);
+  sockaddr_storage where{};
+  int code = uv_ip4_addr(host.c_str(), port, reinterpret_cast<sockaddr_in*>(&where));
+  if (code != 0) code = uv_ip6_addr(host.c_str(), port, reinterpret_cast<sockaddr_in6*>(&where));
+  if (code != 0) return Error::GiveUp(fmt::format("{} is not an address to listen on", host));
+  const Result<int> fd = BoundSocket(where);
+  if (!fd) return fd.error();
+  auto listener = std::make_unique<LoopImpl::Listener>();
+  listener->loop = impl_.get();
+  listener->on_stream = std::move(on_stream);
+  listener->tcp.data = listener.get();
+  uv_tcp_init(&impl_->uv, &listener->tcp);
+  impl_->listeners.push_back(std::move(listener));
+  auto& tcp = impl_->listeners.back()->tcp;
+  code = uv_tcp_open(&tcp, *fd);
+  if (code == 0) code = uv_listen(reinterpret_cast<uv_stream_t*>(&tcp), 1024, OnAccept);
+  if (code != 0) return UvError(fmt::format("listen on {}:{}", host, port), code);
+  return PortOf(*fd);
+}
+
+void Loop::StopListening() {
+  for (auto& listener : impl_->listeners) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&listener.release()->tcp),
+             [](uv_handle_t* handle) { delete static_cast<LoopImpl::Listener*>(handle->data); });
+  }
+  impl_->listeners.clear();
+}
+
+Loop::TimerId Loop::After(std::chrono::milliseconds delay, std::function<void()> work) {
+  auto timer = std::make_unique<LoopImpl::Timer>();
+  const TimerId id = impl_->next_timer++;
+  timer->loop = impl_.get();
+  timer->id = id;
+  timer->work = std::move(work);
+  timer->handle.data = timer.get();
+  uv_timer_init(&impl_->uv, &timer->handle);
+  uv_update_time(&impl_->uv);
+  uv_timer_start(&timer->handle, OnTimer,
+                 static_cast<std::uint64_t>(std::max<std::int64_t>(delay.count(), 0)), 0);
+  impl_->timers.emplace(id, std::move(timer));
+  return id;
+}
+
+Loop::TimerId Loop::Every(std::chrono::milliseconds period, std::function<void()> work) {
+  const TimerId id = After(period, std::move(work));
+  LoopImpl::Timer& timer = *impl_->timers.at(id);
+  timer.repeats = true;
+  uv_timer_set_repeat(&timer.handle, static_cast<std::uint64_t>(period.count()));
+  return id;
+}
+
+void Loop::Cancel(TimerId id) {
+  const auto found = impl_->timers.find(id);
+  if (found == impl_->timers.end()) return;
+  LoopImpl::Timer* timer = found->second.release();
+  impl_->timers.erase(found);
+  uv_timer_stop(&timer->handle);
+  CloseTimer(timer);
+}
+
+std::size_t Loop::open_streams() const { return impl_->streams.size(); }
+
+Result<HostPort> ParseHostPort(std::string_view text, std::uint16_t default_port) {
+  const Error bad = Error::GiveUp(fmt::format("'{}' is not host:port", text), "BadAddress");
+  HostPort out{std::string(text), default_port};
+  std::size_t colon = text.rfind(':');
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return bad;
+    out.host = std::string(text.substr(1, end - 1));
+    colon = end + 1 < text.size() && text[end + 1] == ':' ? end + 1 : std::string_view::npos;
+  } else if (colon != std::string_view::npos) {
+    out.host = std::string(text.substr(0, colon));
+  }
+  if (colon != std::string_view::npos) {
+    const std::string_view digits = text.substr(colon + 1);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), out.port);
+    if (error != std::errc() || end != digits.data() + digits.size()) return bad;
+  }
+  return out.host.empty() ? Result<HostPort>(bad) : Result<HostPort>(out);
+}
+
+}  // namespace foreshard::router
