@@ -23,6 +23,10 @@
 // FS003, lost replies, deadlines, no longer primary -> kReobserve;
 //          55P03, refused connections -> kRetry; 42501 and the like -> kGiveUp. A second try of
 //          each effect changes nothing.
+// Server:  an effect goes to the server (system identifier, timeline) that the last look saw; if
+// that
+//          connection is gone or the server changed, kReobserve: a new server must be looked at
+//          first.
 // Rule:    every effect carries the caller's token; the shard keeps the highest it has seen and
 // refuses lower ones.
 
@@ -75,8 +79,9 @@ struct GateSeen {
   Identity identity;
   std::optional<MigrationRow> row;
   std::optional<RangeRow> range;
-  bool gate = false;      // a row in `foreshard.gate`: takes writes of K once its triggers exist
-  bool sentinel = false;  // the peer's barrier row ('cutover', attempt asked for) has arrived here
+  bool gate = false;       // a row in `foreshard.gate`: takes writes of K once its triggers exist
+  bool sentinel = false;   // the peer's barrier row ('cutover', attempt asked for) has arrived here
+  std::int64_t probe = 0;  // highest probe of the peer that has arrived here
 };
 
 struct SlotSeen {
@@ -116,7 +121,6 @@ struct ShardSeen {
   std::optional<SubscriptionSeen>
       subscription;  // this shard receives: forward on the destination, reverse on the source
   std::optional<GateHolder> oldest_holder;
-  std::int64_t probe = 0;                     // highest probe of the peer that has arrived
   std::chrono::milliseconds progress_age{0};  // since the mover last wrote `progress` here
   std::vector<SideObject> leftovers;          // section 11's query, for this number only
 };
