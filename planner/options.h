@@ -1,0 +1,40 @@
+#pragma once
+
+// The weights of the objective, in member-hours, and the priors of a move's duration.
+// Source: design page "planner", sections 5 and 6; starting values, to be settled by the simulator.
+
+namespace foreshard::planner {
+
+struct Weights {
+  double member = 1;    // per member-hour
+  double breach = 40;   // per hour of one shard at 100 points over the limit
+  double headroom = 2;  // the same over the target
+  double imbalance = 0.2;
+  double change = 1.5;  // per action: what removes churn
+  double per_gigabyte = 0.1;
+  double dip = 2;  // per hour of copying, times the source's dip
+  double failure = 1;
+};
+
+struct MovePriors {
+  double new_shard_seconds = 20;  // StatefulSet until it takes writes
+  double copy_bytes_per_second = 20e6;
+  double index_bytes_per_second = 40e6;
+  double catch_up_seconds = 12;  // probe lag below 1 s for 10 s
+  double ready_seconds = 30;     // lag below 50 ms for 30 s
+  double cutover_seconds = 1;
+  double dip = 0.10;  // of the source's capacity, while copying
+  double destination_dip = 0.05;
+};
+
+struct Options {
+  Weights weights;
+  MovePriors priors;
+  int latest_start_margin_bins = 2;
+  double scenario_majority = 0.6;  // A must beat NoChange in this share of the scenarios
+  double breach_probability_to_act = 0.2;
+  double guard_rising_share = 0.95;  // of the limit
+  int guard_bins = 2;                // in a row
+};
+
+}  // namespace foreshard::planner

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/ids.h"
+#include "model/key_space.h"
+#include "model/load.h"
+#include "model/shard_set.h"
+
+// Everything a plan may depend on, read at one moment. Utilisation is a fraction of the shard's CPU
+// capacity (1 = all of it).
+
+namespace foreshard::planner {
+
+// One key of the weighted reservoir: where it lies and how much backend time it stands for.
+struct HeatSample {
+  std::string bound;  // canonical, as in KeyRange
+  double weight = 0;
+};
+
+struct HotKey {
+  std::string key;
+  double share = 0;  // of its range's load
+};
+
+// What can move: a range of one shard.
+struct Unit {
+  model::KeyRange range;
+  double share = 1;  // of its shard's load, without background
+  double bytes = 0;
+  std::vector<HeatSample> reservoir;
+  std::vector<HotKey> hot_keys;
+};
+
+struct Shard {
+  model::ShardId id;
+  bool ready = false;
+  bool migrating = false;        // source or destination of an unfinished migration
+  double background = 0;         // utilisation that does not come from clients
+  std::vector<double> measured;  // utilisation of the newest bins, oldest first; empty: not known
+  model::Fan fan;                // utilisation ahead; no steps: no forecast
+  model::Scenarios scenarios;    // utilisation, joint over the shards
+  model::Trust trust;
+  bool estimator_usable = true;
+  std::optional<model::BinIndex> last_action;  // last split or move that touched it
+  std::vector<Unit> units;
+};
+
+struct FrozenInterval {
+  std::string name;
+  model::BinIndex from = 0;  // half-open
+  model::BinIndex to = 0;
+};
+
+// Conjugate normal posterior of log(actual / predicted) of finished migrations; section 5 of the
+// planner's design.
+struct DurationPosterior {
+  double weight = 5;  // of the prior, in observations
+  double mean = 0;
+  double sum_squares = 5 * 0.2 * 0.2;
+  bool operator==(const DurationPosterior&) const = default;
+};
+
+struct Memory {
+  DurationPosterior duration;
+  int finished = 0;
+  int failed = 0;
+  int troubled_cycles = 0;  // cycles in a row in which a breach was predicted
+  double moved_bytes_last_hour = 0;
+  bool operator==(const Memory&) const = default;
+};
+
+struct FinishedMigration {
+  model::BinIndex at = 0;
+  double predicted_p50_seconds = 0;
+  double actual_seconds = 0;
+  bool succeeded = true;
+};
+
+struct Problem {
+  model::BinIndex now = 0;  // newest complete bin
+  double bin_seconds = 300;
+  model::KeySpace key_space;
+  model::ScalingSpec policy;
+  int members_per_shard = 1;
+  std::vector<Shard> shards;           // ordered by id
+  std::vector<FrozenInterval> frozen;  // ordered
+  int migrations_in_flight = 0;
+  bool metrics_fresh = true;
+  Memory memory;
+};
+
+}  // namespace foreshard::planner

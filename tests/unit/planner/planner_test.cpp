@@ -1,0 +1,186 @@
+#include "planner/planner.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/planner/problems.h"
+
+namespace foreshard::planner {
+namespace {
+
+using model::PlanDecision;
+using model::PlanReason;
+
+model::Plan PlanOf(const Problem& problem) {
+  Random random(1);
+  return MakePlan(problem, Options{}, random);
+}
+
+// The first shard will pass the limit near the end of the horizon.
+Problem BreachAhead() {
+  Problem problem = TwoShards();
+  SetLoad(problem.shards[0], {.from = 0.4, .to = 1.1});
+  SetLoad(problem.shards[1], {.from = 0.3, .to = 0.6});
+  problem.memory.troubled_cycles = 1;
+  return problem;
+}
+
+TEST(Planner, LeavesAQuietFleetAlone) {
+  const model::Plan plan = PlanOf(TwoShards());
+  EXPECT_EQ(plan.decision, PlanDecision::kNoChange);
+  EXPECT_TRUE(plan.steps.empty());
+  EXPECT_NE(plan.summary.find("No change"), std::string::npos);
+}
+
+TEST(Planner, SplitsBeforeAPredictedBreach) {
+  const model::Plan plan = PlanOf(BreachAhead());
+  ASSERT_EQ(plan.decision, PlanDecision::kExecuting) << plan.summary;
+  ASSERT_EQ(plan.steps.size(), 1u);
+  EXPECT_EQ(plan.reason, PlanReason::kPredictedBreach);
+  EXPECT_FALSE(plan.guard);
+  EXPECT_EQ(plan.steps[0].type, model::ActionType::kSplit);
+  EXPECT_EQ(plan.steps[0].shard.value, "s-aaaa");
+  EXPECT_EQ(plan.steps[0].at, "40");
+  EXPECT_EQ(plan.steps[0].range, (model::KeyRange{.from = "40", .to = "80"}));
+  EXPECT_TRUE(plan.steps[0].destination.value.empty()) << "the other shard would pass its target";
+  EXPECT_GT(plan.breach_at, 1'000);
+  EXPECT_GT(plan.overload_minutes_avoided, 0);
+}
+
+TEST(Planner, PrefersAShardThatHasRoom) {
+  Problem problem = BreachAhead();
+  SetLoad(problem.shards[0], {.from = 0.4, .to = 0.9});
+  SetLoad(problem.shards[1], {.from = 0.1, .to = 0.1});
+  const model::Plan plan = PlanOf(problem);
+  ASSERT_EQ(plan.steps.size(), 1u) << plan.summary;
+  EXPECT_EQ(plan.steps[0].destination.value, "s-bbbb")
+      << "a new shard costs members; this one is idle";
+}
+
+TEST(Planner, AFarBreachIsConfirmedOnce) {
+  Problem problem = BreachAhead();
+  problem.memory.troubled_cycles = 0;
+  const model::Plan first = PlanOf(problem);
+  EXPECT_EQ(first.decision, PlanDecision::kWaiting);
+  problem.memory = Remember(problem, first);
+  EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kExecuting);
+}
+
+TEST(Planner, ModesDecideWhoActs) {
+  Problem problem = BreachAhead();
+  problem.policy.mode = model::ScalingMode::kRecommend;
+  EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kRecommended);
+  problem.policy.mode = model::ScalingMode::kObserve;
+  const model::Plan observed = PlanOf(problem);
+  EXPECT_EQ(observed.decision, PlanDecision::kBlocked);
+  EXPECT_EQ(observed.reason, PlanReason::kMode);
+  EXPECT_EQ(observed.steps.size(), 1u) << "the plan is shown even where it is not carried out";
+}
+
+TEST(Planner, TheGuardActsOnMeasurementWithoutAForecast) {
+  Problem problem = TwoShards();
+  problem.shards[0].fan.steps.clear();
+  problem.shards[0].scenarios = {};
+  problem.shards[0].trust = {};
+  problem.shards[0].measured = {0.5, 0.85, 0.9};
+  const model::Plan plan = PlanOf(problem);
+  ASSERT_EQ(plan.decision, PlanDecision::kExecuting) << plan.summary;
+  EXPECT_TRUE(plan.guard);
+  EXPECT_EQ(plan.reason, PlanReason::kMeasuredBreach);
+}
+
+TEST(Planner, OneBinOverTheLimitIsNotYetABreach) {
+  Problem problem = TwoShards();
+  problem.shards[0].measured = {0.5, 0.5, 0.9};
+  EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kNoChange);
+}
+
+TEST(Planner, MissingOrStaleDataNeverCausesAnAction) {
+  Problem stale = BreachAhead();
+  stale.metrics_fresh = false;
+  stale.shards[0].measured = {0.95, 0.95};
+  const model::Plan plan = PlanOf(stale);
+  EXPECT_EQ(plan.decision, PlanDecision::kNoChange);
+  EXPECT_EQ(plan.reason, PlanReason::kStaleMetrics);
+
+  Problem distrusted = BreachAhead();
+  distrusted.shards[0].trust.skill = 0.1;
+  EXPECT_TRUE(PlanOf(distrusted).steps.empty())
+      << "a forecast that is not trusted only leaves the guard";
+}
+
+TEST(Planner, SaysWhatBlocksIt) {
+  const auto blocked = [](Problem problem) {
+    const model::Plan plan = PlanOf(problem);
+    EXPECT_EQ(plan.decision, PlanDecision::kBlocked) << plan.summary;
+    EXPECT_NE(plan.summary.find(ToString(plan.reason) == std::string("FreezeWindow")
+                                    ? "payroll"
+                                    : ToString(plan.reason)),
+              std::string::npos)
+        << plan.summary;
+    return plan.reason;
+  };
+  Problem in_flight = BreachAhead();
+  in_flight.migrations_in_flight = 1;
+  EXPECT_EQ(blocked(in_flight), PlanReason::kMigrationInFlight);
+
+  Problem cooling = BreachAhead();
+  cooling.shards[0].last_action = cooling.now - 5;
+  EXPECT_EQ(blocked(cooling), PlanReason::kCoolDown);
+
+  Problem frozen = BreachAhead();
+  frozen.frozen.push_back({.name = "payroll", .from = frozen.now + 3, .to = frozen.now + 50});
+  EXPECT_EQ(blocked(frozen), PlanReason::kFreezeWindow);
+
+  Problem full = BreachAhead();
+  full.policy.max_shards = 2;
+  SetLoad(full.shards[1], {.from = 0.75, .to = 0.75});
+  EXPECT_EQ(blocked(full), PlanReason::kMaxShards);
+
+  Problem hot = BreachAhead();
+  hot.shards[0].units[0].hot_keys.push_back({.key = "42", .share = 0.6});
+  EXPECT_EQ(blocked(hot), PlanReason::kNoSplitPoint);
+
+  Problem budget = BreachAhead();
+  budget.policy.max_moved_bytes_per_hour = 1'000'000;
+  EXPECT_EQ(blocked(budget), PlanReason::kBudget);
+
+  Problem slow = BreachAhead();
+  slow.memory.duration.mean = 1.5;  // moves take 4.5 times as long as the priors say
+  EXPECT_EQ(blocked(slow), PlanReason::kHorizonTooShort);
+}
+
+TEST(Planner, AnOptionalMoveMustPay) {
+  Problem problem = TwoShards();
+  SetLoad(problem.shards[0],
+          {.from = 0.68, .to = 0.72, .spread = 0.02});  // over the target, never near the limit
+  problem.memory.troubled_cycles = 1;
+  const model::Plan plan = PlanOf(problem);
+  EXPECT_EQ(plan.decision, PlanDecision::kNoChange) << plan.summary;
+  EXPECT_EQ(plan.reason, PlanReason::kNotWorthIt);
+}
+
+TEST(Planner, AnActionThatWasTakenIsNotTakenAgain) {
+  Problem problem = BreachAhead();
+  const model::Plan plan = PlanOf(problem);
+  ASSERT_EQ(plan.steps.size(), 1u);
+  // The same world with its effect: half of the first shard's load is on a third one.
+  Shard third = problem.shards[0];
+  third.id = {"s-cccc"};
+  third.units = {EvenUnit("40", "80", 1)};
+  problem.shards[0].units = {EvenUnit("", "40", 1)};
+  SetLoad(problem.shards[0], {.from = 0.2, .to = 0.55});
+  SetLoad(third, {.from = 0.2, .to = 0.55});
+  problem.shards.push_back(third);
+  EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kNoChange);
+}
+
+TEST(Planner, IsAFunctionOfItsProblem) {
+  EXPECT_EQ(PlanOf(BreachAhead()), PlanOf(BreachAhead()));
+  Problem swapped = BreachAhead();
+  std::swap(swapped.shards[0], swapped.shards[1]);
+  EXPECT_EQ(PlanOf(swapped).steps, PlanOf(BreachAhead()).steps)
+      << "the order of the input changes nothing";
+}
+
+}  // namespace
+}  // namespace foreshard::planner
