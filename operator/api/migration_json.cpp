@@ -68,6 +68,7 @@ model::ShardMigrationStatus ReadStatus(const Value& status) {
   read.record = status["record"].Int();
   read.attempt = static_cast<std::int32_t>(status["attempt"].Int());
   read.phase = status["phase"].Text();
+  read.phase_start_time = status["phaseStartTime"].Text();
   read.destination = {status["destination"].Text()};
   read.conditions = ParseConditions(status["conditions"]);
   const Value& progress = status["progress"];
@@ -122,6 +123,7 @@ Value StatusJson(const model::ShardMigrationStatus& status) {
                               {"record", status.record},
                               {"attempt", status.attempt},
                               {"phase", status.phase},
+                              {"phaseStartTime", status.phase_start_time},
                               {"destination", status.destination.value},
                               {"conditions", ConditionsJson(status.conditions)},
                               {"startTime", status.start_time},
