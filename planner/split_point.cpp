@@ -60,14 +60,21 @@ SplitSearch FindSplitPoint(const model::KeySpace& space, const Unit& unit) {
 
   std::string best;
   double best_balance = 1;
-  double left = 0;
-  for (const HeatSample& sample : sorted) {
+  double left = 0;  // weight below the present bound
+  double equal =
+      0;  // weight of samples at the present bound: they all go to the right of a cut there
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const std::string& bound = sorted[i].bound;
+    if (i > 0 && bound != sorted[i - 1].bound) {
+      left += equal;
+      equal = 0;
+    }
+    equal += sorted[i].weight;
     const double balance = Balance(left, total);
-    if (balance < best_balance && Inside(space, unit.range, sample.bound)) {
-      best = sample.bound;
+    if (balance < best_balance && Inside(space, unit.range, bound)) {
+      best = bound;
       best_balance = balance;
     }
-    left += sample.weight;
   }
   if (best.empty() || best_balance > kSplitBalanceMax)
     return {.point = std::nullopt, .why_not = "NoBalance"};
