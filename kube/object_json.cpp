@@ -1,0 +1,152 @@
+#include "kube/object_json.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "kube/http_error.h"
+
+namespace foreshard::kube {
+namespace {
+
+using Json = nlohmann::json;
+
+std::string Text(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+bool Truth(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::int64_t Number(const Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+}
+
+std::map<std::string, std::string> TextMap(const Json& object, const char* key) {
+  std::map<std::string, std::string> map;
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_object()) return map;
+  for (const auto& [name, value] : found->items()) {
+    if (value.is_string()) map.emplace(name, value.get<std::string>());
+  }
+  return map;
+}
+
+std::vector<OwnerReference> OwnersOf(const Json& metadata) {
+  std::vector<OwnerReference> owners;
+  const auto found = metadata.find("ownerReferences");
+  if (found == metadata.end() || !found->is_array()) return owners;
+  for (const Json& owner : *found) {
+    if (!owner.is_object()) continue;
+    owners.push_back({.api_version = Text(owner, "apiVersion"),
+                      .kind = Text(owner, "kind"),
+                      .name = Text(owner, "name"),
+                      .uid = Text(owner, "uid"),
+                      .controller = Truth(owner, "controller")});
+  }
+  return owners;
+}
+
+Metadata MetadataOf(const Json& object) {
+  Metadata metadata;
+  const auto found = object.find("metadata");
+  if (found == object.end() || !found->is_object()) return metadata;
+  metadata.name_space = Text(*found, "namespace");
+  metadata.name = Text(*found, "name");
+  metadata.uid = Text(*found, "uid");
+  metadata.resource_version = Text(*found, "resourceVersion");
+  metadata.generation = Number(*found, "generation");
+  metadata.creation_timestamp = Text(*found, "creationTimestamp");
+  if (std::string when = Text(*found, "deletionTimestamp"); !when.empty())
+    metadata.deletion_timestamp = std::move(when);
+  metadata.labels = TextMap(*found, "labels");
+  metadata.annotations = TextMap(*found, "annotations");
+  if (const auto names = found->find("finalizers"); names != found->end() && names->is_array()) {
+    for (const Json& name : *names) {
+      if (name.is_string()) metadata.finalizers.push_back(name.get<std::string>());
+    }
+  }
+  metadata.owners = OwnersOf(*found);
+  return metadata;
+}
+
+Error NotAnObject(std::string_view what) {
+  return Error::GiveUp(fmt::format("{}: not a JSON object", what), "InvalidAnswer");
+}
+
+}  // namespace
+
+Result<Object> ParseObject(std::string json) {
+  const Json parsed = Json::parse(json, nullptr, false);
+  if (!parsed.is_object()) return NotAnObject("object");
+  return Object{.metadata = MetadataOf(parsed), .json = std::move(json)};
+}
+
+Result<ListPage> ParseListPage(const ResourceKind& kind, std::string_view json) {
+  Json parsed = Json::parse(json, nullptr, false);
+  if (!parsed.is_object()) return NotAnObject("list");
+  ListPage page;
+  if (const auto metadata = parsed.find("metadata");
+      metadata != parsed.end() && metadata->is_object()) {
+    page.resource_version = Text(*metadata, "resourceVersion");
+    page.continue_token = Text(*metadata, "continue");
+  }
+  const auto items = parsed.find("items");
+  if (items == parsed.end() || items->is_null()) return page;
+  if (!items->is_array()) return NotAnObject("list.items");
+  for (Json& item : *items) {
+    if (!item.is_object()) return NotAnObject("list.items[]");
+    item["apiVersion"] = ApiVersionOf(kind);
+    item["kind"] = kind.kind;
+    page.items.push_back({.metadata = MetadataOf(item), .json = item.dump()});
+  }
+  return page;
+}
+
+Result<WatchEvent> ParseWatchLine(std::string_view line) {
+  const Json parsed = Json::parse(line, nullptr, false);
+  if (!parsed.is_object()) return NotAnObject("watch event");
+  const auto object = parsed.find("object");
+  if (object == parsed.end() || !object->is_object()) return NotAnObject("watch event.object");
+  const std::string type = Text(parsed, "type");
+  if (type == "ERROR") {
+    const int code = static_cast<int>(Number(*object, "code"));
+    return HttpError(code == 0 ? 500 : code, "watch", object->dump());
+  }
+  WatchEvent event{.type = WatchEventType::kAdded, .object = {}};
+  event.object.metadata = MetadataOf(*object);
+  if (type == "BOOKMARK") {
+    event.type = WatchEventType::kBookmark;
+    return event;
+  }
+  event.object.json = object->dump();
+  if (type == "ADDED") return event;
+  event.type = WatchEventType::kModified;
+  if (type == "MODIFIED") return event;
+  event.type = WatchEventType::kDeleted;
+  if (type == "DELETED") return event;
+  return Error::GiveUp(fmt::format("watch event: type '{}' is not known", type), "InvalidAnswer");
+}
+
+StatusText ParseStatus(std::string_view json) {
+  const Json parsed = Json::parse(json, nullptr, false);
+  if (!parsed.is_object() || Text(parsed, "kind") != "Status") return {};
+  return {.message = Text(parsed, "message"),
+          .reason = Text(parsed, "reason"),
+          .code = static_cast<int>(Number(parsed, "code"))};
+}
+
+std::string ApiVersionOf(const ResourceKind& kind) {
+  return kind.group.empty() ? kind.version : fmt::format("{}/{}", kind.group, kind.version);
+}
+
+std::string Describe(std::string_view verb, const ResourceKind& kind, const ObjectRef& ref) {
+  if (ref.name_space.empty()) return fmt::format("{} {} {}", verb, kind.plural, ref.name);
+  return fmt::format("{} {} {}/{}", verb, kind.plural, ref.name_space, ref.name);
+}
+
+}  // namespace foreshard::kube
