@@ -13,9 +13,9 @@
 // Lifted: numbers and strings ('', E'', $$, B'', X''). Every literal is lifted, also in LIMIT,
 // ORDER BY 1 or SET: a classification that looked at a literal's value says so
 // (Statement::looked_at) and the plan cache adds that value to the key. Not lifted, so part of the
-// key: U&'' strings, strings continued on the next line, numbers with junk after them, anything
-// this lexer is not sure about; keys are then constants of the statement. Words are compared
-// case-insensitively outside quotes, comments and white space count as nothing.
+// key: U&'' strings, strings continued on the next line, numbers with junk after them; keys are
+// constants of the statement then. Words are folded to lower case as PostgreSQL does (ASCII);
+// comments and white space count as nothing.
 //
 // Threads: pure. Cost: no allocation once `Normalized` is warm.
 
@@ -44,11 +44,14 @@ struct CacheKey {
 };
 
 struct Normalized {
-  CacheKey key;
+  CacheKey key;           // hash of `canonical`
+  std::string canonical;  // the tokens with marks for literals; equal if and only if the statements
+                          // are the same but for those
   std::vector<Literal> literals;
-  std::uint32_t tokens = 0;
+  std::uint32_t tokens = 0;          // without semicolons
   std::uint32_t parameters_max = 0;  // the highest $n
-  std::uint32_t statements = 0;      // non-empty ones, separated by `;`
+  std::uint32_t statements =
+      0;  // non-empty ones, separated by `;`. More than one: SplitStatements() first
   bool complete =
       true;  // false: an unfinished string, comment or quoted name; let PostgreSQL say so
   std::string_view
@@ -58,7 +61,10 @@ struct Normalized {
 // `out` is overwritten; its buffers are reused.
 void Normalize(std::string_view text, Normalized& out);
 
-// The decoded value of a literal; what PostgreSQL would take it for.
+CacheKey HashBytes(std::string_view bytes);
+
+// The decoded value of a literal; what PostgreSQL would take it for (bit strings: as written,
+// without the quotes).
 std::string LiteralValue(std::string_view text, const Literal& literal);
 
 // The statements of a simple query, without the semicolons, empty ones left out. SQL-standard

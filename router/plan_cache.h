@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,23 +47,27 @@ class PlanCache {
  private:
   struct Entry {
     CacheKey key;
-    std::shared_ptr<const Statement>
-        statement;  // null with `looked_at`: look again with those values in the key
+    std::string canonical;  // compared too: a hash that collides must not lend its meaning
+    // Null: the meaning depends on the values of `looked_at`; look again with those in the key.
+    std::shared_ptr<const Statement> statement;
     std::vector<std::uint32_t> looked_at;
     std::uint64_t used = 0;
     bool taken = false;
   };
 
-  Entry* Find(const CacheKey& key);
+  Entry* Find(const CacheKey& key, std::string_view canonical);
+  Entry* Find(std::string_view text, const Normalized& normalized, const PlanContext& context);
   void Insert(Entry entry);
   void Shrink();
 
   std::size_t entries_max_;
   std::vector<Entry> slots_;  // open addressing, a power of two, at most half full
+  std::size_t mask_ = 0;
   std::size_t used_ = 0;
   std::uint64_t tick_ = 0;
   std::uint64_t hits_ = 0;
   std::uint64_t misses_ = 0;
+  std::string scratch_;
 };
 
 }  // namespace foreshard::router
