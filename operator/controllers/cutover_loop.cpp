@@ -1,0 +1,329 @@
+#include "operator/controllers/cutover_loop.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "migration/limits.h"
+
+namespace foreshard::op {
+
+using migration::CutoverDecision;
+using migration::CutoverStep;
+using migration::GateSeen;
+using migration::GateState;
+using migration::Phase;
+
+CutoverLoop::CutoverLoop(CutoverContext context, migration::Shard& source,
+                         migration::Shard& destination, RouterControl& routers, const Clock& clock)
+    : context_(std::move(context)),
+      source_(source),
+      destination_(destination),
+      routers_(routers),
+      clock_(clock) {}
+
+migration::Shard& CutoverLoop::gain() {
+  return context_.phase == Phase::kCutover ? destination_ : source_;
+}
+
+migration::Shard& CutoverLoop::lose() {
+  return context_.phase == Phase::kCutover ? source_ : destination_;
+}
+
+const model::ShardId& CutoverLoop::gain_id() const {
+  return context_.phase == Phase::kCutover ? context_.spec.destination : context_.spec.source;
+}
+
+const model::ShardId& CutoverLoop::lose_id() const {
+  return context_.phase == Phase::kCutover ? context_.spec.source : context_.spec.destination;
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::Step(Deadline deadline) {
+  switch (stage_) {
+    case Stage::kEntry:
+      return Enter(deadline);
+    case Stage::kMarkLeased: {
+      const Status marked =
+          lose().SetLeased(context_.token, true, deadline.Within(clock_, migration::kShardCall));
+      if (marked) stage_ = Stage::kLease;
+      return AfterEffect(marked);
+    }
+    case Stage::kLease:
+      return LeaseReads(deadline);
+    case Stage::kEndConnections:
+      return EndConnections(deadline);
+    case Stage::kProbe:
+      return Probe(deadline);
+    case Stage::kSwitch:
+      return decided_ ? Act(deadline) : Look(deadline);
+  }
+  Unreachable(stage_);
+}
+
+Result<CutoverDecision> CutoverLoop::Run(
+    const std::function<bool(std::chrono::milliseconds)>& pause, Deadline deadline) {
+  for (;;) {
+    const Result<Turn> turn = Step(deadline);
+    if (!turn && turn.error().kind != Error::Kind::kRetry) return turn.error();
+    if (deadline.Passed(clock_)) {
+      return Error::Reobserve("the attempt did not come to an end in time");
+    }
+    if (turn && *turn == Turn::kDone) return decision_;
+    if (turn && *turn == Turn::kAgain) continue;
+    if (!pause(migration::kPollPause)) return Error::Reobserve("the process is to end");
+  }
+}
+
+// An attempt that is under way already (another leader began it) goes on at once: clients may wait.
+Result<CutoverLoop::Turn> CutoverLoop::Enter(Deadline deadline) {
+  const Result<GateSeen> seen =
+      lose().LookAtGate(context_.attempt, deadline.Within(clock_, migration::kShardCall));
+  if (!seen) return seen.error();
+  if (!seen->row) return Error::Reobserve("the losing shard has no row of this migration");
+  const bool fresh = seen->row->state == GateState::kOpen &&
+                     seen->row->attempt < context_.attempt && !context_.abort_asked;
+  stage_ = fresh ? Stage::kMarkLeased : Stage::kSwitch;
+  if (!fresh) awake_ = routers_.Routers();
+  probe_seq_ = std::int64_t{context_.attempt.value} * 1'000'000;  // above those of the mover
+  return Turn::kAgain;
+}
+
+// From here on no router reads K on the losing shard without asking it: who hears this checks each
+// read, who does not loses its connections and learns at the next one.
+Result<CutoverLoop::Turn> CutoverLoop::LeaseReads(Deadline deadline) {
+  const LeaseRequest request{.number = context_.spec.number,
+                             .leased = true,
+                             .ranges = RangesOf(context_.spec),
+                             .keys = context_.spec.keys};
+  const auto replies = routers_.Lease(routers_.Routers(), request,
+                                      deadline.Within(clock_, migration::kReleaseAnswer));
+  awake_.clear();
+  silent_.clear();
+  for (const auto& reply : replies) {
+    (reply.answer ? awake_ : silent_).push_back(reply.router);
+  }
+  stage_ = silent_.empty() ? Stage::kProbe : Stage::kEndConnections;
+  return Turn::kAgain;
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::EndConnections(Deadline deadline) {
+  const Status ended = lose().EndConnectionsOf(context_.token, silent_,
+                                               deadline.Within(clock_, migration::kReleaseAnswer));
+  if (ended) stage_ = Stage::kProbe;
+  return AfterEffect(ended);
+}
+
+// The stream must be quick at this very moment: an apply worker that rests after an error would
+// cost the whole budget.
+Result<CutoverLoop::Turn> CutoverLoop::Probe(Deadline deadline) {
+  const Deadline soon = deadline.Within(clock_, migration::kShardCall);
+  if (!probe_sent_) {
+    const Status written = lose().WriteProbe(context_.token, probe_seq_ + 1, soon);
+    if (written) {
+      ++probe_seq_;
+      probe_sent_ = clock_.Monotonic();
+    }
+    return AfterEffect(written);
+  }
+  const Result<GateSeen> seen = gain().LookAtGate(context_.attempt, soon);
+  if (!seen) return seen.error();
+  const auto waited = clock_.Monotonic() - *probe_sent_;
+  if (seen->probe < probe_seq_ && waited < 2 * migration::kProbeLagMax) return Turn::kPause;
+  if (waited >= migration::kProbeLagMax) lag_too_high_ = true;
+  probe_sent_.reset();
+  if (++probes_done_ == migration::kProbes || lag_too_high_) stage_ = Stage::kSwitch;
+  return Turn::kAgain;
+}
+
+bool CutoverLoop::InDoubt(const GateSeen& gain, const GateSeen& lose) const {
+  const bool forward = context_.phase == Phase::kCutover;
+  const std::string source = IdentityText(forward ? lose.identity : gain.identity);
+  const std::string destination = IdentityText(forward ? gain.identity : lose.identity);
+  const auto changed = [](const std::string& expected, const std::string& now) {
+    return !expected.empty() && !now.empty() && expected != now;
+  };
+  return changed(context_.source_identity, source) ||
+         changed(context_.destination_identity, destination);
+}
+
+bool CutoverLoop::BudgetSpent(const migration::CutoverView& view) {
+  if (lag_too_high_) return true;
+  const MonotonicTime now = clock_.Monotonic();
+  if (!started_) started_ = now;
+  if (now - *started_ >= migration::kAttemptBudget) return true;
+  if (view.lose.state == GateState::kOpen) {
+    return close_tried_ && now - *close_tried_ >= migration::kCloseRetries;
+  }
+  if (view.gain.state == GateState::kDrained || view.gain.sentinel) return false;
+  if (!closed_seen_) closed_seen_ = now;
+  return now - *closed_seen_ >= migration::kSentinelLimit;
+}
+
+migration::CutoverView CutoverLoop::View(const GateSeen& gain, const GateSeen& lose) {
+  migration::CutoverView view;
+  view.phase = context_.phase;
+  view.attempt = context_.attempt;
+  view.gain = migration::ViewOf(gain);
+  view.lose = migration::ViewOf(lose);
+  view.table_epoch = context_.table.epoch;
+  view.table_says_gain = OwnsK(context_.table, context_.spec, gain_id());
+  view.abort_asked = context_.abort_asked;
+  view.in_doubt = InDoubt(gain, lose);
+  view.budget_spent = BudgetSpent(view);
+  view.held = held_at_.has_value();
+  view.released = released_;
+  return view;
+}
+
+// The losing shard first: "open" there and "drained" here, in this order, can only be a close that
+// got lost.
+Result<CutoverLoop::Turn> CutoverLoop::Look(Deadline deadline) {
+  const Deadline soon = deadline.Within(clock_, migration::kShardCall);
+  const Result<GateSeen> losing = lose().LookAtGate(context_.attempt, soon);
+  if (!losing) return losing.error();
+  const Result<GateSeen> gaining = gain().LookAtGate(context_.attempt, soon);
+  if (!gaining) return gaining.error();
+  if (!losing->row || !gaining->row) {
+    return Error::Reobserve("a shard has no row of this migration");
+  }
+  decision_ = migration::DecideCutover(View(*gaining, *losing));
+  if (decision_.step == CutoverStep::kPublish || decision_.step == CutoverStep::kMoveTo) {
+    return Turn::kDone;
+  }
+  const bool waits = decision_.step == CutoverStep::kWait;
+  const bool renew =
+      renewed_at_ && !released_ && clock_.Monotonic() - *renewed_at_ >= migration::kHoldRenewal;
+  if (waits && renew) decision_ = {.step = CutoverStep::kHold};
+  decided_ = decision_.step != CutoverStep::kWait;
+  return decided_ ? Turn::kAgain : Turn::kPause;
+}
+
+// The reply of an effect is not trusted: whatever came, the next turn looks. Only "someone newer
+// acts" ends the loop.
+Result<CutoverLoop::Turn> CutoverLoop::AfterEffect(const Status& status) {
+  if (status) return Turn::kAgain;
+  if (status.error().kind == Error::Kind::kRetry) return Turn::kPause;
+  ++report_.fenced;
+  return status.error();
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::Act(Deadline deadline) {
+  decided_ = false;
+  const Deadline soon = deadline.Within(clock_, migration::kShardCall);
+  const migration::GateChange change{.token = context_.token,
+                                     .attempt = context_.attempt,
+                                     .owner = decision_.owner_gains ? gain_id() : lose_id(),
+                                     .epoch = decision_.epoch};
+  switch (decision_.step) {
+    case CutoverStep::kHold:
+      return HoldRouters(deadline);
+    case CutoverStep::kClose:
+      if (!close_tried_) close_tried_ = clock_.Monotonic();
+      return AfterEffect(lose().GateClose(change, soon));
+    case CutoverStep::kMarkDrained:
+      return AfterEffect(gain().GateDrained(context_.token, context_.attempt, soon));
+    case CutoverStep::kOpen:
+      return AfterEffect(gain().GateOpen(change, soon));
+    case CutoverStep::kRevoke: {
+      const Result<GateState> revoked = gain().GateRevoke(context_.token, context_.attempt, soon);
+      log::Info("cutover_revoked", {{"migration", context_.spec.name},
+                                    {"attempt", context_.attempt.value},
+                                    {"reason", decision_.reason}});
+      return AfterEffect(revoked ? Ok() : Status(revoked.error()));
+    }
+    case CutoverStep::kReopen:
+      return AfterEffect(lose().GateReopen(change, soon));
+    case CutoverStep::kRelease:
+      return ReleaseRouters(deadline);
+    case CutoverStep::kPublish:
+    case CutoverStep::kMoveTo:
+    case CutoverStep::kWait:
+      return Turn::kDone;
+  }
+  Unreachable(decision_.step);
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::HoldRouters(Deadline deadline) {
+  const bool renewal = held_at_.has_value();
+  const HoldRequest request{
+      .migration = context_.spec.name,
+      .number = context_.spec.number,
+      .ranges = RangesOf(context_.spec),
+      .keys = context_.spec.keys,
+      .epoch = context_.table.epoch,
+      .deadline = migration::kHoldDeadline,
+      .drain = renewal ? std::chrono::milliseconds(0) : migration::kHoldDrain};
+  renewed_at_ = clock_.Monotonic();
+  if (!held_at_) held_at_ = renewed_at_;
+  const auto replies =
+      routers_.Hold(awake_, request, deadline.Within(clock_, migration::kHoldAnswer));
+  if (!renewal) {
+    report_.routers_held = static_cast<int>(
+        std::count_if(replies.begin(), replies.end(), [](const RouterReply<HoldAnswer>& reply) {
+          return reply.answer && reply.answer->drained;
+        }));
+  }
+  return Turn::kAgain;
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::ReleaseRouters(Deadline deadline) {
+  const Result<model::RoutingTable> table = TableAfter(decision_);
+  ReleaseRequest request{
+      .migration = context_.spec.name, .number = context_.spec.number, .table = {}};
+  if (table) request.table = *table;
+  const auto replies =
+      routers_.Release(awake_, request, deadline.Within(clock_, migration::kReleaseAnswer));
+  if (held_at_ && report_.hold.count() == 0) {
+    report_.hold =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Monotonic() - *held_at_);
+  }
+  for (const auto& reply : replies) {
+    if (!reply.answer) continue;
+    ++report_.routers_released;
+    report_.parked += reply.answer->released;
+  }
+  // Those that were silent before: told, never waited for long. FS001 teaches whom this does not
+  // reach.
+  if (!silent_.empty()) {
+    routers_.Release(silent_, request, deadline.Within(clock_, migration::kHoldAnswer));
+  }
+  released_ = true;
+  return Turn::kAgain;
+}
+
+Result<model::RoutingTable> CutoverLoop::TableAfter(const CutoverDecision& decision) const {
+  const model::ShardId& owner = decision.owner_gains ? gain_id() : lose_id();
+  return WithOwnerOfK(context_.table, context_.spec, owner, decision.epoch);
+}
+
+std::string IdentityText(const migration::Identity& identity) {
+  if (identity.system_identifier.empty()) return {};
+  return fmt::format("{}/{}", identity.system_identifier, identity.timeline);
+}
+
+std::vector<model::KeyRange> RangesOf(const migration::MigrationSpec& spec) {
+  if (!spec.keys.empty()) return {};
+  return {spec.range};
+}
+
+bool OwnsK(const model::RoutingTable& table, const migration::MigrationSpec& spec,
+           const model::ShardId& owner) {
+  if (!spec.keys.empty()) {
+    return std::all_of(spec.keys.begin(), spec.keys.end(), [&](const std::string& key) {
+      return model::OwnerOfKey(table, key) == owner;
+    });
+  }
+  return std::all_of(table.ranges.begin(), table.ranges.end(), [&](const model::OwnedRange& owned) {
+    return owned.shard == owner || !model::Overlap(table.key_space, owned.range, spec.range);
+  });
+}
+
+Result<model::RoutingTable> WithOwnerOfK(const model::RoutingTable& table,
+                                         const migration::MigrationSpec& spec,
+                                         const model::ShardId& owner, model::Epoch epoch) {
+  if (OwnsK(table, spec, owner) && table.epoch >= epoch) return table;
+  const model::Epoch next{std::max(epoch.value, table.epoch.value + 1)};
+  if (!spec.keys.empty()) return model::WithPins(table, spec.keys, owner, next);
+  return model::WithOwner(table, spec.range, owner, next);
+}
+
+}  // namespace foreshard::op
