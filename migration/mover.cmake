@@ -1,0 +1,12 @@
+# The half that talks SQL: the body of the seam, the schema of a shard, the mover's steps.
+file(READ "${CMAKE_CURRENT_SOURCE_DIR}/shard_schema.sql" FORESHARD_SHARD_SCHEMA)
+string(SHA256 FORESHARD_SHARD_SCHEMA_DIGEST "${FORESHARD_SHARD_SCHEMA}")
+string(SUBSTRING "${FORESHARD_SHARD_SCHEMA_DIGEST}" 0 16 FORESHARD_SHARD_SCHEMA_DIGEST)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/shard_schema.sql")
+configure_file(shard_schema_text.h.in "${CMAKE_BINARY_DIR}/generated/migration/shard_schema_text.h" @ONLY)
+
+foreshard_library(foreshard_mover
+  SOURCES shard_schema.cpp predicate.cpp shard_objects.cpp pg_shard_sql.cpp pg_shard.cpp
+  DEPS foreshard_migration foreshard_pg
+  PRIVATE_DEPS fmt::fmt)
+target_include_directories(foreshard_mover PRIVATE "${CMAKE_BINARY_DIR}/generated")

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "migration/shard.h"
+#include "migration/spec.h"
+#include "pg/statement.h"
+
+// Statements that PgShard looks with, and how their rows become values. For pg_shard.cpp and its
+// test.
+
+namespace foreshard::migration {
+
+inline constexpr std::size_t kGateColumns = 16;
+
+// One row of kGateColumns columns. Parameters: $1 number, $2 attempt.
+std::string GateSql();
+Result<GateSeen> ReadGate(const pg::Rows& rows);
+
+// One row: columns of GateSql(), then what a pass of the controller looks at. Parameters: $1
+// number, $2 attempt, $3 slot, $4 subscription, $5 trigger names, $6 tables (array of regclass
+// texts).
+std::string LookSql();
+Result<ShardSeen> ReadLook(const pg::Rows& rows, std::size_t tables);
+
+}  // namespace foreshard::migration
