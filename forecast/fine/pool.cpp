@@ -1,0 +1,337 @@
+#include "forecast/fine/pool.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace foreshard::forecast {
+
+namespace {
+
+constexpr double kSettledDays = 1;  // scored forecasts until weights are the data's own
+constexpr double kDriftSlack = 1;
+constexpr double kDriftSpeed = 4;
+constexpr double kClampBelow = 0.3;
+constexpr double kClampAbove = 0.5;
+constexpr int kStaleBins = 2;
+constexpr double kCapOfChild = 0.8;
+
+double KeepFor(double half_life_bins) { return std::pow(0.5, 1 / std::max(1.0, half_life_bins)); }
+
+double Ramp(double value, double full, double none) {
+  return std::clamp((none - value) / (none - full), 0.0, 1.0);
+}
+
+CalibrationOptions CalibrationFrom(const Options& options) {
+  return {.horizon = options.horizon_bins,
+          .day = options.day_bins,
+          .scale_keep = KeepFor(options.scale_half_life_days * options.day_bins),
+          .residual_keep = KeepFor(options.residual_half_life_days * options.day_bins),
+          .adaptive_rate = options.adaptive_rate};
+}
+
+}  // namespace
+
+FinePool::FinePool(const Calendar& calendar, const Options& options, Series series)
+    : options_(options),
+      calendar_(calendar),
+      anchors_(options.horizon_bins),
+      combining_({.power = options.weight_power,
+                  .keep = KeepFor(options.error_half_life_days * options.day_bins),
+                  .settled_after = kSettledDays * options.day_bins,
+                  .select_best = options.select_best,
+                  .equal = options.equal_weights}),
+      series_(std::move(series)),
+      models_(options, anchors_),
+      calibration_(CalibrationFrom(options), anchors_) {
+  for (std::size_t a = 0; a < anchors_.size(); ++a)
+    issued_[a].resize(static_cast<std::size_t>(anchors_[a]));
+}
+
+Result<std::unique_ptr<detail::State>> FinePool::Blank(const History& history,
+                                                       const Calendar& calendar,
+                                                       const Options& options, const Shared*) {
+  Result<Series> series = Series::FromHistory(history, options);
+  if (!series) return series.error();
+  return std::unique_ptr<detail::State>(new FinePool(calendar, options, *std::move(series)));
+}
+
+Result<std::unique_ptr<detail::State>> FinePool::Fit(const History& history,
+                                                     const Calendar& calendar,
+                                                     const Options& options, const Shared* shared,
+                                                     Random& random) {
+  const std::size_t replay =
+      std::min(history.mean.size() * 2 / 3, static_cast<std::size_t>(options.replay_days) *
+                                                static_cast<std::size_t>(options.day_bins));
+  const std::size_t known = history.mean.size() - replay;
+  History before = history;
+  before.mean.resize(known);
+  before.peak.resize(std::min(known, before.peak.size()));
+  before.state.resize(std::min(known, before.state.size()));
+  Result<std::unique_ptr<detail::State>> pool = Blank(before, calendar, options, shared);
+  if (!pool) return pool;
+  const Status first = (*pool)->Refit(shared, random);
+  if (!first) return first.error();
+  for (std::size_t i = known; i < history.mean.size(); ++i) {
+    if ((*pool)->RefitDue()) {
+      const Status again = (*pool)->Refit(shared, random);
+      if (!again) return again.error();
+    }
+    const Status learned = (*pool)->Update({.at = history.first + static_cast<model::BinIndex>(i),
+                                            .mean = history.mean[i],
+                                            .state = history.state[i]});
+    if (!learned) return learned.error();
+  }
+  const Status last = (*pool)->Refit(shared, random);
+  if (!last) return last.error();
+  return pool;
+}
+
+double FinePool::Speed() const {
+  return alarmed_ && series_.last() - alarm_at_ < options_.day_bins ? kDriftSpeed : 1;
+}
+
+Status FinePool::Update(const Bin& bin) {
+  const Status added = series_.Append(bin);
+  if (!added) return added;
+  const Past past = series_.View();
+  if (past.size() == 0) return Ok();
+  if (series_.gap_bins() == 0) LearnFrom(past);
+  calibration_.MaturePath(past);
+  Issue(past);
+  return Ok();
+}
+
+// Forecasts made anchors_[a] bins ago for this bin have matured.
+void FinePool::LearnFrom(const Past& past) {
+  const double y = past.y.back();
+  const double speed = Speed();
+  const double keep = std::pow(combining_.keep, speed);
+  for (std::size_t a = 0; a < anchors_.size(); ++a) {
+    const auto slot = static_cast<std::size_t>(past.last % anchors_[a]);
+    Issued& issued = issued_[a][slot];
+    if (!issued.valid) continue;
+    combination_[a].Learn(issued.models, y, keep);
+    calibration_.Learn(a, issued, y, speed);
+    if (a == 0 && issued.scale > 0) LearnDrift((y - issued.median) / issued.scale);
+  }
+}
+
+void FinePool::LearnDrift(double scaled_error) {
+  if (options_.drift_alarm <= 0) return;
+  up_ = std::max(0.0, up_ + scaled_error - kDriftSlack);
+  down_ = std::max(0.0, down_ - scaled_error - kDriftSlack);
+  if (std::max(up_, down_) < options_.drift_alarm) return;
+  up_ = down_ = 0;
+  const bool again = alarmed_ && series_.last() - alarm_at_ < options_.day_bins;
+  if (again) return;  // Half-lives are short already and the levels were moved.
+  alarmed_ = true;
+  alarm_at_ = series_.last();
+  calibration_.Widen();
+}
+
+std::array<ModelRow, kAnchorsMax> FinePool::AllWeights(const Past& past) const {
+  const std::array<bool, kFineModels> eligible = models_.Eligible(past);
+  std::array<ModelRow, kAnchorsMax> weights;
+  for (std::size_t a = 0; a < anchors_.size(); ++a)
+    weights[a] = combination_[a].Weights(eligible, combining_);
+  return weights;
+}
+
+double FinePool::Median(const ModelRow& weights, const ModelRow& forecasts) const {
+  const double range = series_.most() - series_.least();
+  const double low = std::max(0.0, series_.least() - kClampBelow * range);
+  return std::clamp(Dot(weights, forecasts), low, series_.most() + kClampAbove * range);
+}
+
+void FinePool::Issue(const Past& past) {
+  std::array<ModelRow, kAnchorsMax> forecasts;
+  models_.AtAnchors(past, forecasts);
+  const std::array<ModelRow, kAnchorsMax> weights = AllWeights(past);
+  for (std::size_t a = 0; a < anchors_.size(); ++a) {
+    Issued& issued = issued_[a][static_cast<std::size_t>(past.last % anchors_[a])];
+    issued.valid = true;
+    issued.models = forecasts[a];
+    issued.median = Median(weights[a], forecasts[a]);
+    issued.scale = calibration_.Scale(anchors_[a], issued.median, series_.typical());
+    calibration_.Spread(anchors_[a], issued.median, issued.scale, series_.most(), issued.quantiles);
+  }
+  if (!calibration_.StartsPath(past.last)) return;
+  std::array<double, kHorizonMax> median;
+  std::array<double, kHorizonMax> scale;
+  const auto horizon = static_cast<std::size_t>(options_.horizon_bins);
+  MedianPath(past, options_.horizon_bins, median, scale);
+  calibration_.StartPath(past.last, std::span(median).first(horizon),
+                         std::span(scale).first(horizon));
+}
+
+void FinePool::MedianPath(const Past& past, int bins, std::span<double> median,
+                          std::span<double> scale) const {
+  ModelPath path;
+  models_.Along(past, bins, path);
+  const std::array<ModelRow, kAnchorsMax> weights = AllWeights(past);
+  for (int step = 1; step <= bins; ++step) {
+    const auto i = static_cast<std::size_t>(step - 1);
+    const Anchors::Place place = anchors_.PlaceOf(step);
+    ModelRow mixed;
+    for (std::size_t k = 0; k < kFineModels; ++k) {
+      mixed[k] = (1 - place.share) * weights[place.low][k] + place.share * weights[place.high][k];
+    }
+    median[i] = Median(mixed, path.step[i]);
+    scale[i] = calibration_.Scale(step, median[i], series_.typical());
+  }
+}
+
+bool FinePool::RefitDue() const {
+  const Past past = series_.View();
+  if (past.size() < 2 * options_.day_bins) return false;
+  if (!fitted_) return true;
+  if (alarmed_ && alarm_at_ > fitted_at_ && series_.last() - alarm_at_ >= options_.day_bins / 4)
+    return true;
+  return series_.last() - fitted_at_ >= options_.day_bins;
+}
+
+Status FinePool::Refit(const Shared*, Random&) {
+  series_.Remeasure();
+  const Past past = series_.View();
+  fitted_at_ = series_.last();
+  if (past.size() < 2 * options_.day_bins) return Ok();
+  models_.Fit(past);
+  fitted_ = true;
+  return Ok();
+}
+
+void FinePool::Forecast(int bins, model::Fan& fan) const {
+  const auto count = static_cast<std::size_t>(bins);
+  fan.bin = options_.bin;
+  fan.origin = series_.last();
+  fan.steps.resize(count);
+  fan.scale.resize(count);
+  const Past past = series_.View();
+  if (past.size() == 0) {
+    for (model::Quantiles& step : fan.steps) step.fill(0);
+    std::fill(fan.scale.begin(), fan.scale.end(), 0.0);
+    fan.windows.clear();
+    return;
+  }
+  std::array<double, kHorizonMax> median;
+  MedianPath(past, bins, median, fan.scale);
+  for (std::size_t i = 0; i < count; ++i) {
+    calibration_.Spread(static_cast<int>(i) + 1, median[i], fan.scale[i], series_.most(),
+                        fan.steps[i]);
+  }
+  calibration_.Windows(fan, series_.most());
+}
+
+model::Scenarios FinePool::Draw(int bins) const {
+  model::Fan fan;
+  Forecast(bins, fan);
+  return calibration_.Draw(fan);
+}
+
+model::Trust FinePool::Score() const {
+  model::Trust trust;
+  trust.history = series_.View().size() >= 2 * options_.day_bins ? 1 : 0;
+  trust.data = series_.GoodShare(options_.day_bins);
+  double ours = 0;
+  double naive = 0;
+  double inside = 0;
+  for (std::size_t a = 0; a < anchors_.size(); ++a) {
+    const AnchorCalibration& anchor = calibration_.anchor(a);
+    ours += anchor.skill_error;
+    naive += std::min(anchor.last_error, anchor.day_error);
+    inside += anchor.inside_weight > 0 ? anchor.inside90 / anchor.inside_weight : 0;
+  }
+  const double tiny = 1e-9 * (series_.typical() + 1e-300);
+  trust.skill = ours <= tiny ? 1 : Ramp(ours / std::max(naive, tiny), 0.8, 1.1);
+  trust.coverage = Ramp(std::abs(inside / static_cast<double>(anchors_.size()) - 0.9), 0.05, 0.20);
+  if (ours <= tiny) trust.coverage = 1;  // Never wrong: being always inside is right.
+  trust.drift = alarmed_ && series_.last() - alarm_at_ < options_.day_bins ? 0.5 : 1;
+  trust.freshness = series_.gap_bins() <= kStaleBins ? 1 : 0;
+  if (born_at_ >= 0 && series_.last() - born_at_ < options_.day_bins) trust.cap = kCapOfChild;
+  return trust;
+}
+
+std::vector<StepReport> FinePool::Explain() const {
+  std::vector<StepReport> reports;
+  const Past past = series_.View();
+  if (past.size() == 0) return reports;
+  std::array<ModelRow, kAnchorsMax> forecasts;
+  models_.AtAnchors(past, forecasts);
+  const std::array<ModelRow, kAnchorsMax> weights = AllWeights(past);
+  for (std::size_t a = 0; a < anchors_.size(); ++a) {
+    const AnchorCalibration& anchor = calibration_.anchor(a);
+    const double norm = anchor.inside_weight > 0 ? anchor.inside_weight : 1;
+    StepReport& report = reports.emplace_back();
+    report.step = anchors_[a];
+    report.ensemble_error = anchor.MeanError();
+    report.best_naive_error =
+        anchor.error_weight > 0
+            ? std::min(anchor.last_error, anchor.day_error) / anchor.error_weight
+            : 0;
+    report.coverage90 = anchor.inside90 / norm;
+    report.scored = static_cast<std::int64_t>(anchor.scored);
+    for (std::size_t k = 0; k < kFineModels; ++k) {
+      report.models.push_back({.name = kFineModelNames[k],
+                               .weight = weights[a][k],
+                               .recent_error = combination_[a].error(k),
+                               .forecast = forecasts[a][k]});
+    }
+  }
+  return reports;
+}
+
+void FinePool::Inherit(std::span<const Parent> parents) {
+  born_at_ = series_.last();
+  for (const Parent& parent : parents) {
+    const auto* other = dynamic_cast<const FinePool*>(&parent.fitted->state());
+    if (other == nullptr || other->options_.horizon_bins != options_.horizon_bins) continue;
+    for (std::size_t a = 0; a < anchors_.size(); ++a)
+      combination_[a].Blend(other->combination_[a], parent.share, parent.share);
+    calibration_.Blend(other->calibration_, parent.share, parent.share);
+  }
+}
+
+void FinePool::Save(ByteWriter& out) const {
+  out.Put(series_.last());
+  models_.Save(out);
+  for (std::size_t a = 0; a < anchors_.size(); ++a) {
+    combination_[a].Save(out);
+    for (const Issued& issued : issued_[a]) {
+      out.Put(static_cast<std::uint8_t>(issued.valid ? 1 : 0));
+      out.PutAll(issued.models);
+      out.Put(issued.median);
+      out.Put(issued.scale);
+      out.PutAll(issued.quantiles);
+    }
+  }
+  calibration_.Save(out);
+  for (const model::BinIndex at : {fitted_at_, alarm_at_, born_at_}) out.Put(at);
+  for (const double sum : {up_, down_, series_.typical()}) out.Put(sum);
+  for (const bool claim : {fitted_, alarmed_}) out.Put(static_cast<std::uint8_t>(claim ? 1 : 0));
+}
+
+Status FinePool::Load(ByteReader& in) {
+  if (in.Get<model::BinIndex>() != series_.last())
+    return Error::GiveUp("state and history end at different bins", "OldState");
+  if (!models_.Load(in)) return Error::GiveUp("state is damaged: coefficients", "BadState");
+  for (std::size_t a = 0; a < anchors_.size(); ++a) {
+    combination_[a].Load(in);
+    for (Issued& issued : issued_[a]) {
+      issued.valid = in.Get<std::uint8_t>() != 0;
+      in.GetAll(issued.models);
+      in.Get(issued.median);
+      in.Get(issued.scale);
+      in.GetAll(issued.quantiles);
+    }
+  }
+  calibration_.Load(in);
+  for (model::BinIndex* at : {&fitted_at_, &alarm_at_, &born_at_}) in.Get(*at);
+  double typical = 0;
+  for (double* sum : {&up_, &down_, &typical}) in.Get(*sum);
+  for (bool* claim : {&fitted_, &alarmed_}) *claim = in.Get<std::uint8_t>() != 0;
+  if (!in.good() || !in.AtEnd()) return Error::GiveUp("state is damaged: wrong length", "BadState");
+  series_.SetTypical(typical);
+  return Ok();
+}
+
+}  // namespace foreshard::forecast

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "forecast/fine/calibration.h"
+#include "forecast/fine/combination.h"
+#include "forecast/fine/models.h"
+#include "forecast/series.h"
+#include "forecast/state.h"
+
+// The fine pool: one series in bins of minutes, learning with every bin.
+//
+//   new bin ---> forecasts made for it mature ---> weights, scales, intervals learn ---> forecast
+//   the anchors ahead, wait
+//
+// Cost of a new bin: tens of microseconds, nothing allocated. See the folder's README for how the
+// parts fit.
+
+namespace foreshard::forecast {
+
+class FinePool final : public detail::State {
+ public:
+  // REQUIRES: valid options (CheckOptions). The history's newest bins are replayed as if live.
+  static Result<std::unique_ptr<detail::State>> Fit(const History& history,
+                                                    const Calendar& calendar,
+                                                    const Options& options, const Shared* shared,
+                                                    Random& random);
+  // A pool whose state comes from Load(); nothing is fitted.
+  static Result<std::unique_ptr<detail::State>> Blank(const History& history,
+                                                      const Calendar& calendar,
+                                                      const Options& options, const Shared* shared);
+
+  std::unique_ptr<detail::State> Clone() const override {
+    return std::make_unique<FinePool>(*this);
+  }
+  model::BinIndex last() const override { return series_.last(); }
+  const Options& options() const override { return options_; }
+  Status Update(const Bin& bin) override;
+  bool RefitDue() const override;
+  Status Refit(const Shared* shared, Random& random) override;
+  void Forecast(int bins, model::Fan& fan) const override;
+  model::Scenarios Draw(int bins) const override;
+  model::Trust Score() const override;
+  std::vector<StepReport> Explain() const override;
+  void Inherit(std::span<const Parent> parents) override;
+  void Save(ByteWriter& out) const override;
+  Status Load(ByteReader& in) override;
+
+ private:
+  FinePool(const Calendar& calendar, const Options& options, Series series);
+
+  void LearnFrom(const Past& past);
+  void Issue(const Past& past);
+  void LearnDrift(double scaled_error);
+  double Speed() const;  // of forgetting: 4 for a day after a drift alarm
+  std::array<ModelRow, kAnchorsMax> AllWeights(const Past& past) const;
+  double Median(const ModelRow& weights, const ModelRow& forecasts) const;
+  void MedianPath(const Past& past, int bins, std::span<double> median,
+                  std::span<double> scale) const;
+
+  Options options_;
+  Calendar calendar_;
+  Anchors anchors_;
+  CombinationOptions combining_;
+  Series series_;
+  FineModels models_;
+  std::array<Combination, kAnchorsMax> combination_;
+  Calibration calibration_;
+  std::array<std::vector<Issued>, kAnchorsMax> issued_;  // ring of anchors_[a] origins each
+
+  model::BinIndex fitted_at_ = 0;
+  bool fitted_ = false;
+  double up_ = 0;  // CUSUM of the scaled error, both ways
+  double down_ = 0;
+  bool alarmed_ = false;
+  model::BinIndex alarm_at_ = 0;
+  model::BinIndex born_at_ = -1;  // of a child: trust is capped for a season
+};
+
+}  // namespace foreshard::forecast

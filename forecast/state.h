@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "forecast/bytes.h"
+#include "forecast/forecaster.h"
+
+// What a pool of models keeps about one series. The door (forecaster.h) holds one of these by
+// value.
+
+namespace foreshard::forecast::detail {
+
+class State {
+ public:
+  virtual ~State() = default;
+  virtual std::unique_ptr<State> Clone() const = 0;
+
+  virtual model::BinIndex last() const = 0;
+  virtual const Options& options() const = 0;
+  virtual Status Update(const Bin& bin) = 0;
+  virtual bool RefitDue() const = 0;
+  virtual Status Refit(const Shared* shared, Random& random) = 0;
+
+  virtual void Forecast(int bins, model::Fan& fan) const = 0;
+  virtual model::Scenarios Draw(int bins) const = 0;
+  virtual model::Trust Score() const = 0;
+  virtual std::vector<StepReport> Explain() const = 0;
+
+  virtual void Inherit(std::span<const Parent> parents) = 0;
+  virtual void Save(ByteWriter& out) const = 0;
+  virtual Status Load(ByteReader& in) = 0;
+};
+
+}  // namespace foreshard::forecast::detail
