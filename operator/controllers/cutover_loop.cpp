@@ -63,7 +63,12 @@ Result<CutoverDecision> CutoverLoop::Run(
     const std::function<bool(std::chrono::milliseconds)>& pause, Deadline deadline) {
   for (;;) {
     const Result<Turn> turn = Step(deadline);
-    if (!turn && turn.error().kind != Error::Kind::kRetry) return turn.error();
+    // A lost reply or a busy lock: look again, here. Going back to the API server would make
+    // clients wait for it.
+    if (!turn &&
+        (turn.error().kind == Error::Kind::kFenced || turn.error().kind == Error::Kind::kGiveUp)) {
+      return turn.error();
+    }
     if (deadline.Passed(clock_)) {
       return Error::Reobserve("the attempt did not come to an end in time");
     }
