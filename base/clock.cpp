@@ -33,4 +33,18 @@ std::string FormatRfc3339Micros(WallTime time) {
   return fmt::format("{}.{:06}Z", FormatSeconds(time), micros);
 }
 
+std::optional<WallTime> ParseRfc3339(const std::string& text) {
+  std::tm parts{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::nullopt;
+  std::int64_t micros = 0;
+  if (*rest == '.') {
+    std::int64_t unit = 100'000;
+    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) micros += (*rest - '0') * unit;
+  }
+  if (rest[0] != 'Z' || rest[1] != '\0') return std::nullopt;
+  const std::int64_t seconds = timegm(&parts);
+  return WallTime(std::chrono::microseconds(seconds * 1'000'000 + micros));
+}
+
 }  // namespace foreshard

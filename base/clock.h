@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 // Time is an input. Production passes SystemClock; tests and the simulator pass one that moves when told
@@ -29,5 +30,7 @@ class SystemClock final : public Clock {
 std::string FormatRfc3339(WallTime time);
 // The same with microseconds, for Lease and MicroTime fields.
 std::string FormatRfc3339Micros(WallTime time);
+// Both forms, in UTC ("Z"). Nothing for any other text.
+std::optional<WallTime> ParseRfc3339(const std::string& text);
 
 }  // namespace foreshard
