@@ -69,7 +69,6 @@ class PostgresServer {
 
   Status Initialize();
   Status MakeCertificate();
-  Status StartOnce();
   std::string SettingsText() const;
   // The server's processes: each of PostgreSQL's leads a session of its own, so the group has the
   // first one only.
