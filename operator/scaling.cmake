@@ -3,3 +3,10 @@ foreshard_library(foreshard_operator_metrics
   SOURCES metrics/demand_query.cpp metrics/prometheus_http.cpp metrics/prometheus_json.cpp
   DEPS foreshard_model
   PRIVATE_DEPS nlohmann_json::nlohmann_json cpprestsdk::cpprest OpenSSL::SSL OpenSSL::Crypto)
+
+# metrics -> forecast -> plan -> ShardMigration.
+foreshard_library(foreshard_operator_scaling
+  SOURCES controllers/scaling_act.cpp controllers/scaling_controller.cpp controllers/scaling_decide.cpp
+          controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/cpu_model.cpp forecasts/lineage.cpp
+          forecasts/load_book.cpp
+  DEPS foreshard_operator_api foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner)

@@ -54,6 +54,14 @@ std::string DecodeBase64(std::string_view text) {
   return bytes;
 }
 
+std::string Sha256Hex(std::string_view text) {
+  Digest digest{};
+  SHA256(Bytes(text), text.size(), digest.data());
+  std::string hex;
+  for (const unsigned char byte : digest) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
 std::string MakeScramVerifier(std::string_view password, std::string_view salt, int iterations) {
   Digest salted{};
   const int done = PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),

@@ -23,6 +23,8 @@ Result<std::string> NewScramVerifier(std::string_view password);
 // False for what is no verifier.
 bool MatchesScramVerifier(std::string_view password, std::string_view verifier);
 
+std::string Sha256Hex(std::string_view text);
+
 // Standard base64 with padding; Decode gives nothing useful ("") for what is no base64.
 std::string EncodeBase64(std::string_view bytes);
 std::string DecodeBase64(std::string_view text);

@@ -1,0 +1,194 @@
+#include "operator/controllers/migration_controller.h"
+
+#include "base/log.h"
+#include "migration/limits.h"
+#include "migration/spec_json.h"
+#include "operator/controllers/migration_status.h"
+
+namespace foreshard::op {
+
+using migration::CutoverStep;
+
+namespace {
+
+// An attempt has 1.5 s; what comes before the hold (leases, probes) and a slow release come on top.
+constexpr std::chrono::seconds kCutoverLimit{10};
+
+bool NeedsShards(const MigrationObservation& seen) {
+  return seen.spec && MayHaveRows(seen.migration) && !migration::IsTerminal(seen.phase);
+}
+
+bool NeedsRouters(const MigrationDecision& decision) {
+  return decision.step == MigrationStep::kEndStaleConnections;
+}
+
+}  // namespace
+
+MigrationController::MigrationController(MigrationControllerOptions options)
+    : options_(std::move(options)) {}
+
+MigrationController::~MigrationController() = default;
+
+Result<Outcome> MigrationController::Reconcile(const kube::ObjectRef& ref, Deadline deadline) {
+  const auto pass = Look(ref, deadline);
+  if (!pass) return pass.error();
+  if (!*pass) return Outcome::Done();
+  return Act(**pass, deadline);
+}
+
+Result<std::optional<MigrationController::Pass>> MigrationController::Look(
+    const kube::ObjectRef& ref, Deadline deadline) {
+  auto seen = ObserveApi(ref, options_.store, options_.shards, options_.clock, deadline);
+  if (!seen) return seen.error();
+  if (!*seen) {
+    entries_.erase(ref);
+    return std::optional<Pass>();
+  }
+  Pass pass{.seen = std::move(**seen), .decision = {}};
+  pass.seen.lease = options_.lease();
+  Entry& entry = entries_[ref];
+  if (entry.uid != pass.seen.migration.uid) {
+    entry = Entry{};
+    entry.uid = pass.seen.migration.uid;
+  }
+  pass.seen.memory = entry.memory;
+  if (NeedsShards(pass.seen)) {
+    const Status opened = OpenShards(entry, *pass.seen.spec, deadline);
+    if (opened) {
+      ObserveShards(pass.seen, {entry.source.get(), entry.destination.get()}, deadline);
+    } else {
+      pass.seen.shard_error = opened.error();
+    }
+  }
+  pass.decision = DecideMigration(pass.seen);
+  return std::optional(std::move(pass));
+}
+
+// The epoch of the spec counts only when rows are made; everything else that changes needs other
+// shards.
+Status MigrationController::OpenShards(Entry& entry, const migration::MigrationSpec& spec,
+                                       Deadline deadline) {
+  if (entry.source && entry.spec && entry.spec->epoch == spec.epoch && *entry.spec == spec) {
+    return Ok();
+  }
+  entry.loop.reset();
+  entry.source.reset();
+  entry.destination.reset();
+  entry.spec = spec;
+  auto source = options_.shards.Open(spec, migration::Side::kSource, deadline);
+  if (!source) return source.error();
+  auto destination = options_.shards.Open(spec, migration::Side::kDestination, deadline);
+  if (!destination) return destination.error();
+  entry.source = std::move(*source);
+  entry.destination = std::move(*destination);
+  return Ok();
+}
+
+Result<Outcome> MigrationController::Act(const Pass& pass, Deadline deadline) {
+  const MigrationDecision& decision = pass.decision;
+  const kube::ObjectRef ref{pass.seen.migration.name_space, pass.seen.migration.name};
+  Entry& entry = entries_[ref];
+  if (decision.step == MigrationStep::kCutoverTurn) {
+    return Cutover(entry, pass, false, deadline);
+  }
+  RouterControl* routers = nullptr;
+  if (NeedsRouters(decision)) {
+    auto opened = options_.routers.Open(ref.name_space, pass.seen.spec->shard_set, deadline);
+    if (!opened) return opened.error();
+    routers = *opened;
+  }
+  const MigrationHands hands{.store = options_.store,
+                             .shards = {entry.source.get(), entry.destination.get()},
+                             .routers = routers,
+                             .memory = entry.memory,
+                             .clock = options_.clock};
+  const Status acted = ActOnMigration(pass.seen, decision, hands, deadline);
+  if (!acted) return acted.error();
+  if (decision.step == MigrationStep::kNothing) return Outcome::Done();
+  if (decision.step == MigrationStep::kWait) return Outcome::LookAgain(decision.look_again);
+  if (decision.step == MigrationStep::kWriteStatus &&
+      decision.status->phase != pass.seen.migration.status.phase) {
+    log::Info("migration_phase", {{"migration", ref.name},
+                                  {"phase", decision.status->phase},
+                                  {"record", decision.status->record},
+                                  {"attempt", decision.status->attempt}});
+  }
+  return Outcome::LookAgain(std::chrono::milliseconds(1));
+}
+
+Result<Outcome> MigrationController::ActOneTurn(const Pass& pass, Deadline deadline) {
+  if (pass.decision.step != MigrationStep::kCutoverTurn) return Act(pass, deadline);
+  const kube::ObjectRef ref{pass.seen.migration.name_space, pass.seen.migration.name};
+  return Cutover(entries_[ref], pass, true, deadline);
+}
+
+Result<CutoverLoop*> MigrationController::LoopOf(Entry& entry, const Pass& pass,
+                                                 Deadline deadline) {
+  const MigrationObservation& seen = pass.seen;
+  if (!entry.source || !entry.destination) {
+    return Error::Reobserve("the shards were opened anew since the look");
+  }
+  if (entry.loop && entry.loop_token == seen.token()) {
+    entry.loop->SetTable(*seen.set->table);
+    entry.loop->SetAbortAsked(WhyStop(seen).has_value());
+    return entry.loop.get();
+  }
+  auto routers = options_.routers.Open(seen.migration.name_space, seen.spec->shard_set, deadline);
+  if (!routers) return routers.error();
+  CutoverContext context{.spec = *entry.spec,
+                         .phase = seen.phase,
+                         .attempt = {seen.migration.status.attempt},
+                         .token = seen.token(),
+                         .table = *seen.set->table,
+                         .abort_asked = WhyStop(seen).has_value(),
+                         .source_identity = seen.progress.source_identity,
+                         .destination_identity = seen.progress.destination_identity};
+  entry.loop = std::make_unique<CutoverLoop>(std::move(context), *entry.source, *entry.destination,
+                                             **routers, options_.clock);
+  entry.loop_token = seen.token();
+  return entry.loop.get();
+}
+
+Result<Outcome> MigrationController::Cutover(Entry& entry, const Pass& pass, bool one_turn,
+                                             Deadline deadline) {
+  const auto loop = LoopOf(entry, pass, deadline);
+  if (!loop) return loop.error();
+  const Deadline end = deadline.Within(options_.clock, kCutoverLimit);
+  if (one_turn) {
+    const auto turn = (*loop)->Step(end);
+    if (!turn) return turn.error();
+    if (*turn != CutoverLoop::Turn::kDone) return Outcome::LookAgain(migration::kPollPause);
+  } else {
+    const auto decision = (*loop)->Run(options_.pause, end);
+    if (!decision) return decision.error();
+  }
+  return FinishTurn(entry, pass, deadline);
+}
+
+// The API hears of it: the table first, then the status. Both are compare-and-swaps with what was
+// read before the rows.
+Result<Outcome> MigrationController::FinishTurn(Entry& entry, const Pass& pass, Deadline deadline) {
+  const migration::CutoverDecision& decision = entry.loop->decision();
+  if (decision.step == CutoverStep::kPublish) {
+    const auto table = entry.loop->TableAfter(decision);
+    if (!table) return table.error();
+    const Status published = options_.store.PublishTable(pass.seen.migration.name_space, *table,
+                                                         pass.seen.set->table_version, deadline);
+    if (!published) return published.error();
+    return Outcome::LookAgain(migration::kPollPause);
+  }
+  const auto status = AfterAttempt(pass.seen, decision, entry.loop->report());
+  const Status written = options_.store.WriteStatus(pass.seen.migration, status, deadline);
+  if (!written) return written.error();
+  log::Info("cutover_attempt", {{"migration", pass.seen.migration.name},
+                                {"attempt", pass.seen.migration.status.attempt},
+                                {"next", ToString(decision.next)},
+                                {"reason", decision.reason},
+                                {"hold_ms", entry.loop->report().hold.count()}});
+  if (options_.on_attempt) {
+    options_.on_attempt(pass.seen.migration, decision, entry.loop->report());
+  }
+  return Outcome::LookAgain(migration::kPollPause);
+}
+
+}  // namespace foreshard::op

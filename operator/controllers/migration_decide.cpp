@@ -1,0 +1,256 @@
+#include "operator/controllers/migration_decide.h"
+
+#include <algorithm>
+
+#include "operator/api/conditions.h"
+#include "operator/controllers/cutover_loop.h"
+#include "operator/controllers/migration_status.h"
+#include "operator/controllers/migration_time.h"
+
+namespace foreshard::op {
+
+using migration::Phase;
+
+namespace {
+
+constexpr std::string_view kFinalizer = kMigrationFinalizer;
+
+bool HasFinalizer(const model::ShardMigration& migration) {
+  const auto& finalizers = migration.finalizers;
+  return std::find(finalizers.begin(), finalizers.end(), kFinalizer) != finalizers.end();
+}
+
+// The same word for "who asked": a person, the object's end, the set's end.
+std::optional<StopReason> WhoAsked(const MigrationObservation& seen) {
+  if (seen.migration.deleting) return StopReason{"ObjectDeleted", "the object is being deleted"};
+  if (seen.set && seen.set->set.deleting) {
+    return StopReason{"ShardSetDeleted", "the ShardSet is being deleted"};
+  }
+  if (seen.migration.spec.abort) return StopReason{"AbortRequested", "spec.abort is true"};
+  return std::nullopt;
+}
+
+MigrationDecision DecidePhase(const MigrationObservation& seen) {
+  switch (seen.phase) {
+    case Phase::kPlanned:
+      return DecidePlanned(seen);
+    case Phase::kPreflight:
+      return DecidePreflight(seen);
+    case Phase::kPreparing:
+      return DecidePreparing(seen);
+    case Phase::kCopying:
+    case Phase::kCatchingUp:
+    case Phase::kVerifying:
+      return DecideMoversPhase(seen);
+    case Phase::kReady:
+      return DecideReady(seen);
+    case Phase::kCutover:
+    case Phase::kRollingBack:
+      return DecideSwitching(seen);
+    case Phase::kSoaking:
+      return DecideSoaking(seen);
+    case Phase::kCleaningUp:
+      return DecideCleaningUp(seen);
+    case Phase::kAborting:
+      return DecideAborting(seen);
+    case Phase::kCompleted:
+    case Phase::kRolledBack:
+    case Phase::kAborted:
+      return DecideTerminal(seen);
+  }
+  Unreachable(seen.phase);
+}
+
+}  // namespace
+
+MigrationDecision Do(MigrationStep step) { return {.step = step}; }
+
+MigrationDecision WaitFor(std::string reason, std::string message,
+                          std::chrono::milliseconds look_again) {
+  return {.step = MigrationStep::kWait,
+          .look_again = look_again,
+          .reason = std::move(reason),
+          .message = std::move(message)};
+}
+
+std::optional<StopReason> WhyStop(const MigrationObservation& seen) {
+  if (!migration::MayAbort(seen.phase)) return std::nullopt;
+  if (auto asked = WhoAsked(seen)) return asked;
+  const model::ShardMigrationStatus& status = seen.migration.status;
+  const auto since_start = SinceTime(seen.now, status.start_time);
+  if (since_start && *since_start > seen.migration.spec.deadline) {
+    return StopReason{"DeadlineExceeded", "spec.deadline has passed", true};
+  }
+  if (const auto& failure = seen.progress.failure;
+      failure && failure->record == status.record && failure->phase == status.phase) {
+    return StopReason{failure->reason, failure->message, true};
+  }
+  const auto limit = migration::LimitOf(seen.phase);
+  const auto since_phase = SinceTime(seen.now, status.phase_start_time);
+  if (limit && since_phase && *since_phase > *limit && seen.phase != Phase::kReady) {
+    return StopReason{"PhaseTookTooLong",
+                      fmt::format("{} takes longer than {} s", status.phase, limit->count()), true};
+  }
+  if (IsForeign(seen, seen.source) || IsForeign(seen, seen.destination)) {
+    return StopReason{"NumberTaken", "a shard knows this number as another migration's", true};
+  }
+  if (seen.phase != Phase::kCutover && IdentityChanged(seen)) {
+    return StopReason{"ShardFailedOver",
+                      "a shard failed over since the copy began; start a new migration", true};
+  }
+  return std::nullopt;
+}
+
+MigrationDecision DecideMigration(const MigrationObservation& seen) {
+  if (migration::IsTerminal(seen.phase)) return DecideTerminal(seen);
+  if (!seen.set || !seen.set->table) {
+    if (seen.migration.deleting && !MayHaveRows(seen.migration)) {
+      return Do(MigrationStep::kRemoveFinalizer);
+    }
+    return WaitFor("NoShardSet", "the ShardSet or its RoutingTable is not there",
+                   std::chrono::seconds(5));
+  }
+  if (!HasFinalizer(seen.migration)) {
+    if (seen.migration.deleting) return Do(MigrationStep::kNothing);
+    return Do(MigrationStep::kAddFinalizer);
+  }
+  // An attempt ends by its own rules: only revoked(n) leads out of it.
+  if (!migration::IsSwitching(seen.phase)) {
+    if (const auto stop = WhyStop(seen)) {
+      return {.step = MigrationStep::kWriteStatus, .status = StoppedBy(seen, *stop)};
+    }
+  }
+  MigrationDecision decision = DecidePhase(seen);
+  if (decision.step != MigrationStep::kWait) return decision;
+  if (auto status = Upkeep(seen, decision.reason, decision.message)) {
+    return {.step = MigrationStep::kWriteStatus, .status = std::move(status)};
+  }
+  return decision;
+}
+
+bool IsForeign(const MigrationObservation& seen, const std::optional<migration::ShardSeen>& side) {
+  return side && side->gate.row && side->gate.row->uid != seen.migration.uid;
+}
+
+bool IdentityChanged(const MigrationObservation& seen) {
+  const auto changed = [](const std::string& copied_from,
+                          const std::optional<migration::ShardSeen>& now) {
+    return now && !copied_from.empty() && copied_from != IdentityText(now->gate.identity);
+  };
+  return changed(seen.progress.source_identity, seen.source) ||
+         changed(seen.progress.destination_identity, seen.destination);
+}
+
+std::optional<MigrationDecision> EnterFirst(const MigrationObservation& seen) {
+  if (!seen.source || !seen.destination) {
+    return WaitFor("ShardNotReachable", seen.shard_error ? seen.shard_error->message : "");
+  }
+  const model::Token token = seen.token();
+  const auto entered = [&](const migration::ShardSeen& side) {
+    const auto& row = side.gate.row;
+    return row && row->token >= token && row->phase == seen.migration.status.phase;
+  };
+  for (const auto* side : {&*seen.source, &*seen.destination}) {
+    if (side->gate.row && side->gate.row->token > token && !IsForeign(seen, *side)) {
+      return WaitFor("", "a newer leader acts", std::chrono::seconds(2));
+    }
+  }
+  if (!IsForeign(seen, seen.source) && !entered(*seen.source)) {
+    return Do(MigrationStep::kEnterSource);
+  }
+  if (!IsForeign(seen, seen.destination) && !entered(*seen.destination)) {
+    return Do(MigrationStep::kEnterDestination);
+  }
+  return std::nullopt;
+}
+
+std::optional<MigrationDecision> JobFirst(const MigrationObservation& seen) {
+  if (seen.job.deleting) return WaitFor("", "the Job is being deleted");
+  if (!seen.job.exists) return Do(MigrationStep::kCreateJob);
+  if (seen.job.failed) return Do(MigrationStep::kDeleteJob);
+  return std::nullopt;
+}
+
+bool MoverDone(const MigrationObservation& seen) {
+  const auto& done = seen.progress.done;
+  return done && done->record == seen.migration.status.record &&
+         done->phase == seen.migration.status.phase;
+}
+
+MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigrationStatus last) {
+  const model::RoutingTable& table = *seen.set->table;
+  const auto ours = [&](const model::Moving& moving) {
+    return moving.migration == seen.migration.name &&
+           moving.number.value == seen.migration.status.number;
+  };
+  if (std::any_of(table.moving.begin(), table.moving.end(), ours)) {
+    model::RoutingTable next = table;
+    std::erase_if(next.moving, ours);
+    return {.step = MigrationStep::kPublishTable, .table = std::move(next)};
+  }
+  if (seen.job.deleting) return WaitFor("", "the Job is being deleted");
+  if (seen.job.exists) return Do(MigrationStep::kDeleteJob);
+  return {.step = MigrationStep::kWriteStatus, .status = std::move(last)};
+}
+
+const char* ToString(MigrationStep step) {
+  switch (step) {
+    case MigrationStep::kNothing:
+      return "nothing";
+    case MigrationStep::kWait:
+      return "wait";
+    case MigrationStep::kAddFinalizer:
+      return "add_finalizer";
+    case MigrationStep::kRemoveFinalizer:
+      return "remove_finalizer";
+    case MigrationStep::kWriteStatus:
+      return "write_status";
+    case MigrationStep::kCreateJob:
+      return "create_job";
+    case MigrationStep::kDeleteJob:
+      return "delete_job";
+    case MigrationStep::kPublishTable:
+      return "publish_table";
+    case MigrationStep::kEnterSource:
+      return "enter_source";
+    case MigrationStep::kEnterDestination:
+      return "enter_destination";
+    case MigrationStep::kMakeGate:
+      return "make_gate";
+    case MigrationStep::kMakeGateTriggers:
+      return "make_gate_triggers";
+    case MigrationStep::kMakeReverseSlot:
+      return "make_reverse_slot";
+    case MigrationStep::kRaiseSequences:
+      return "raise_sequences";
+    case MigrationStep::kAdvanceSlotToNow:
+      return "advance_slot_to_now";
+    case MigrationStep::kAdvanceSlotToDrained:
+      return "advance_slot_to_drained";
+    case MigrationStep::kCloseSource:
+      return "close_source";
+    case MigrationStep::kReopenSource:
+      return "reopen_source";
+    case MigrationStep::kRevokeDestination:
+      return "revoke_destination";
+    case MigrationStep::kDisableForward:
+      return "disable_forward";
+    case MigrationStep::kMakeReverseSubscription:
+      return "make_reverse_subscription";
+    case MigrationStep::kDropForwardSubscription:
+      return "drop_forward_subscription";
+    case MigrationStep::kDropForwardSlot:
+      return "drop_forward_slot";
+    case MigrationStep::kEndStaleConnections:
+      return "end_stale_connections";
+    case MigrationStep::kUnleaseSource:
+      return "unlease_source";
+    case MigrationStep::kUnleaseDestination:
+      return "unlease_destination";
+    case MigrationStep::kCutoverTurn:
+      return "cutover_turn";
+  }
+  Unreachable(step);
+}
+
+}  // namespace foreshard::op

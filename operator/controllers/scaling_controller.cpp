@@ -1,0 +1,100 @@
+#include "operator/controllers/scaling_controller.h"
+
+#include <algorithm>
+
+#include "operator/controllers/scaling_act.h"
+
+namespace foreshard::op {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Stands in for a Prometheus that a set does not name and the installation does not have.
+class NoMetrics final : public Metrics {
+ public:
+  explicit NoMetrics(std::string why) : why_(std::move(why)) {}
+  Result<std::vector<MetricSeries>> QueryRange(const RangeQuery&, Deadline) override {
+    return Error::GiveUp(why_, "NoPrometheus");
+  }
+
+ private:
+  std::string why_;
+};
+
+// The end of the bin after `newest` and a moment for the scrape, so that each bin is seen once and
+// early.
+std::chrono::milliseconds UntilNextBin(const model::ShardSet& set, model::BinIndex newest,
+                                       WallTime now) {
+  const auto end = std::chrono::seconds((newest + 2) * BinOf(set).count()) + 1600ms;
+  const auto rest =
+      std::chrono::duration_cast<std::chrono::milliseconds>(end - now.time_since_epoch());
+  return std::clamp<std::chrono::milliseconds>(rest, 200ms, BinOf(set));
+}
+
+}  // namespace
+
+ScalingController::ScalingController(ScalingControllerOptions options)
+    : options_(std::move(options)) {}
+ScalingController::~ScalingController() = default;
+
+std::shared_ptr<ScalingController::Entry> ScalingController::EntryOf(const kube::ObjectRef& ref) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Entry>& entry = entries_[ref];
+  if (!entry) entry = std::make_shared<Entry>();
+  return entry;
+}
+
+// The URL is a field of the spec, so it may change under us.
+void ScalingController::OpenMetrics(Entry& entry, const model::ShardSet& set) const {
+  std::string url = set.spec.metrics.prometheus_url;
+  if (url.empty()) url = options_.default_prometheus_url;
+  if (entry.metrics && entry.url == url) return;
+  entry.url = url;
+  if (url.empty()) {
+    entry.metrics = std::make_unique<NoMetrics>(
+        "metrics.prometheusURL is not set and this installation has no Prometheus");
+    return;
+  }
+  Result<std::unique_ptr<Metrics>> opened = options_.open_metrics(url);
+  if (opened) {
+    entry.metrics = *std::move(opened);
+  } else {
+    entry.metrics = std::make_unique<NoMetrics>(opened.error().message);
+  }
+}
+
+Result<Outcome> ScalingController::Reconcile(const kube::ObjectRef& ref, Deadline deadline) {
+  const Result<std::optional<model::ShardSet>> set = ReadShardSet(options_.kube, ref, deadline);
+  if (!set) return set.error();
+  if (!*set || (*set)->deleting) {
+    const std::lock_guard lock(mutex_);
+    entries_.erase(ref);
+    return Outcome::Done();  // a change brings it back
+  }
+  const std::shared_ptr<Entry> entry = EntryOf(ref);
+  const model::BinIndex newest = NewestBin(**set, options_.clock.Wall());
+  if (entry->memory.planned_at == newest) {
+    return Outcome::LookAgain(UntilNextBin(**set, newest, options_.clock.Wall()));
+  }
+  OpenMetrics(*entry, **set);
+  const Result<ScalingObservation> seen = ObserveScaling({.kube = options_.kube,
+                                                          .metrics = *entry->metrics,
+                                                          .heat = options_.heat,
+                                                          .clock = options_.clock},
+                                                         **set, deadline);
+  if (!seen) return seen.error();
+  const MonotonicTime begin = options_.clock.Monotonic();
+  const ScalingDecision decision = DecideScaling(*seen, entry->memory);
+  const double took = std::chrono::duration<double>(options_.clock.Monotonic() - begin).count();
+  if (options_.on_pass) {
+    options_.on_pass(
+        {.seen = &*seen, .decision = &decision, .memory = &entry->memory, .plan_seconds = took});
+  }
+  if (seen->set.spec.scaling.mode == model::ScalingMode::kOff) return Outcome::Done();
+  const Result<bool> acted = ActOnScaling(options_.kube, *seen, decision, deadline);
+  if (!acted) return acted.error();
+  return Outcome::LookAgain(UntilNextBin(**set, seen->now, options_.clock.Wall()));
+}
+
+}  // namespace foreshard::op

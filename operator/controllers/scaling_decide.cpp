@@ -1,0 +1,216 @@
+#include "operator/controllers/scaling_decide.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "operator/api/conditions.h"
+#include "operator/api/migration_json.h"
+#include "operator/api/quantity.h"
+#include "operator/controllers/scaling_status.h"
+#include "operator/forecasts/lineage.h"
+
+namespace foreshard::op {
+
+namespace {
+
+constexpr std::chrono::hours kBudgetWindow{1};
+
+double CapacityCores(const model::ShardTemplate& shard) {
+  for (const auto* resources : {&shard.resources.limits, &shard.resources.requests}) {
+    const auto cpu = resources->find("cpu");
+    if (cpu == resources->end()) continue;
+    const Result<std::int64_t> milli = ParseMilliQuantity(cpu->second);
+    if (milli && *milli > 0) return static_cast<double>(*milli) / 1e3;
+  }
+  return 1;
+}
+
+bool Touches(const model::ShardMigration& migration, const model::ShardId& shard) {
+  return migration.spec.source == shard || migration.spec.destination == shard ||
+         migration.status.destination == shard;
+}
+
+// Units of one shard: its ranges with their part of its load and the keys that caused it.
+std::vector<planner::Unit> UnitsOf(const ScalingObservation& seen,
+                                   const model::ShardStatus& shard) {
+  const model::KeySpace& space = seen.table->key_space;
+  std::vector<planner::Unit> units;
+  double total = 0;
+  for (const model::KeyRange& range : model::RangesOf(*seen.table, shard.id)) {
+    planner::Unit unit{.range = range, .share = 0, .bytes = 0, .reservoir = {}, .hot_keys = {}};
+    for (const RangeHeat& heat : seen.heat) {
+      if (!(heat.range == range)) continue;
+      unit.share = heat.backend_seconds;
+      for (const HeatKey& sample : heat.samples) {
+        unit.reservoir.push_back(
+            {.bound = model::BoundOfKey(space, sample.key), .weight = sample.weight});
+      }
+      for (const HeatKey& hot : heat.hot_keys) {
+        if (heat.backend_seconds > 0)
+          unit.hot_keys.push_back({.key = hot.key, .share = hot.weight / heat.backend_seconds});
+      }
+    }
+    total += unit.share;
+    units.push_back(std::move(unit));
+  }
+  for (planner::Unit& unit : units) {
+    unit.share = total > 0 ? unit.share / total : 1 / static_cast<double>(units.size());
+    unit.bytes = static_cast<double>(shard.size_bytes) / static_cast<double>(units.size());
+  }
+  return units;
+}
+
+void Learn(const ScalingObservation& seen, ScalingMemory& memory) {
+  for (const model::ShardMigration& migration : seen.migrations) {
+    if (!IsTerminal(migration.status) || migration.spec.dry_run || migration.spec.rehearse)
+      continue;
+    if (!memory.learned.insert(migration.uid).second) continue;
+    const model::Condition* cut_over = FindCondition(migration.status.conditions, "CutOver");
+    const bool succeeded = cut_over != nullptr && cut_over->status == "True";
+    const std::optional<WallTime> start = ParseRfc3339(migration.status.start_time);
+    const std::optional<WallTime> end =
+        succeeded ? ParseRfc3339(cut_over->last_transition_time) : std::nullopt;
+    if (!start || (succeeded && !end)) continue;
+    const auto bytes = static_cast<double>(migration.status.progress.copied_bytes);
+    const planner::MoveTime predicted = planner::EstimateMoveTime(
+        memory.planner, planner::MovePriors{}, bytes, migration.spec.destination.value.empty());
+    const double actual = end ? std::chrono::duration<double>(*end - *start).count() : 0;
+    if (succeeded && actual <= 0) continue;
+    memory.planner = planner::Learn(memory.planner, {.at = seen.now,
+                                                     .predicted_p50_seconds = predicted.p50_seconds,
+                                                     .actual_seconds = actual,
+                                                     .succeeded = succeeded});
+  }
+}
+
+double MovedBytes(const ScalingObservation& seen) {
+  double bytes = 0;
+  for (const model::ShardMigration& migration : seen.migrations) {
+    const std::optional<WallTime> start = ParseRfc3339(migration.status.start_time);
+    if (start && seen.wall - *start < kBudgetWindow)
+      bytes += static_cast<double>(migration.status.progress.copied_bytes);
+  }
+  return bytes;
+}
+
+void AdvanceLoads(const ScalingObservation& seen, ScalingMemory& memory) {
+  const LoadBookOptions options{.bin = seen.bin,
+                                .seasons = seen.set.spec.scaling.seasons,
+                                .horizon = seen.set.spec.scaling.horizon,
+                                .capacity_cores = CapacityCores(seen.set.spec.shard_template)};
+  if (!memory.loads || !(memory.loads->options() == options)) memory.loads.emplace(options);
+  std::map<model::ShardId, ShardDemand> demand =
+      WithLineage(seen.demand, OwnerChanges(seen.migrations, seen.bin), seen.first);
+  std::erase_if(demand, [&seen](const auto& entry) {
+    return model::RangesOf(*seen.table, entry.first).empty();
+  });
+  const Status advanced = memory.loads->Advance(demand, seen.cores, seen.first, seen.now);
+  static_cast<void>(
+      advanced);  // a shard without a forecast shows in its trust and in the plan's reason
+}
+
+// What a person creates with kubectl, made by the plan.
+model::ShardMigration MigrationOf(const ScalingObservation& seen, const model::Plan& plan) {
+  const model::PlannedStep& step = plan.steps.front();
+  model::ShardMigration migration;
+  migration.name_space = seen.set.name_space;
+  std::string source = step.shard.value;
+  if (source.starts_with("s-")) source = source.substr(2);
+  migration.name = fmt::format("{}-{}-{}-{}", seen.set.name,
+                               step.type == model::ActionType::kSplit ? "split" : "move", source,
+                               plan.made_at % 1'000'000);
+  migration.spec.shard_set_name = seen.set.name;
+  migration.spec.type = step.type == model::ActionType::kSplit ? model::MigrationType::kSplit
+                                                               : model::MigrationType::kMove;
+  migration.spec.source = step.shard;
+  migration.spec.destination = step.destination;
+  migration.spec.range = step.range;
+  migration.spec.approved = plan.decision == model::PlanDecision::kExecuting;
+  // Rollback stays possible for a quarter of a season and never longer than the usual ten minutes.
+  const auto season = seen.set.spec.scaling.seasons.empty()
+                          ? std::chrono::milliseconds(std::chrono::hours(24))
+                          : seen.set.spec.scaling.seasons.front();
+  migration.spec.soak = std::clamp<std::chrono::milliseconds>(season / 16, std::chrono::seconds(30),
+                                                              std::chrono::minutes(10));
+  return migration;
+}
+
+bool MayCreate(const model::Plan& plan, const ScalingObservation& seen) {
+  if (plan.steps.empty()) return false;
+  if (plan.decision == model::PlanDecision::kExecuting) return true;
+  if (plan.decision != model::PlanDecision::kRecommended) return false;
+  // One proposal at a time: a person has not answered the last one yet.
+  return std::none_of(
+      seen.migrations.begin(), seen.migrations.end(),
+      [](const model::ShardMigration& migration) { return !IsTerminal(migration.status); });
+}
+
+}  // namespace
+
+planner::Problem MakeProblem(const ScalingObservation& seen, const ScalingMemory& memory) {
+  planner::Problem problem;
+  problem.now = seen.now;
+  problem.bin_seconds = static_cast<double>(seen.bin.count());
+  problem.key_space = seen.table->key_space;
+  problem.policy = seen.set.spec.scaling;
+  problem.members_per_shard = seen.set.spec.shard_template.members;
+  problem.memory = memory.planner;
+  problem.memory.moved_bytes_last_hour = MovedBytes(seen);
+  problem.metrics_fresh = seen.metrics_read;
+  const std::vector<OwnerChange> changes = OwnerChanges(seen.migrations, seen.bin);
+  for (const model::ShardMigration& migration : seen.migrations) {
+    if (!IsTerminal(migration.status) && migration.spec.approved) ++problem.migrations_in_flight;
+  }
+  for (const model::ShardStatus& status : seen.set.status.shard_statuses) {
+    if (model::RangesOf(*seen.table, status.id).empty()) continue;
+    planner::Shard shard;
+    shard.id = status.id;
+    shard.ready = status.ready;
+    shard.units = UnitsOf(seen, status);
+    for (const model::ShardMigration& migration : seen.migrations) {
+      if (!IsTerminal(migration.status) && migration.spec.approved && Touches(migration, status.id))
+        shard.migrating = true;
+    }
+    for (const OwnerChange& change : changes) {
+      if (change.source == status.id || change.destination == status.id)
+        shard.last_action = change.at;
+    }
+    const auto load = memory.loads->loads().find(status.id);
+    if (load != memory.loads->loads().end()) {
+      shard.background = load->second.background;
+      shard.measured = load->second.measured;
+      shard.fan = load->second.fan;
+      shard.scenarios = load->second.scenarios;
+      shard.trust = load->second.trust;
+      shard.estimator_usable = load->second.estimator_usable;
+      problem.metrics_fresh = problem.metrics_fresh && load->second.fresh;
+    }
+    problem.shards.push_back(std::move(shard));
+  }
+  return problem;
+}
+
+ScalingDecision DecideScaling(const ScalingObservation& seen, ScalingMemory& memory) {
+  ScalingDecision decision;
+  if (!seen.table || seen.set.deleting || seen.set.spec.scaling.mode == model::ScalingMode::kOff)
+    return decision;
+  decision.has_plan = true;
+  Learn(seen, memory);
+  if (seen.metrics_read) {
+    AdvanceLoads(seen, memory);
+  } else if (!memory.loads) {
+    memory.loads.emplace(LoadBookOptions{.bin = seen.bin, .seasons = {}});
+  }
+  const planner::Problem problem = MakeProblem(seen, memory);
+  Random random(static_cast<std::uint64_t>(seen.now));
+  decision.plan = planner::MakePlan(problem, planner::Options{}, random);
+  memory.planner = planner::Remember(problem, decision.plan);
+  memory.planned_at = seen.now;
+  if (MayCreate(decision.plan, seen)) decision.migration = MigrationOf(seen, decision.plan);
+  decision.status = ScalingStatus(seen, problem, decision.plan);
+  return decision;
+}
+
+}  // namespace foreshard::op

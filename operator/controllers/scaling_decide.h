@@ -1,0 +1,39 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/random.h"
+#include "model/plan.h"
+#include "operator/controllers/scaling_observe.h"
+#include "operator/forecasts/load_book.h"
+#include "planner/planner.h"
+
+// What the set's load will be, which change it needs, and what to write down about it. Pure: the
+// memory is a value that is passed in and handed back changed; all of it can be rebuilt from the
+// metrics and the finished migrations.
+
+namespace foreshard::op {
+
+struct ScalingMemory {
+  std::optional<LoadBook> loads;
+  planner::Memory planner;
+  std::set<std::string> learned;  // uids of migrations whose outcome was learned
+  model::BinIndex planned_at = 0;
+};
+
+struct ScalingDecision {
+  model::Plan plan;
+  model::ShardSetStatus status;                    // the fields of the scaling controller
+  std::optional<model::ShardMigration> migration;  // to create
+  bool has_plan = false;                           // false: mode Off, or the set is not up
+};
+
+ScalingDecision DecideScaling(const ScalingObservation& seen, ScalingMemory& memory);
+
+// The planner's question, from what was seen. For tests and for `plan --what-if`.
+planner::Problem MakeProblem(const ScalingObservation& seen, const ScalingMemory& memory);
+
+}  // namespace foreshard::op

@@ -1,0 +1,160 @@
+#include "operator/controllers/shardset_act.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "operator/api/shard_set_json.h"
+#include "operator/builders/secrets.h"
+#include "operator/random_secret.h"
+#include "operator/scram_verifier.h"
+
+namespace foreshard::op {
+namespace {
+
+constexpr std::size_t kPasswordLength = 32;
+using Data = std::map<std::string, std::string>;
+
+template <typename T>
+Status Dropped(const Result<T>& result) {
+  if (!result) return result.error();
+  return Ok();
+}
+
+kube::ObjectRef RefOf(const ShardSetObservation& seen, const std::string& name) {
+  return {seen.set.name_space, name};
+}
+
+// A Secret that is not there is created, so that two who both found it missing cannot overwrite
+// each other.
+Status WriteSecret(const ShardSetHands& hands, const ShardSetObservation& seen,
+                   const Effect& effect, Component component, const Data& data, Deadline deadline) {
+  const std::string json = ToJson(BuildSecret(NameOf(seen.set), effect.name, component, data));
+  const kube::ObjectRef ref = RefOf(seen, effect.name);
+  if (FindChild(seen.children, "Secret", effect.name) == nullptr) {
+    return Dropped(hands.kube.Create(kube::kSecrets, ref, json, deadline));
+  }
+  return Dropped(hands.kube.Apply(kube::kSecrets, ref, json, {}, deadline));
+}
+
+Status MakePasswords(const ShardSetHands& hands, const ShardSetObservation& seen,
+                     const Effect& effect, Deadline deadline) {
+  Data data = effect.data;
+  for (const char* name :
+       {"superuser", "replication", "rewind", "foreshard", "restapi", "exporter"}) {
+    if (!data[name].empty()) continue;
+    const Result<std::string> password = RandomSecret(kPasswordLength);
+    if (!password) return password.error();
+    data[name] = *password;
+  }
+  return WriteSecret(hands, seen, effect, Component::kShard, data, deadline);
+}
+
+Status MakeClientSecret(const ShardSetHands& hands, const ShardSetObservation& seen,
+                        const Effect& effect, Deadline deadline) {
+  const Result<std::string> password = RandomSecret(kPasswordLength);
+  if (!password) return password.error();
+  return WriteSecret(hands, seen, effect, Component::kRouter,
+                     ClientData(NameOf(seen.set), seen.set.spec, *password), deadline);
+}
+
+Status MakeUsers(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
+                 Deadline deadline) {
+  const Result<std::string> verifier = NewScramVerifier(effect.data.at("password"));
+  if (!verifier) return verifier.error();
+  return WriteSecret(hands, seen, effect, Component::kRouter,
+                     {{"users", fmt::format("app {}\n", *verifier)}}, deadline);
+}
+
+Status MakeSetAuthority(const ShardSetHands& hands, const ShardSetObservation& seen,
+                     const Effect& effect, Deadline deadline) {
+  const Result<KeyPair> authority =
+      MakeAuthority(fmt::format("{}.{} CA", seen.set.name, seen.set.name_space), seen.now);
+  if (!authority) return authority.error();
+  return WriteSecret(hands, seen, effect, Component::kShard,
+                     {{"ca.crt", authority->certificate_pem}, {"ca.key", authority->key_pem}},
+                     deadline);
+}
+
+Status Issue(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
+             Deadline deadline) {
+  const std::string& authority = effect.data.at("ca.crt");
+  const Result<KeyPair> pair =
+      IssueCertificate({authority, effect.data.at("ca.key")}, effect.certificate, seen.now);
+  if (!pair) return pair.error();
+  return WriteSecret(
+      hands, seen, effect, effect.component,
+      {{"tls.crt", pair->certificate_pem}, {"tls.key", pair->key_pem}, {"ca.crt", authority}},
+      deadline);
+}
+
+Status SetUpShard(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
+                  Deadline deadline) {
+  const std::optional<ShardLogin> login = LoginOf(seen, effect.shard);
+  const std::optional<ShardSetup> setup = SetupOf(seen);
+  if (!login || !setup) return Error::Reobserve("the shard's leader or a Secret went away");
+  return hands.admin.SetUp(*login, *setup, deadline);
+}
+
+Status TellStatus(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
+                  Deadline deadline) {
+  kube::ApplyOptions options;
+  options.field_manager = kFleetManager;
+  options.subresource = "status";
+  const Result<kube::Object> told =
+      hands.kube.Apply(kube::kShardSets, RefOf(seen, seen.set.name),
+                       ToJson(FleetStatusApply(seen.set, effect.status)), options, deadline);
+  if (!told) return told.error();
+  if (!effect.event) return Ok();
+  log::Info("shardset_ready", {{"namespace", seen.set.name_space},
+                               {"name", seen.set.name},
+                               {"reason", effect.event->reason},
+                               {"message", effect.event->message}});
+  // Dropped on purpose: an event is a courtesy, and one with the same words may be there already.
+  static_cast<void>(hands.kube.Create(
+      kube::kEvents, RefOf(seen, EventName(*effect.event)),
+      ToJson(BuildEvent(seen.set.name_space, *effect.event, seen.now)), deadline));
+  return Ok();
+}
+
+Status Patch(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
+             Deadline deadline) {
+  return Dropped(hands.kube.Patch(effect.resource, RefOf(seen, effect.name), ToJson(effect.object),
+                                  {}, deadline));
+}
+
+}  // namespace
+
+Status ActOnShardSet(const ShardSetHands& hands, const ShardSetObservation& seen,
+                     const Effect& effect, Deadline deadline) {
+  switch (effect.kind) {
+    case EffectKind::kApply:
+      return Dropped(hands.kube.Apply(effect.resource, RefOf(seen, effect.name),
+                                      ToJson(effect.object), {}, deadline));
+    case EffectKind::kPatch:
+      return Patch(hands, seen, effect, deadline);
+    case EffectKind::kDelete:
+      return hands.kube.Delete(effect.resource, RefOf(seen, effect.name),
+                               {.uid = effect.uid,
+                                .resource_version = {},
+                                .propagation = effect.propagation,
+                                .grace_period_seconds = std::nullopt},
+                               deadline);
+    case EffectKind::kMakePasswords:
+      return MakePasswords(hands, seen, effect, deadline);
+    case EffectKind::kMakeClientSecret:
+      return MakeClientSecret(hands, seen, effect, deadline);
+    case EffectKind::kMakeUsers:
+      return MakeUsers(hands, seen, effect, deadline);
+    case EffectKind::kMakeAuthority:
+      return MakeSetAuthority(hands, seen, effect, deadline);
+    case EffectKind::kIssueCertificate:
+      return Issue(hands, seen, effect, deadline);
+    case EffectKind::kSetUpShard:
+      return SetUpShard(hands, seen, effect, deadline);
+    case EffectKind::kTellStatus:
+      return TellStatus(hands, seen, effect, deadline);
+  }
+  Unreachable(effect.kind);
+}
+
+}  // namespace foreshard::op

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "operator/builders/events.h"
+#include "operator/certificates.h"
+#include "operator/controllers/shardset_fleet.h"
+#include "operator/reconciler.h"
+
+namespace foreshard::op {
+
+enum class EffectKind {
+  kApply,             // server-side apply of `object`
+  kPatch,             // merge patch
+  kDelete,            // with the uid as precondition
+  kMakePasswords,     // what is missing in <set>-internal
+  kMakeClientSecret,  // <set>-app with a new password
+  kMakeUsers,         // the verifier of the client's password
+  kMakeAuthority,
+  kIssueCertificate,
+  kSetUpShard,  // SQL
+  kTellStatus,
+};
+
+// One change. Values that must be random (keys, passwords) are made by the act; everything else is
+// here.
+struct Effect {
+  EffectKind kind = EffectKind::kTellStatus;
+  kube::ResourceKind resource;
+  std::string name;
+  Value object;
+  std::string uid;
+  std::string propagation = "Background";
+  std::map<std::string, std::string> data;  // of the Secret as it is
+  CertificateRequest certificate;
+  Component component = Component::kShard;
+  model::ShardId shard;
+  model::ShardSetStatus status;
+  std::optional<EventText> event;
+};
+
+struct ShardSetDecision {
+  std::optional<Effect> effect;  // at most one; afterwards look again at once
+  Outcome settled;               // where there is none
+};
+
+// Pure. What to change next in the set, in the order of dependence: secrets, access, shards,
+// routers, what is inside the shards, the table, what is no longer wanted, and last what is told.
+ShardSetDecision DecideShardSet(const ShardSetObservation& seen, const Images& images);
+
+// The parts, in files of their own.
+std::optional<Effect> DecideSecrets(const ShardSetObservation& seen);
+std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Images& images);
+std::optional<Effect> DecideInside(const ShardSetObservation& seen);
+std::optional<Effect> DecideOrphans(const ShardSetObservation& seen);
+// While it is being deleted: the next object to go, or the reason why it waits.
+struct DeletionStep {
+  std::optional<Effect> effect;
+  std::string waiting_for;
+};
+DeletionStep DecideDeletion(const ShardSetObservation& seen);
+
+// A status to tell if it differs from what stands there, with an event where Ready changed.
+std::optional<Effect> TellStatus(const ShardSetObservation& seen, model::ShardSetStatus status);
+
+}  // namespace foreshard::op

@@ -1,0 +1,208 @@
+#include <algorithm>
+
+#include "operator/api/quantity.h"
+#include "operator/builders/secrets.h"
+#include "operator/builders/stateful_set.h"
+#include "operator/controllers/shardset_decide.h"
+
+namespace foreshard::op {
+namespace {
+
+Effect Simple(EffectKind kind, const kube::ResourceKind& resource, const std::string& name) {
+  Effect effect;
+  effect.kind = kind;
+  effect.resource = resource;
+  effect.name = name;
+  return effect;
+}
+
+Effect Apply(const kube::ResourceKind& resource, const std::string& name, Value object) {
+  Effect effect = Simple(EffectKind::kApply, resource, name);
+  effect.object = std::move(object);
+  return effect;
+}
+
+std::map<std::string, std::string> DataOf(const ShardSetObservation& seen,
+                                          const std::string& secret) {
+  const Child* child = FindChild(seen.children, "Secret", secret);
+  return child != nullptr ? SecretData(child->json) : std::map<std::string, std::string>();
+}
+
+bool HasAll(const std::map<std::string, std::string>& data,
+            std::initializer_list<const char*> keys) {
+  return std::ranges::all_of(keys, [&data](const char* key) {
+    const auto found = data.find(key);
+    return found != data.end() && !found->second.empty();
+  });
+}
+
+struct WantedCertificate {
+  std::string secret;
+  Component component = Component::kShard;
+  CertificateRequest request;
+};
+
+std::vector<WantedCertificate> WantedCertificates(const ShardSetObservation& seen) {
+  const SetName set = NameOf(seen.set);
+  std::vector<model::ShardId> shards = WantedShards(seen);
+  // Those that are leaving still talk TLS.
+  for (const model::ShardId& orphan : OrphanedShards(seen)) shards.push_back(orphan);
+  std::ranges::sort(shards);
+  std::vector<WantedCertificate> wanted;
+  wanted.push_back({ShardTlsSecret(set), Component::kShard, ShardCertificate(set, shards)});
+  if (seen.set.spec.router.tls_secret_name.empty()) {
+    wanted.push_back({RouterTlsSecret(set), Component::kRouter, RouterCertificate(set)});
+  }
+  wanted.push_back({OperatorTlsSecret(set), Component::kRouter, OperatorCertificate()});
+  return wanted;
+}
+
+std::int64_t SizeOf(const Value& claim_spec) {
+  const Result<std::int64_t> size =
+      ParseQuantity(claim_spec.At("resources.requests.storage").Text());
+  return size ? *size : 0;
+}
+
+// What a StatefulSet's claim template says cannot be changed: the object is made with what stands
+// there.
+void KeepClaimTemplate(Value& wanted, const Value& seen) {
+  const Value::List& templates = seen.At("spec.volumeClaimTemplates").Items();
+  if (templates.empty()) return;
+  Value claim = wanted.At("spec.volumeClaimTemplates").Items().at(0);
+  const Value& spec = templates[0]["spec"];
+  claim.Member("spec")
+      .Member("resources")
+      .Member("requests")
+      .Set("storage", spec.At("resources.requests.storage"));
+  claim.Member("spec").Remove("storageClassName");
+  if (!spec["storageClassName"].is_null())
+    claim.Member("spec").Set("storageClassName", spec["storageClassName"]);
+  wanted.Member("spec").Set("volumeClaimTemplates", Value(Value::List{claim}));
+}
+
+// Volumes grow: first each claim, then the StatefulSet is made anew around its running pods.
+std::optional<Effect> Grow(const ShardSetObservation& seen, const WantedObject& wanted,
+                           const Child& child) {
+  const Value::List& templates = child.json.At("spec.volumeClaimTemplates").Items();
+  if (templates.empty()) return std::nullopt;
+  const std::int64_t size = seen.set.spec.shard_template.storage.size_bytes;
+  if (SizeOf(templates[0]["spec"]) >= size) return std::nullopt;
+  const std::string shard = child.json["metadata"]["labels"][kShardLabel].Text();
+  for (const auto& [key, claim] : seen.children) {
+    if (key.first != "PersistentVolumeClaim" ||
+        claim.json["metadata"]["labels"][kShardLabel].Text() != shard)
+      continue;
+    if (SizeOf(claim.json["spec"]) >= size) continue;
+    Effect effect = Simple(EffectKind::kPatch, kube::kPersistentVolumeClaims, key.second);
+    effect.object.Member("spec")
+        .Member("resources")
+        .Member("requests")
+        .Set("storage", seen.set.spec.shard_template.storage.size);
+    return effect;
+  }
+  Effect effect = Simple(EffectKind::kDelete, kube::kStatefulSets, wanted.name);
+  effect.uid = child.uid;
+  effect.propagation = "Orphan";
+  return effect;
+}
+
+bool IsOwnedPerShard(const std::string& kind) {
+  return kind == "StatefulSet" || kind == "Service" || kind == "PodDisruptionBudget" ||
+         kind == "ConfigMap" || kind == "Endpoints";
+}
+
+Effect Remove(const std::pair<std::string, std::string>& key, const Child& child) {
+  Effect effect = Simple(EffectKind::kDelete, child.resource, key.second);
+  effect.uid = child.uid;
+  return effect;
+}
+
+bool HasPods(const ShardSetObservation& seen, const std::string& shard) {
+  return std::ranges::any_of(seen.children, [&shard](const auto& entry) {
+    return entry.first.first == "Pod" &&
+           entry.second.json["metadata"]["labels"][kShardLabel].Text() == shard;
+  });
+}
+
+}  // namespace
+
+std::optional<Effect> DecideSecrets(const ShardSetObservation& seen) {
+  const SetName set = NameOf(seen.set);
+  const auto internal = DataOf(seen, InternalSecret(set));
+  if (!HasAll(internal,
+              {"superuser", "replication", "rewind", "foreshard", "restapi", "exporter"})) {
+    Effect effect = Simple(EffectKind::kMakePasswords, kube::kSecrets, InternalSecret(set));
+    effect.data = internal;
+    return effect;
+  }
+  const auto client = DataOf(seen, ClientSecret(set));
+  if (!HasAll(client, {"password"}))
+    return Simple(EffectKind::kMakeClientSecret, kube::kSecrets, ClientSecret(set));
+  if (const auto wanted = ClientData(set, seen.set.spec, client.at("password")); client != wanted) {
+    return Apply(kube::kSecrets, ClientSecret(set),
+                 BuildSecret(set, ClientSecret(set), Component::kRouter, wanted));
+  }
+  if (!seen.password_matches) {
+    Effect effect = Simple(EffectKind::kMakeUsers, kube::kSecrets, UsersSecret(set));
+    effect.data = client;
+    return effect;
+  }
+  const auto authority = DataOf(seen, AuthoritySecret(set));
+  if (!HasAll(authority, {"ca.crt", "ca.key"})) {
+    return Simple(EffectKind::kMakeAuthority, kube::kSecrets, AuthoritySecret(set));
+  }
+  for (WantedCertificate& wanted : WantedCertificates(seen)) {
+    const auto data = DataOf(seen, wanted.secret);
+    if (HasAll(data, {"tls.crt", "tls.key", "ca.crt"}) &&
+        data.at("ca.crt") == authority.at("ca.crt") &&
+        IsCurrent(data.at("tls.crt"), authority.at("ca.crt"), wanted.request, seen.now)) {
+      continue;
+    }
+    Effect effect = Simple(EffectKind::kIssueCertificate, kube::kSecrets, wanted.secret);
+    effect.data = authority;
+    effect.certificate = std::move(wanted.request);
+    effect.component = wanted.component;
+    return effect;
+  }
+  return std::nullopt;
+}
+
+std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Images& images) {
+  for (WantedObject& wanted : WantedObjects(seen, images)) {
+    const Child* child = FindChild(seen.children, wanted.resource.kind, wanted.name);
+    if (child != nullptr && child->deleting) continue;  // it comes back when it is gone
+    if (child != nullptr && wanted.resource == kube::kStatefulSets) {
+      if (std::optional<Effect> grow = Grow(seen, wanted, *child)) return grow;
+      KeepClaimTemplate(wanted.json, child->json);
+    }
+    if (child != nullptr && Covers(child->json, wanted.json)) continue;
+    return Apply(wanted.resource, wanted.name, std::move(wanted.json));
+  }
+  return std::nullopt;
+}
+
+std::optional<Effect> DecideOrphans(const ShardSetObservation& seen) {
+  const std::vector<model::ShardId> wanted = WantedShards(seen);
+  for (const auto& [key, child] : seen.children) {
+    const std::string shard = child.json["metadata"]["labels"][kShardLabel].Text();
+    if (shard.empty() || child.deleting) continue;
+    if (std::ranges::find(wanted, model::ShardId{shard}) != wanted.end()) continue;
+    if (key.first == "StatefulSet") {
+      const auto database = seen.databases.find({shard});
+      // Unknown counts as full: a shard that cannot be asked stays.
+      const bool empty = database != seen.databases.end() && database->second.known &&
+                         database->second.problem.empty() && !database->second.seen.has_rows;
+      if (empty) return Remove(key, child);
+      continue;
+    }
+    const bool stands =
+        FindChild(seen.children, "StatefulSet", ShardName(NameOf(seen.set), {shard})) != nullptr;
+    if (stands || HasPods(seen, shard)) continue;
+    const bool claim = key.first == "PersistentVolumeClaim";
+    if (claim && seen.set.spec.deletion_policy == model::DeletionPolicy::kRetain) continue;
+    if (claim || IsOwnedPerShard(key.first)) return Remove(key, child);
+  }
+  return std::nullopt;
+}
+
+}  // namespace foreshard::op

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "kube/kinds.h"
+#include "kube/kube_api.h"
+#include "model/migration.h"
+#include "model/routing_table.h"
+#include "model/shard_set.h"
+#include "operator/api/value.h"
+#include "operator/shards/shard_admin.h"
+
+namespace foreshard::op {
+
+// One object of the set as the API has it.
+struct Child {
+  kube::ResourceKind resource;
+  std::string uid;
+  std::string resource_version;
+  bool deleting = false;
+  Value json;
+};
+
+// (kind, name) -> object: everything that carries the set's label.
+using Children = std::map<std::pair<std::string, std::string>, Child>;
+
+// Null where there is none.
+const Child* FindChild(const Children& children, const std::string& kind, const std::string& name);
+
+// What was last read inside one shard. Unknown is not the same as "no".
+struct DatabaseSeen {
+  bool known = false;
+  ShardDatabaseSeen seen;
+  std::string problem;  // of the last attempt; "" if it went well
+};
+
+// Everything the decision may look at, read again on every pass.
+struct ShardSetObservation {
+  WallTime now{};
+  model::ShardSet set;           // of an invalid one only name, generation, finalizers, status
+  std::optional<Error> invalid;  // what is wrong with the spec
+  Children children;
+  std::optional<model::RoutingTable> table;
+  std::vector<model::ShardMigration> migrations;  // of this set, by name
+  std::map<model::ShardId, DatabaseSeen> databases;
+  bool password_matches = false;  // the verifier that routers have is of the client's password
+};
+
+// Pod that Patroni's leader lock names; "" for none.
+std::string LeaderOf(const ShardSetObservation& seen, const model::ShardId& shard);
+bool IsPodReady(const Value& pod);
+
+// How to log in as superuser, from what was observed; nothing while a Secret or the leader is
+// missing.
+std::optional<ShardLogin> LoginOf(const ShardSetObservation& seen, const model::ShardId& shard);
+std::optional<ShardSetup> SetupOf(const ShardSetObservation& seen);
+
+// Shards that have an object, by their label.
+std::set<model::ShardId> ShardsThatExist(const ShardSetObservation& seen);
+
+// Owner: the controller. Threads: any; keys of one set come from one worker at a time.
+class ShardSetObserver {
+ public:
+  ShardSetObserver(kube::KubeApi& kube, ShardAdmin& admin, const Clock& clock)
+      : kube_(kube), admin_(admin), clock_(clock) {}
+
+  // Nothing: the object is gone.
+  Result<std::optional<ShardSetObservation>> Observe(const kube::ObjectRef& ref, Deadline deadline);
+
+  // After a set-up of a shard, good or not: look again, at once or a little later.
+  void Forget(const kube::ObjectRef& set, const model::ShardId& shard);
+  void NoteProblem(const kube::ObjectRef& set, const model::ShardId& shard,
+                   const std::string& problem);
+
+ private:
+  struct Looked {
+    DatabaseSeen database;
+    std::string question;  // leader and fingerprint: another one makes the answer void
+    MonotonicTime again_at{};
+  };
+  using Key = std::pair<kube::ObjectRef, model::ShardId>;
+
+  Status ListChildren(ShardSetObservation& seen, Deadline deadline);
+  Status ReadMigrations(ShardSetObservation& seen, Deadline deadline);
+  void LookInside(ShardSetObservation& seen, Deadline deadline);
+  DatabaseSeen Inspect(const ShardSetObservation& seen, const model::ShardId& shard,
+                       Deadline deadline);
+  bool MatchesPassword(const ShardSetObservation& seen);
+
+  kube::KubeApi& kube_;
+  ShardAdmin& admin_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::map<Key, Looked> looked_;
+  std::map<std::string, bool>
+      matches_;  // digest of (password, verifier): PBKDF2 is slow on purpose
+};
+
+}  // namespace foreshard::op

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "forecast/forecaster.h"
+#include "model/ids.h"
+#include "model/load.h"
+#include "operator/forecasts/cpu_model.h"
+#include "operator/metrics/demand_query.h"
+
+// What is known about the load of each shard of one set: its demand as one series (statements
+// weighted by what they cost), the forecast of that, and how demand becomes CPU. Brought forward
+// bin by bin; everything in it can be rebuilt from the metrics.
+//
+// Demand is forecast, not utilisation: utilisation changes because of what we do. The fan becomes
+// utilisation at the end, by the CPU model, which is monotone, so quantiles stay quantiles.
+
+namespace foreshard::op {
+
+struct LoadBookOptions {
+  std::chrono::seconds bin{300};
+  std::vector<std::chrono::milliseconds> seasons;
+  std::chrono::milliseconds horizon{0};
+  double capacity_cores = 1;
+  bool operator==(const LoadBookOptions&) const = default;
+};
+
+// One shard, as the planner wants it: fractions of its CPU capacity.
+struct ShardLoad {
+  model::Fan fan;              // utilisation; no steps: no forecast
+  model::Scenarios scenarios;  // utilisation
+  model::Trust trust;
+  double background = 0;
+  bool estimator_usable = false;
+  std::vector<double> measured;  // newest bins, oldest first; empty when the newest is not known
+  double statements = 0;         // a second, in the newest known bin
+  bool fresh = false;            // the newest two bins are not both missing
+};
+
+class LoadBook {
+ public:
+  explicit LoadBook(LoadBookOptions options);
+
+  // `demand` and `cores` cover [first, now]. Shards that are not in `demand` any more are
+  // forgotten. Errors: kGiveUp from the forecaster, naming the shard; the others went forward.
+  Status Advance(const std::map<model::ShardId, ShardDemand>& demand,
+                 const std::map<model::ShardId, std::vector<double>>& cores, model::BinIndex first,
+                 model::BinIndex now);
+
+  const std::map<model::ShardId, ShardLoad>& loads() const { return loads_; }
+  const LoadBookOptions& options() const { return options_; }
+  const CpuModel& cpu_model() const { return cpu_model_; }
+  // How good the forecast was lately, by step; for metrics. Empty before anything was scored.
+  std::vector<forecast::StepReport> Report(const model::ShardId& shard) const;
+
+ private:
+  struct Entry {
+    std::optional<forecast::Fitted> fitted;
+    model::DemandSeries history;  // what `fitted` has seen
+  };
+
+  void LearnCpu(const std::map<model::ShardId, ShardDemand>& demand,
+                const std::map<model::ShardId, std::vector<double>>& cores);
+  model::DemandSeries SeriesOf(const ShardDemand& demand, model::BinIndex first) const;
+  Status Forward(const model::ShardId& shard, model::DemandSeries series);
+  ShardLoad LoadOf(const Entry& entry, const ShardDemand& demand,
+                   const std::vector<double>* cores) const;
+
+  LoadBookOptions options_;
+  forecast::Options forecast_options_;
+  Random random_{1};  // a fixed seed: the same metrics give the same forecast after a restart
+  double write_weight_ = 1;  // reads that one write costs
+  CpuModel cpu_model_;       // of the weighted series: its reads are reads + write_weight * writes
+  std::map<model::ShardId, Entry> entries_;
+  std::map<model::ShardId, ShardLoad> loads_;
+};
+
+}  // namespace foreshard::op
