@@ -20,9 +20,12 @@ class Applying {
 
   Result<Object> Data(const std::string& manager, const std::string& data, bool force = true,
                       bool dry_run = false) {
-    return api_.Apply(kConfigMaps, ref_,
-                      fmt::format(R"({{"apiVersion":"v1","kind":"ConfigMap","data":{}}})", data),
-                      {.field_manager = manager, .force = force, .dry_run = dry_run}, deadline_);
+    return api_.Apply(
+        kConfigMaps, ref_,
+        fmt::format(
+            R"({{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{}"}},"data":{}}})",
+            ref_.name, data),
+        {.field_manager = manager, .force = force, .dry_run = dry_run}, deadline_);
   }
 
  private:
@@ -100,7 +103,7 @@ TEST_P(KubeApiContract, AnApplyWithAStaleVersionIsRefused) {
   const Result<Object> late = api().Apply(
       kLoadEvents, Ref("sale"),
       fmt::format(
-          R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent","metadata":{{"resourceVersion":"{}"}},"spec":{{"after":"1h"}}}})",
+          R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent","metadata":{{"name":"sale","resourceVersion":"{}"}},"spec":{{"after":"1h"}}}})",
           first.metadata.resource_version),
       {}, Soon());
   ASSERT_FALSE(late);
@@ -115,7 +118,7 @@ TEST_P(KubeApiContract, ConditionsMergeByType) {
     return api().Apply(
         kLoadEvents, Ref("sale"),
         fmt::format(
-            R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent","status":{{"conditions":[{{"type":"{}","status":"True",)"
+            R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent","metadata":{{"name":"sale"}},"status":{{"conditions":[{{"type":"{}","status":"True",)"
             R"("reason":"{}","message":"","lastTransitionTime":"2026-05-01T09:10:00Z"}}]}}}})",
             type, reason),
         {.field_manager = manager, .subresource = "status"}, Soon());
@@ -141,7 +144,8 @@ TEST_P(KubeApiContract, ContainersMergeByName) {
                          const std::string& more = "") {
     return api().Apply(
         kube::kDeployments, Ref("router"),
-        R"({"apiVersion":"apps/v1","kind":"Deployment","spec":{)" + more +
+        R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"router"},"spec":{)" +
+            more +
             R"("selector":{"matchLabels":{"app":"r"}},"template":{"metadata":{"labels":{"app":"r"}},"spec":{"containers":)" +
             containers + "}}}}",
         {.field_manager = manager}, Soon());

@@ -99,6 +99,14 @@ TEST_P(KubeApiContract, WhatIsNoObjectIsRefused) {
   }
 }
 
+TEST_P(KubeApiContract, AnApplyNamesItsObject) {
+  const Result<Object> nameless = api().Apply(
+      kConfigMaps, Ref("settings"), R"({"apiVersion":"v1","kind":"ConfigMap"})", {}, Soon());
+  ASSERT_FALSE(nameless);
+  EXPECT_EQ(nameless.error().kind, Error::Kind::kGiveUp);
+  EXPECT_EQ(nameless.error().code, "400");
+}
+
 TEST_P(KubeApiContract, AStaleVersionCannotReplace) {
   const Object first = MustCreateEvent("sale", 300);
   const auto changed = [&](const Object& base, int percent) {
@@ -306,10 +314,15 @@ TEST_P(KubeApiContract, ListedObjectsSayTheirKind) {
 
 TEST_P(KubeApiContract, AnEvictionKeepsToItsBudget) {
   const std::string pod =
-      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","labels":{"app":"p"}},"spec":{"containers":[{"name":"c","image":"i"}]}})";
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","labels":{"app":"p"}},"spec":{"automountServiceAccountToken":false,"containers":[{"name":"c","image":"i"}]}})";
   const std::string budget =
       R"({"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"p"},"spec":{"minAvailable":1,"selector":{"matchLabels":{"app":"p"}}}})";
-  ASSERT_TRUE(api().Create(kube::kPods, Ref("p"), pod, Soon()));
+  // A pod needs its service account, which elsewhere a controller makes.
+  ASSERT_TRUE(api().Create(
+      kube::kServiceAccounts, Ref("default"),
+      R"({"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}})", Soon()));
+  const Result<Object> created = api().Create(kube::kPods, Ref("p"), pod, Soon());
+  ASSERT_TRUE(created) << created.error().message;
   ASSERT_TRUE(api().Create(kube::kPodDisruptionBudgets, Ref("p"), budget, Soon()));
   const auto running = api().Patch(
       kube::kPods, Ref("p"),

@@ -35,7 +35,9 @@ INSTANTIATE_TEST_SUITE_P(Faulty, KubeApiContract,
 class FaultyKube : public testing::Test {
  protected:
   Result<kube::Object> Create() {
-    return api_.Create(kube::kConfigMaps, ref_, R"({"apiVersion":"v1","kind":"ConfigMap"})", soon_);
+    return api_.Create(kube::kConfigMaps, ref_,
+                       R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"settings"}})",
+                       soon_);
   }
   bool IsThere() { return inner_.Get(kube::kConfigMaps, ref_, soon_)->has_value(); }
 

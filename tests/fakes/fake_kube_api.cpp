@@ -50,6 +50,9 @@ Result<Json> Decode(std::string_view verb, const ResourceKind& kind, const Objec
   }
   Json& metadata = value["metadata"];
   if (metadata.is_null()) metadata = Json::object();
+  if (metadata.value("name", "").empty()) {
+    return Refuse(400, verb, kind, ref, "BadRequest", "metadata.name: name must be provided");
+  }
   if (metadata.value("name", ref.name) != ref.name ||
       metadata.value("namespace", ref.name_space) != ref.name_space) {
     return Refuse(400, verb, kind, ref, "BadRequest",

@@ -20,7 +20,8 @@
 //   - a pod's grace period: a deleted pod without finalizers is gone at once;
 //   - eviction beyond `status.disruptionsAllowed` of the first budget whose matchLabels match;
 //   - field selectors are allowed for any field, where the real one knows a few per kind;
-//   - unconditional PUT: a resource version is demanded for every kind;
+//   - leniency: it demands a resource version in every PUT, and metadata.name in every body, as the
+//   real one does for some;
 //   - list pages (one page always), limits of size, RBAC, API discovery, generateName, scale
 //   subresource.
 //
