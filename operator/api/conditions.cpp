@@ -48,7 +48,9 @@ void SetCondition(std::vector<model::Condition>& conditions, model::Condition co
   const auto found = std::ranges::find(conditions, condition.type, &model::Condition::type);
   if (found == conditions.end()) {
     condition.last_transition_time = FormatRfc3339(now);
-    conditions.push_back(std::move(condition));
+    const auto place =
+        std::ranges::upper_bound(conditions, condition.type, {}, &model::Condition::type);
+    conditions.insert(place, std::move(condition));
     return;
   }
   condition.last_transition_time =

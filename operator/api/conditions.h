@@ -19,7 +19,8 @@ const model::Condition* FindCondition(const std::vector<model::Condition>& condi
 bool IsTrue(const std::vector<model::Condition>& conditions, std::string_view type);
 
 // Puts `condition` in the place of its type. The time of transition is `now` if the status changed,
-// else it stays.
+// else it stays. A new one goes
+// to its place by type.
 void SetCondition(std::vector<model::Condition>& conditions, model::Condition condition,
                   WallTime now);
 

@@ -72,6 +72,11 @@ model::ShardSetStatus ReadStatus(const Value& status) {
   for (const Value& item : status["orphanedShards"].Items()) {
     read.orphaned_shards.push_back({{item["id"].Text()}, item["reason"].Text()});
   }
+  // Server-side apply keeps the server's order of list maps; ours is by name, so that the same
+  // status compares equal.
+  std::ranges::sort(read.conditions, {}, &model::Condition::type);
+  std::ranges::sort(read.shard_statuses, {}, &model::ShardStatus::id);
+  std::ranges::sort(read.orphaned_shards, {}, &model::OrphanedShard::id);
   if (status["plan"].is_object()) read.plan = ReadPlan(status["plan"]);
   return read;
 }

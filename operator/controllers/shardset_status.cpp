@@ -59,7 +59,8 @@ std::string ShardReason(const ShardSetObservation& seen, const model::ShardStatu
   }
   const auto database = seen.databases.find(shard.id);
   if (database == seen.databases.end() || !database->second.known) return "DatabaseUnknown";
-  return database->second.seen.set_up ? "" : "DatabaseNotSetUp";
+  // A shard that served goes on serving while a new password or schema is put into it.
+  return database->second.seen.set_up || shard.ready ? "" : "DatabaseNotSetUp";
 }
 
 // A size that is told again at each small change would be a write a minute for nobody's good.

@@ -1,0 +1,264 @@
+#include "operator/controllers/shardset_controller.h"
+
+#include <gtest/gtest.h>
+
+#include "operator/api/conditions.h"
+#include "operator/builders/names.h"
+#include "tests/unit/operator/controllers/shardset_world.h"
+
+namespace foreshard::op {
+namespace {
+
+class ShardSetControllerTest : public testing::Test {
+ protected:
+  void MakeReady() {
+    world.Settle();
+    world.StartPods();
+    world.Settle();
+    world.StartPods();
+    world.Settle();
+    ASSERT_EQ(world.Condition("Ready"), "True") << world.ConditionMessage("Ready");
+  }
+
+  ShardSetWorld world;
+};
+
+TEST_F(ShardSetControllerTest, BecomesADatabaseWithTwoShards) {
+  world.Settle();
+  EXPECT_EQ(world.Condition("Ready"), "False");
+  EXPECT_EQ(world.Count(kube::kStatefulSets), 2U);
+  EXPECT_EQ(world.Count(kube::kSecrets), 7U);
+  EXPECT_EQ(world.Count(kube::kRoutingTables), 0U)
+      << "before the shards are set up nobody may be routed to them";
+  MakeReady();
+  const std::vector<std::string> shards = world.Shards();
+  ASSERT_EQ(shards.size(), 2U);
+  EXPECT_NE(shards[0], shards[1]);
+  const Value set = world.Get(kube::kShardSets, "orders");
+  EXPECT_EQ(set.At("status.epoch").Int(), 1);
+  EXPECT_EQ(set.At("status.readyShards").Int(), 2);
+  EXPECT_EQ(set.At("status.members").Int(), 4);
+  EXPECT_EQ(set.At("status.endpoint").Text(), "orders-router.shop.svc:5432");
+  EXPECT_EQ(set.At("status.observedGeneration").Int(), set.At("metadata.generation").Int());
+  EXPECT_EQ(world.Condition("Degraded"), "False");
+}
+
+TEST_F(ShardSetControllerTest, ASettledSetWritesNothing) {
+  MakeReady();
+  const std::int64_t before = world.kube.write_calls();
+  for (int minute = 0; minute < 10; ++minute) {
+    world.clock.Advance(std::chrono::minutes(1));
+    ASSERT_TRUE(world.Pass().ok());
+  }
+  EXPECT_EQ(world.kube.write_calls(), before);
+}
+
+TEST_F(ShardSetControllerTest, NotReadyNamesTheShardWhosePrimaryIsDown) {
+  MakeReady();
+  const std::string shard = world.Shards()[1];
+  world.SetPodReady("orders-" + shard + "-0", false);
+  world.Settle();
+  EXPECT_EQ(world.Condition("Ready"), "False");
+  EXPECT_EQ(world.ConditionReason("Ready"), "ShardNotReady");
+  EXPECT_NE(world.ConditionMessage("Ready").find(shard), std::string::npos)
+      << world.ConditionMessage("Ready");
+}
+
+TEST_F(ShardSetControllerTest, WhatSomebodyChangedComesBack) {
+  MakeReady();
+  const std::string name = "orders-" + world.Shards()[0];
+  world.Patch(kube::kPodDisruptionBudgets, name, R"({"spec":{"maxUnavailable":5}})");
+  world.Remove(kube::kServices, name);
+  world.Settle();
+  EXPECT_EQ(world.Get(kube::kPodDisruptionBudgets, name).At("spec.maxUnavailable").Int(), 1);
+  EXPECT_TRUE(world.Exists(kube::kServices, name));
+}
+
+TEST_F(ShardSetControllerTest, AnInvalidSpecIsNamedAndTheRestKeepsServing) {
+  MakeReady();
+  world.Write(
+      R"({"sharding":{"tables":[{"name":"orders","column":"id"}]},"shardTemplate":{"storage":{"size":"1Gi"}}})");
+  world.Settle();
+  EXPECT_EQ(world.ConditionReason("Ready"), "InvalidSpec");
+  EXPECT_NE(world.ConditionMessage("Ready").find("spec.sharding.tables[0].name: 'orders'"),
+            std::string::npos)
+      << world.ConditionMessage("Ready");
+  EXPECT_EQ(world.Count(kube::kStatefulSets), 2U);
+}
+
+TEST_F(ShardSetControllerTest, AChangedPasswordReachesEveryShardAndTheRouters) {
+  MakeReady();
+  const Value users = world.Get(kube::kSecrets, "orders-router-users")["data"];
+  world.Patch(kube::kSecrets, "orders-app", R"({"data":{"password":"bmV3LXBhc3N3b3Jk"}})");
+  world.Settle();
+  world.clock.Advance(std::chrono::seconds(60));
+  world.Settle();
+  EXPECT_NE(world.Get(kube::kSecrets, "orders-router-users")["data"], users);
+  for (const auto& [host, database] : world.admin.databases) EXPECT_EQ(database.set_ups, 2) << host;
+  EXPECT_EQ(world.Condition("Ready"), "True");
+}
+
+TEST_F(ShardSetControllerTest, AParameterReachesPatroniWithoutARestart) {
+  MakeReady();
+  const std::string shard = "orders-" + world.Shards()[0];
+  const Value before = world.Get(kube::kStatefulSets, shard).At("spec.template");
+  std::string spec = kQuickSpec;
+  spec.insert(1, R"("postgres":{"parameters":[{"name":"work_mem","value":"7MB"}]},)");
+  world.Write(spec);
+  world.Settle();
+  const std::string config =
+      world.Get(kube::kEndpoints, shard + "-config")["metadata"]["annotations"]["config"].Text();
+  EXPECT_EQ(ParseJson(config)->At("postgresql.parameters.work_mem").Text(), "7MB");
+  EXPECT_EQ(world.Get(kube::kStatefulSets, shard).At("spec.template"), before);
+  world.Write(kQuickSpec);
+  world.Settle();
+  const std::string after =
+      world.Get(kube::kEndpoints, shard + "-config")["metadata"]["annotations"]["config"].Text();
+  EXPECT_TRUE(ParseJson(after)->At("postgresql.parameters.work_mem").is_null());
+}
+
+TEST_F(ShardSetControllerTest, VolumesGrowClaimsFirstAndKeepTheirPods) {
+  MakeReady();
+  std::string spec = kQuickSpec;
+  spec.replace(spec.find("\"1Gi\""), 5, "\"2Gi\"");
+  world.Write(spec);
+  world.Settle();
+  for (const Value& claim : world.All(kube::kPersistentVolumeClaims)) {
+    EXPECT_EQ(claim.At("spec.resources.requests.storage").Text(), "2Gi");
+  }
+  while (world.kube.CollectGarbage() > 0) {
+  }
+  world.Settle();
+  EXPECT_EQ(world.Count(kube::kPods), 4U);
+  for (const Value& stateful_set : world.All(kube::kStatefulSets)) {
+    EXPECT_EQ(stateful_set.At("spec.volumeClaimTemplates")
+                  .Items()[0]
+                  .At("spec.resources.requests.storage")
+                  .Text(),
+              "2Gi");
+  }
+}
+
+TEST_F(ShardSetControllerTest, AShardForAMigrationExistsAsLongAsItIsNamed) {
+  MakeReady();
+  world.Create(kube::kShardMigrations, "split",
+               R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
+      "metadata":{"name":"split","namespace":"shop"},"spec":{"shardSetName":"orders","type":"Split","source":"x"}})");
+  world.Patch(kube::kShardMigrations, "split",
+              R"({"status":{"phase":"Planned","destination":"s-new1"}})", "status");
+  world.Settle();
+  ASSERT_TRUE(world.Exists(kube::kStatefulSets, "orders-s-new1"));
+  world.StartPods();
+  world.Settle();
+  const std::string host = "orders-s-new1.shop.svc";
+  EXPECT_EQ(world.admin.databases[host].set_ups, 1);
+  EXPECT_EQ(world.Condition("Resharding"), "True");
+
+  world.admin.databases[host].has_rows = true;
+  world.Patch(kube::kShardMigrations, "split", R"({"status":{"phase":"Aborted"}})", "status");
+  world.clock.Advance(std::chrono::minutes(2));
+  world.Settle();
+  EXPECT_TRUE(world.Exists(kube::kStatefulSets, "orders-s-new1")) << "it still holds rows";
+  const Value orphans = world.Get(kube::kShardSets, "orders").At("status.orphanedShards");
+  ASSERT_EQ(orphans.Items().size(), 1U);
+  EXPECT_EQ(orphans.Items()[0]["id"].Text(), "s-new1");
+
+  world.admin.databases[host].has_rows = false;
+  world.clock.Advance(std::chrono::minutes(2));
+  world.Settle();
+  world.StopPods();
+  world.Settle();
+  EXPECT_FALSE(world.Exists(kube::kStatefulSets, "orders-s-new1"));
+  EXPECT_FALSE(world.Exists(kube::kServices, "orders-s-new1"));
+  EXPECT_TRUE(world.Exists(kube::kPersistentVolumeClaims, "data-orders-s-new1-0"))
+      << "Retain keeps every claim";
+  EXPECT_EQ(world.Condition("Ready"), "True");
+}
+
+TEST_F(ShardSetControllerTest, AnUnreachableOrphanIsKept) {
+  MakeReady();
+  const std::string shard = world.Shards()[1];
+  world.admin.databases["orders-" + shard + ".shop.svc"].down = true;
+  Value table = world.Get(kube::kRoutingTables, "orders");
+  const std::string rest = world.Shards()[0];
+  world.Patch(kube::kRoutingTables, "orders",
+              R"({"spec":{"epoch":2,"ranges":[{"from":"","to":"","shard":")" + rest +
+                  R"("}],"shards":[{"id":")" + rest + R"(","primaryService":"x"}]}})");
+  world.clock.Advance(std::chrono::minutes(2));
+  world.Settle();
+  EXPECT_TRUE(world.Exists(kube::kStatefulSets, "orders-" + shard));
+  EXPECT_EQ(world.Get(kube::kShardSets, "orders").At("status.orphanedShards").Items().size(), 1U);
+}
+
+TEST_F(ShardSetControllerTest, ALostRoutingTableIsNotInvented) {
+  MakeReady();
+  world.Remove(kube::kRoutingTables, "orders");
+  world.Settle();
+  EXPECT_FALSE(world.Exists(kube::kRoutingTables, "orders"));
+  EXPECT_EQ(world.ConditionReason("Ready"), "RoutingTableMissing");
+}
+
+TEST_F(ShardSetControllerTest, DeletionKeepsTheClaimsAndThePasswords) {
+  MakeReady();
+  world.Remove(kube::kShardSets, "orders");
+  world.Settle();
+  EXPECT_EQ(world.Count(kube::kDeployments), 0U);
+  EXPECT_EQ(world.Condition("Ready"), "False");
+  EXPECT_NE(world.ConditionMessage("Ready").find("is stopping"), std::string::npos)
+      << "it says what it waits for";
+  EXPECT_EQ(world.Count(kube::kServices), 7U) << "as long as a pod runs, its Services stay";
+  world.StopPods();
+  world.Settle();
+  EXPECT_FALSE(world.Exists(kube::kShardSets, "orders"));
+  EXPECT_EQ(world.Count(kube::kServices), 0U);
+  EXPECT_EQ(world.Count(kube::kEndpoints), 0U);
+  EXPECT_EQ(world.Count(kube::kRoutingTables), 0U);
+  EXPECT_EQ(world.Count(kube::kPersistentVolumeClaims), 4U);
+  EXPECT_EQ(world.Count(kube::kSecrets), 1U);
+  EXPECT_TRUE(world.Exists(kube::kSecrets, "orders-internal"));
+}
+
+TEST_F(ShardSetControllerTest, DeletionWithPolicyDeleteLeavesNothing) {
+  std::string spec = kQuickSpec;
+  spec.insert(1, R"("deletionPolicy":"Delete",)");
+  world.Write(spec);
+  MakeReady();
+  world.Remove(kube::kShardSets, "orders");
+  world.Settle();
+  world.StopPods();
+  world.Settle();
+  EXPECT_FALSE(world.Exists(kube::kShardSets, "orders"));
+  EXPECT_EQ(world.Count(kube::kPersistentVolumeClaims), 0U);
+  EXPECT_EQ(world.Count(kube::kSecrets), 0U);
+}
+
+TEST_F(ShardSetControllerTest, CertificatesAreRenewedAfterTwoThirdsOfTheirLife) {
+  MakeReady();
+  const std::string before =
+      world.Get(kube::kSecrets, "orders-router-tls")["data"]["tls.crt"].Text();
+  world.clock.Advance(kCertificateLifetime / 2);
+  world.Settle();
+  EXPECT_EQ(world.Get(kube::kSecrets, "orders-router-tls")["data"]["tls.crt"].Text(), before);
+  world.clock.Advance(kCertificateLifetime / 4);
+  world.Settle();
+  EXPECT_NE(world.Get(kube::kSecrets, "orders-router-tls")["data"]["tls.crt"].Text(), before);
+}
+
+TEST_F(ShardSetControllerTest, AForgottenStepIsDoneAgainByAnother) {
+  // Each pass may be the last of a process: another controller goes on from what the API says.
+  for (int passes = 1; passes < 60; passes += 13) {
+    ShardSetWorld broken;
+    for (int i = 0; i < passes; ++i) static_cast<void>(broken.Pass());
+    ShardSetController next{broken.kube, broken.admin, broken.clock, Images{}};
+    for (int i = 0; i < 140; ++i) {
+      static_cast<void>(next.Reconcile(broken.ref, broken.Soon()));
+      if (i % 60 == 49) broken.StartPods();
+      broken.clock.Advance(std::chrono::seconds(3));
+    }
+    EXPECT_EQ(broken.Condition("Ready"), "True") << "killed after " << passes;
+    EXPECT_EQ(broken.Count(kube::kStatefulSets), 2U);
+  }
+}
+
+}  // namespace
+}  // namespace foreshard::op
