@@ -18,6 +18,41 @@ bool NeedsShards(const MigrationObservation& seen) {
   return seen.spec && MayHaveRows(seen.migration) && !migration::IsTerminal(seen.phase);
 }
 
+bool TouchesShards(MigrationStep step) {
+  switch (step) {
+    case MigrationStep::kNothing:
+    case MigrationStep::kWait:
+    case MigrationStep::kAddFinalizer:
+    case MigrationStep::kRemoveFinalizer:
+    case MigrationStep::kWriteStatus:
+    case MigrationStep::kCreateJob:
+    case MigrationStep::kDeleteJob:
+    case MigrationStep::kPublishTable:
+      return false;
+    case MigrationStep::kEnterSource:
+    case MigrationStep::kEnterDestination:
+    case MigrationStep::kMakeGate:
+    case MigrationStep::kMakeGateTriggers:
+    case MigrationStep::kMakeReverseSlot:
+    case MigrationStep::kRaiseSequences:
+    case MigrationStep::kAdvanceSlotToNow:
+    case MigrationStep::kAdvanceSlotToDrained:
+    case MigrationStep::kCloseSource:
+    case MigrationStep::kReopenSource:
+    case MigrationStep::kRevokeDestination:
+    case MigrationStep::kDisableForward:
+    case MigrationStep::kMakeReverseSubscription:
+    case MigrationStep::kDropForwardSubscription:
+    case MigrationStep::kDropForwardSlot:
+    case MigrationStep::kEndStaleConnections:
+    case MigrationStep::kUnleaseSource:
+    case MigrationStep::kUnleaseDestination:
+    case MigrationStep::kCutoverTurn:
+      return true;
+  }
+  Unreachable(step);
+}
+
 bool NeedsRouters(const MigrationDecision& decision) {
   return decision.step == MigrationStep::kEndStaleConnections;
 }
@@ -68,8 +103,10 @@ Result<std::optional<MigrationController::Pass>> MigrationController::Look(
 // shards.
 Status MigrationController::OpenShards(Entry& entry, const migration::MigrationSpec& spec,
                                        Deadline deadline) {
-  if (entry.source && entry.spec && entry.spec->epoch == spec.epoch && *entry.spec == spec) {
-    return Ok();
+  if (entry.source && entry.spec) {
+    migration::MigrationSpec same_epoch = spec;
+    same_epoch.epoch = entry.spec->epoch;
+    if (same_epoch == *entry.spec) return Ok();
   }
   entry.loop.reset();
   entry.source.reset();
@@ -90,6 +127,9 @@ Result<Outcome> MigrationController::Act(const Pass& pass, Deadline deadline) {
   Entry& entry = entries_[ref];
   if (decision.step == MigrationStep::kCutoverTurn) {
     return Cutover(entry, pass, false, deadline);
+  }
+  if (TouchesShards(decision.step) && (!entry.source || !entry.destination)) {
+    return Error::Reobserve("the shards were opened anew since the look");
   }
   RouterControl* routers = nullptr;
   if (NeedsRouters(decision)) {
