@@ -1,0 +1,182 @@
+#include "operator/controllers/scaling_decide.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator/scaling_world.h"
+
+namespace foreshard::op {
+namespace {
+
+constexpr model::BinIndex kMidnight = 1'000 * kDayBins;
+
+// Bins from `from` on until a migration is wanted; the bin in which it is.
+std::optional<model::BinIndex> FirstMigration(ScalingMemory& memory, model::BinIndex from,
+                                              model::BinIndex to, ScalingDecision& decision,
+                                              model::ScalingMode mode) {
+  for (model::BinIndex now = from; now <= to; ++now) {
+    ScalingObservation seen = SeenAt(now);
+    seen.set.spec.scaling.mode = mode;
+    decision = DecideScaling(seen, memory);
+    if (decision.migration) return now;
+  }
+  return std::nullopt;
+}
+
+model::BinIndex BreachBin() {
+  for (model::BinIndex bin = kMidnight;; ++bin) {
+    if ((kBackgroundCores + kCoresPerStatement * HotRate(bin)) / kCapacityCores > 0.8) return bin;
+  }
+}
+
+TEST(ScalingDecide, SplitsTheHotShardBeforeItsPeak) {
+  ScalingMemory memory;
+  ScalingDecision decision;
+  const auto at = FirstMigration(memory, kMidnight, kMidnight + kDayBins / 2, decision,
+                                 model::ScalingMode::kAuto);
+  ASSERT_TRUE(at) << decision.plan.summary;
+  EXPECT_LE(*at + 17, BreachBin())
+      << "a move of 85 s has to end before the load reaches the limit: " << decision.plan.summary;
+  EXPECT_EQ(decision.plan.reason, model::PlanReason::kPredictedBreach) << decision.plan.summary;
+  EXPECT_FALSE(decision.plan.guard);
+  EXPECT_EQ(decision.migration->spec.type, model::MigrationType::kSplit);
+  EXPECT_EQ(decision.migration->spec.source.value, "s-hot");
+  EXPECT_TRUE(decision.migration->spec.approved);
+  EXPECT_EQ(decision.migration->spec.soak, std::chrono::seconds(30));
+  EXPECT_EQ(decision.status.plan->decision, "Executing");
+}
+
+TEST(ScalingDecide, RecommendModeProposesAndWaits) {
+  ScalingMemory memory;
+  ScalingDecision decision;
+  const auto at = FirstMigration(memory, kMidnight, kMidnight + kDayBins / 2, decision,
+                                 model::ScalingMode::kRecommend);
+  ASSERT_TRUE(at);
+  EXPECT_FALSE(decision.migration->spec.approved);
+  ScalingObservation seen = SeenAt(*at + 1);
+  seen.set.spec.scaling.mode = model::ScalingMode::kRecommend;
+  decision.migration->uid = "m1";
+  seen.migrations.push_back(*decision.migration);
+  EXPECT_FALSE(DecideScaling(seen, memory).migration) << "one proposal at a time";
+}
+
+TEST(ScalingDecide, ObserveModeShowsThePlanAndMakesNothing) {
+  ScalingMemory memory;
+  ScalingDecision decision;
+  EXPECT_FALSE(FirstMigration(memory, kMidnight, kMidnight + kDayBins / 2, decision,
+                              model::ScalingMode::kObserve));
+  EXPECT_TRUE(decision.status.plan);
+}
+
+TEST(ScalingDecide, AMigrationInFlightIsNotDoubled) {
+  ScalingMemory memory;
+  ScalingDecision decision;
+  const auto at = FirstMigration(memory, kMidnight, kMidnight + kDayBins / 2, decision,
+                                 model::ScalingMode::kAuto);
+  ASSERT_TRUE(at);
+  ScalingObservation seen = SeenAt(*at + 1);
+  decision.migration->uid = "m1";
+  decision.migration->status.phase = "Copying";
+  seen.migrations.push_back(*decision.migration);
+  const ScalingDecision next = DecideScaling(seen, memory);
+  EXPECT_FALSE(next.migration);
+  EXPECT_EQ(next.plan.reason, model::PlanReason::kMigrationInFlight) << next.plan.summary;
+}
+
+TEST(ScalingDecide, AfterTheSplitItIsContent) {
+  ScalingMemory memory;
+  ScalingDecision decision;
+  const auto at = FirstMigration(memory, kMidnight, kMidnight + kDayBins / 2, decision,
+                                 model::ScalingMode::kAuto);
+  ASSERT_TRUE(at);
+  const model::BinIndex cut = *at + 14;
+  model::ShardMigration done = *decision.migration;
+  done.uid = "m1";
+  done.status.destination = {"s-new"};
+  done.status.start_time = FormatRfc3339(WallTime(std::chrono::seconds(*at * 5)));
+  for (const char* type : {"CutOver", "Completed"}) {
+    done.status.conditions.push_back(
+        {.type = type,
+         .status = "True",
+         .reason = "",
+         .message = "",
+         .observed_generation = 1,
+         .last_transition_time = FormatRfc3339(WallTime(std::chrono::seconds(cut * 5)))});
+  }
+  done.status.phase = "Completed";
+  done.status.completion_time = FormatRfc3339(WallTime(std::chrono::seconds(cut * 5 + 40)));
+  for (model::BinIndex now = cut + 13; now < cut + kDayBins / 2; ++now) {
+    ScalingObservation seen = SeenAt(now);
+    seen.migrations = {done};
+    seen.table->ranges = {
+        {{"", "40"}, {"s-hot"}}, {{"40", "80"}, {"s-new"}}, {{"80", ""}, {"s-cold"}}};
+    model::ShardStatus fresh = seen.set.status.shard_statuses[1];
+    fresh.id = {"s-new"};
+    seen.set.status.shard_statuses.push_back(fresh);
+    ShardDemand& hot = seen.demand.at({"s-hot"});
+    ShardDemand& added = seen.demand[{"s-new"}];
+    added.points.resize(hot.points.size());
+    added.known.resize(hot.points.size());
+    std::vector<double>& hot_cores = seen.cores.at({"s-hot"});
+    std::vector<double> added_cores(hot_cores.size(), NAN);
+    for (model::BinIndex bin = cut + 1; bin <= now; ++bin) {
+      const auto i = static_cast<std::size_t>(bin - seen.first);
+      for (double& rate : hot.points[i].rate) rate /= 2;
+      added.points[i] = hot.points[i];
+      added.known[i] = true;
+      hot_cores[i] = kBackgroundCores + kCoresPerStatement * HotRate(bin) / 2;
+      added_cores[i] = hot_cores[i];
+    }
+    seen.cores[{"s-new"}] = added_cores;
+    const ScalingDecision next = DecideScaling(seen, memory);
+    ASSERT_FALSE(next.migration) << "bin " << now - kMidnight << ": " << next.plan.summary;
+  }
+}
+
+TEST(ScalingDecide, MissingMetricsNeverCauseAnAction) {
+  ScalingMemory memory;
+  ScalingObservation seen = SeenAt(BreachBin());
+  seen.metrics_read = false;
+  seen.metrics_problem = "connection refused";
+  seen.demand.clear();
+  seen.cores.clear();
+  const ScalingDecision decision = DecideScaling(seen, memory);
+  EXPECT_FALSE(decision.migration);
+  EXPECT_EQ(decision.plan.reason, model::PlanReason::kStaleMetrics);
+}
+
+TEST(ScalingDecide, OffMeansNoPlanAtAll) {
+  ScalingMemory memory;
+  ScalingObservation seen = SeenAt(kMidnight);
+  seen.set.spec.scaling.mode = model::ScalingMode::kOff;
+  EXPECT_FALSE(DecideScaling(seen, memory).has_plan);
+}
+
+TEST(ScalingDecide, LearnsHowLongAMigrationReallyTook) {
+  ScalingMemory memory;
+  ScalingObservation seen = SeenAt(kMidnight);
+  model::ShardMigration slow;
+  slow.uid = "m1";
+  slow.name = "split";
+  slow.spec.shard_set_name = "demo";
+  slow.spec.source = {"s-hot"};
+  slow.status.phase = "Completed";
+  slow.status.start_time = "2026-05-01T09:00:00Z";
+  slow.status.completion_time = "2026-05-01T09:20:00Z";
+  for (const char* type : {"CutOver", "Completed"}) {
+    slow.status.conditions.push_back({.type = type,
+                                      .status = "True",
+                                      .reason = "",
+                                      .message = "",
+                                      .observed_generation = 1,
+                                      .last_transition_time = "2026-05-01T09:10:00Z"});
+  }
+  seen.migrations = {slow};
+  DecideScaling(seen, memory);
+  EXPECT_EQ(memory.planner.finished, 1);
+  EXPECT_GT(memory.planner.duration.mean, 0) << "ten minutes are more than predicted";
+  DecideScaling(seen, memory);
+  EXPECT_EQ(memory.planner.finished, 1) << "once";
+}
+
+}  // namespace
+}  // namespace foreshard::op

@@ -1,0 +1,81 @@
+#include "operator/forecasts/load_book.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/operator/scaling_world.h"
+
+namespace foreshard::op {
+namespace {
+
+constexpr model::BinIndex kMidnight = 1'000 * kDayBins;
+
+LoadBookOptions Options() {
+  return {.bin = std::chrono::seconds(5),
+          .seasons = {std::chrono::minutes(8)},
+          .horizon = std::chrono::minutes(2),
+          .capacity_cores = kCapacityCores};
+}
+
+double TrueUtilisation(model::BinIndex bin) {
+  return (kBackgroundCores + kCoresPerStatement * HotRate(bin)) / kCapacityCores;
+}
+
+TEST(LoadBook, ForeseesAPeakThatThePastHad) {
+  LoadBook book(Options());
+  const ScalingObservation seen = SeenAt(kMidnight + 20);
+  ASSERT_TRUE(book.Advance(seen.demand, seen.cores, seen.first, seen.now));
+  const ShardLoad& hot = book.loads().at({"s-hot"});
+  ASSERT_TRUE(hot.estimator_usable);
+  ASSERT_EQ(hot.fan.steps.size(), 24u);
+  for (const std::size_t step : {1u, 6u, 12u, 24u}) {
+    const double truth = TrueUtilisation(seen.now + static_cast<model::BinIndex>(step));
+    EXPECT_NEAR(hot.fan.steps[step - 1][model::kMedian], truth, 0.1 * truth) << "step " << step;
+  }
+  EXPECT_GT(hot.trust.Value(), model::kTrustToAddCapacity)
+      << fmt::format("history {} data {} skill {} coverage {} drift {} freshness {}", hot.trust.history, hot.trust.data,
+                     hot.trust.skill, hot.trust.coverage, hot.trust.drift, hot.trust.freshness);
+}
+
+TEST(LoadBook, GoesForwardBinByBinAsIfItHadBeenFittedLater) {
+  LoadBook stepwise(Options());
+  for (model::BinIndex now = kMidnight; now <= kMidnight + 12; ++now) {
+    const ScalingObservation seen = SeenAt(now);
+    ASSERT_TRUE(stepwise.Advance(seen.demand, seen.cores, seen.first, seen.now));
+  }
+  const ShardLoad& load = stepwise.loads().at({"s-hot"});
+  EXPECT_EQ(load.fan.origin, kMidnight + 12);
+  EXPECT_NEAR(load.fan.steps[11][model::kMedian], TrueUtilisation(kMidnight + 24),
+              0.1 * TrueUtilisation(kMidnight + 24));
+}
+
+TEST(LoadBook, ABackfilledPastIsNoticed) {
+  LoadBook book(Options());
+  const ScalingObservation today = SeenAt(kMidnight + 20, 1);
+  ASSERT_TRUE(book.Advance(today.demand, today.cores, today.first, today.now));
+  EXPECT_EQ(book.loads().at({"s-hot"}).trust.history, 0) << "one season is no history";
+  const ScalingObservation week = SeenAt(kMidnight + 21, 6);
+  ASSERT_TRUE(book.Advance(week.demand, week.cores, week.first, week.now));
+  EXPECT_GT(book.loads().at({"s-hot"}).trust.history, 0);
+}
+
+TEST(LoadBook, WithoutCpuSamplesThereIsNoForecastOfUtilisation) {
+  LoadBook book(Options());
+  const ScalingObservation seen = SeenAt(kMidnight);
+  ASSERT_TRUE(book.Advance(seen.demand, {}, seen.first, seen.now));
+  EXPECT_TRUE(book.loads().at({"s-hot"}).fan.steps.empty());
+  EXPECT_TRUE(book.loads().at({"s-hot"}).measured.empty());
+  EXPECT_FALSE(book.loads().at({"s-hot"}).estimator_usable);
+}
+
+TEST(LoadBook, AShardThatIsGoneIsForgotten) {
+  LoadBook book(Options());
+  ScalingObservation seen = SeenAt(kMidnight);
+  ASSERT_TRUE(book.Advance(seen.demand, seen.cores, seen.first, seen.now));
+  seen.demand.erase({"s-cold"});
+  ASSERT_TRUE(book.Advance(seen.demand, seen.cores, seen.first, seen.now));
+  EXPECT_EQ(book.loads().size(), 1u);
+}
+
+}  // namespace
+}  // namespace foreshard::op
