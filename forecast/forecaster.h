@@ -51,9 +51,9 @@ struct Options {
   int week_bins = 2016;     // m2, the second; 0: there is none
   int horizon_bins = 24;    // steps of the fan
   double weight_power = 4;  // w ~ (min L / L_k)^power
-  double error_half_life_days = 0.25;
-  double scale_half_life_days = 0.5;
-  double residual_half_life_days = 3.5;
+  double error_half_life_days = 0.15;
+  double scale_half_life_days = 0.25;
+  double residual_half_life_days = 1;
   double adaptive_rate = 0.002;  // gamma of ACI; 0 switches it off
   int replay_days =
       2;  // Fit() forecasts its last days as if live, to calibrate weights and intervals

@@ -110,15 +110,11 @@ void AdaptiveLevels::Learn(const model::Quantiles& quantiles, double y, double r
   }
 }
 
-void AdaptiveLevels::Widen() {
-  for (std::size_t i = 0; i < model::kMedian; ++i) {
-    const double outer = i == 0 ? 0 : model::kLevels[i - 1];
-    shift_[i] = std::max(shift_[i] + outer - model::kLevels[i], -model::kLevels[i]);
-  }
-  for (std::size_t i = model::kMedian + 1; i < model::kFanLevels; ++i) {
-    const double outer = i + 1 == model::kFanLevels ? 1 : model::kLevels[i + 1];
-    shift_[i] = std::min(shift_[i] + outer - model::kLevels[i], 1 - model::kLevels[i]);
-  }
+double AdaptiveLevels::At(std::size_t i, double wider) const {
+  double outer = model::kLevels[i];
+  if (i < model::kMedian) outer = i == 0 ? 0 : model::kLevels[i - 1];
+  if (i > model::kMedian) outer = i + 1 == model::kFanLevels ? 1 : model::kLevels[i + 1];
+  return model::kLevels[i] + shift_[i] + wider * (outer - model::kLevels[i]);
 }
 
 void AdaptiveLevels::Blend(const AdaptiveLevels& other, double share) {

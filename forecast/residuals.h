@@ -47,11 +47,10 @@ class Residuals {
 // holds under drift. Source: Gibbs and Candes, NeurIPS 2021.
 class AdaptiveLevels {
  public:
-  double At(std::size_t i) const { return model::kLevels[i] + shift_[i]; }
+  // `wider` in 0..1 moves a level outward by that share of the way to the next one.
+  double At(std::size_t i, double wider = 0) const;
   // `quantiles` were issued for the outcome y. A tie teaches nothing.
   void Learn(const model::Quantiles& quantiles, double y, double rate);
-  // Drift: every level moves outward by one place.
-  void Widen();
   void Blend(const AdaptiveLevels& other, double share);
 
   void Save(ByteWriter& out) const { out.PutAll(shift_); }

@@ -84,6 +84,17 @@ Result<TraceSample> ParseRow(std::string_view row, std::size_t line) {
   return sample;
 }
 
+// The hour that a clock set back in autumn shows twice, in an hourly trace whose times were local after all: on a Sunday before
+// three. Its two values share a bin. Any other repetition is refused.
+bool IsClockChange(const std::vector<TraceSample>& samples) {
+  constexpr std::int64_t kHour = 3600;
+  constexpr std::int64_t kThursday = 4;  // 1970-01-01
+  if (samples.size() < 2) return false;
+  const std::int64_t at = samples.back().at;
+  const bool sunday = (at / (24 * kHour) + kThursday) % 7 == 0;
+  return at - samples[samples.size() - 2].at == kHour && sunday && at % (24 * kHour) / kHour <= 3;
+}
+
 std::int64_t OwnStep(const std::vector<TraceSample>& samples) {
   std::vector<std::int64_t> steps;
   for (std::size_t i = 1; i < samples.size(); ++i)
@@ -127,8 +138,9 @@ Result<std::vector<TraceSample>> ParseTrace(std::string_view text) {
     if (line == 1 && row.find_first_of("0123456789") != 0) continue;  // header
     const Result<TraceSample> sample = ParseRow(row, line);
     if (!sample) return sample.error();
-    if (!samples.empty() && sample->at == samples.back().at)
+    if (!samples.empty() && sample->at == samples.back().at && !IsClockChange(samples)) {
       return AtLine(line, "the same time as the line before");
+    }
     if (!samples.empty() && sample->at < samples.back().at)
       return AtLine(line, "earlier than the line before");
     samples.push_back(*sample);

@@ -7,6 +7,7 @@ namespace foreshard::forecast {
 
 namespace {
 
+constexpr double kErrorCap = 10;
 constexpr double kScaleOfForecast = 0.02;
 constexpr double kScaleOfTypical = 0.01;
 constexpr double kCapOverMost = 3;  // the fan never exceeds this times the largest value seen
@@ -41,7 +42,9 @@ void Calibration::Learn(std::size_t a, const Issued& issued, double y, double sp
   AnchorCalibration& anchor = anchor_[a];
   const double error = std::abs(y - issued.median);
   const double keep = std::pow(options_.scale_keep, speed);
-  anchor.error = Ewma(anchor.error, error, keep);
+  // One spike is an outlier of the distribution, not a new scale.
+  const double capped = std::min(error, kErrorCap * issued.scale);
+  anchor.error = Ewma(anchor.error, capped, keep);
   anchor.error_weight = Ewma(anchor.error_weight, 1, keep);
   const double day_keep = options_.scale_keep;  // half a day's half-life: a day's memory
   anchor.skill_error = Ewma(anchor.skill_error, error, day_keep);
@@ -69,9 +72,18 @@ void Calibration::Spread(int step, double median, double scale, double most,
   const AnchorCalibration& low = anchor_[place.low];
   const AnchorCalibration& high = anchor_[place.high];
   for (std::size_t i = 0; i < model::kFanLevels; ++i) {
-    double factor = low.residuals.At(low.levels.At(i));
-    if (place.share > 0) factor += place.share * (high.residuals.At(high.levels.At(i)) - factor);
-    out[i] = std::clamp(median + factor * scale, 0.0, std::max(median, kCapOverMost * most));
+    if (i == model::kMedian) {
+      out[i] = median;  // Errors have a median of their own, but chasing it costs more than it
+                        // gains (6 h ahead: 13 %).
+      continue;
+    }
+    double factor = low.residuals.At(low.levels.At(i, wider_));
+    if (place.share > 0)
+      factor += place.share * (high.residuals.At(high.levels.At(i, wider_)) - factor);
+    // The median stays the ensemble's; the sides keep to their side.
+    const double reach =
+        i < model::kMedian ? std::min(0.0, factor * scale) : std::max(0.0, factor * scale);
+    out[i] = std::clamp(median + reach, 0.0, std::max(median, kCapOverMost * most));
   }
   std::sort(out.begin(), out.end());
 }
@@ -128,7 +140,7 @@ void Calibration::Windows(model::Fan& fan, double most) const {
     model::WindowMaximum& out = fan.windows[w];
     out.bins = std::min(window.bins, static_cast<int>(fan.steps.size()));
     for (std::size_t i = 0; i < model::kFanLevels; ++i) {
-      out.factor[i] = window.residuals.At(window.levels.At(i));
+      out.factor[i] = window.residuals.At(window.levels.At(i, wider_));
       out.maximum[i] = 0;
       for (std::size_t h = 0; h < static_cast<std::size_t>(out.bins); ++h) {
         const double median = fan.steps[h][model::kMedian];
@@ -155,11 +167,6 @@ model::Scenarios Calibration::Draw(const model::Fan& fan) const {
     }
   }
   return scenarios;
-}
-
-void Calibration::Widen() {
-  for (AnchorCalibration& anchor : anchor_) anchor.levels.Widen();
-  for (Window& window : window_) window.levels.Widen();
 }
 
 void Calibration::Blend(const Calibration& other, double share, double scale) {

@@ -78,7 +78,8 @@ class Calibration {
 
   AnchorCalibration& anchor(std::size_t a) { return anchor_[a]; }
   const AnchorCalibration& anchor(std::size_t a) const { return anchor_[a]; }
-  void Widen();
+  // Drift: every level outward, by a share of the way to the next one.
+  void set_wider(double share) { wider_ = share; }
   void Blend(const Calibration& other, double share, double scale);
 
   void Save(ByteWriter& out) const;
@@ -110,6 +111,7 @@ class Calibration {
   std::vector<Path> pending_;
   std::vector<Path> matured_;  // a ring of kPaths
   std::size_t next_ = 0;
+  double wider_ = 0;
 };
 
 }  // namespace foreshard::forecast

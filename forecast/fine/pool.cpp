@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kSettledDays = 1;  // scored forecasts until weights are the data's own
 constexpr double kDriftSlack = 1;
+constexpr double kDriftErrorMost = 3;  // a single spike is an outlier, not a drift
 constexpr double kDriftSpeed = 4;
 constexpr double kClampBelow = 0.3;
 constexpr double kClampAbove = 0.5;
@@ -97,6 +98,8 @@ Status FinePool::Update(const Bin& bin) {
   if (past.size() == 0) return Ok();
   if (series_.gap_bins() == 0) LearnFrom(past);
   calibration_.MaturePath(past);
+  const auto since_alarm = static_cast<double>(series_.last() - alarm_at_);
+  calibration_.set_wider(alarmed_ ? std::max(0.0, 1 - since_alarm / options_.day_bins) : 0);
   Issue(past);
   return Ok();
 }
@@ -118,15 +121,16 @@ void FinePool::LearnFrom(const Past& past) {
 
 void FinePool::LearnDrift(double scaled_error) {
   if (options_.drift_alarm <= 0) return;
-  up_ = std::max(0.0, up_ + scaled_error - kDriftSlack);
-  down_ = std::max(0.0, down_ - scaled_error - kDriftSlack);
+  const double error = std::clamp(scaled_error, -kDriftErrorMost, kDriftErrorMost);
+  up_ = std::max(0.0, up_ + error - kDriftSlack);
+  down_ = std::max(0.0, down_ - error - kDriftSlack);
   if (std::max(up_, down_) < options_.drift_alarm) return;
   up_ = down_ = 0;
   const bool again = alarmed_ && series_.last() - alarm_at_ < options_.day_bins;
-  if (again) return;  // Half-lives are short already and the levels were moved.
+  if (again) return;  // Half-lives are short and the fan is wide already.
+  ++alarms_;
   alarmed_ = true;
   alarm_at_ = series_.last();
-  calibration_.Widen();
 }
 
 std::array<ModelRow, kAnchorsMax> FinePool::AllWeights(const Past& past) const {
@@ -228,6 +232,11 @@ model::Scenarios FinePool::Draw(int bins) const {
   return calibration_.Draw(fan);
 }
 
+// Absolute error as a share of the typical level: fully trusted at or below the first, not at all
+// for it from the second.
+constexpr double kTrustedError = 0.05;
+constexpr double kDistrustedError = 0.15;
+
 model::Trust FinePool::Score() const {
   model::Trust trust;
   trust.history = series_.View().size() >= 2 * options_.day_bins ? 1 : 0;
@@ -243,6 +252,11 @@ model::Trust FinePool::Score() const {
   }
   const double tiny = 1e-9 * (series_.typical() + 1e-300);
   trust.skill = ours <= tiny ? 1 : Ramp(ours / std::max(naive, tiny), 0.8, 1.1);
+  // Where yesterday repeats itself no model can beat it; a small error is trusted whoever else has
+  // it (docs/adr/0005).
+  const double relative =
+      ours / static_cast<double>(anchors_.size()) / (series_.typical() + 1e-300);
+  trust.skill = std::max(trust.skill, Ramp(relative, kTrustedError, kDistrustedError));
   trust.coverage = Ramp(std::abs(inside / static_cast<double>(anchors_.size()) - 0.9), 0.05, 0.20);
   if (ours <= tiny) trust.coverage = 1;  // Never wrong: being always inside is right.
   trust.drift = alarmed_ && series_.last() - alarm_at_ < options_.day_bins ? 0.5 : 1;

@@ -74,6 +74,7 @@ class FinePool final : public detail::State {
   bool fitted_ = false;
   double up_ = 0;  // CUSUM of the scaled error, both ways
   double down_ = 0;
+  std::int64_t alarms_ = 0;
   bool alarmed_ = false;
   model::BinIndex alarm_at_ = 0;
   model::BinIndex born_at_ = -1;  // of a child: trust is capped for a season
