@@ -57,7 +57,13 @@ std::chrono::milliseconds LeaderLease::TryOnce(Deadline deadline) {
   }
   if (ours) return Renew(**seen, *record, deadline);
   Lost("the lease is held by '" + record->holder + "'");
-  if (record->holder.empty() || record->holder == options_.identity || MayBeDead(**seen, *record)) {
+  if (record->holder == options_.identity && tried_transitions_ == record->transitions) {
+    Won(tried_at_, record->transitions);  // The take-over happened; only its answer was lost.
+    return options_.try_every;
+  }
+  // A term of ours that ended because it was not renewed in time, and nobody else took since.
+  const bool was_ours = record->holder == options_.identity && record->transitions == transitions();
+  if (record->holder.empty() || was_ours || MayBeDead(**seen, *record)) {
     return TakeOver(*seen, *record, deadline);
   }
   return options_.try_every;
@@ -86,7 +92,12 @@ std::chrono::milliseconds LeaderLease::TakeOver(const std::optional<Object>& see
   const Result<Object> written =
       seen ? api_.Replace(kLeases, options_.lease, WithRecord(*seen, record), "", deadline)
            : api_.Create(kLeases, options_.lease, NewLease(options_.lease, record), deadline);
+  tried_transitions_.reset();
   if (!written) {
+    if (written.error().code.empty()) {
+      tried_transitions_ = record.transitions;
+      tried_at_ = before;
+    }
     log::Info("lease_not_taken",
               {{"lease", options_.lease.name}, {"error", written.error().message}});
     return options_.try_every;

@@ -22,10 +22,10 @@
 //   leader ----- renewal overdue, somebody else in the Lease, StepDown(), Release() ---> follower
 //
 // What stays true:
-//   L1  Each term has its own number of transitions: also a process that finds its own name in the
-//   Lease takes it over anew. L2  A paused leader learns from Leads() that it is late before it
-//   acts; what it already sent is refused by the fencing
-//       token, of which transitions() is a part. Believing is not enough for dangerous calls.
+//   L1  Each term has its own number of transitions. Our name in the Lease with a number that is
+//       not ours belongs to somebody else: a twin, or an earlier life.
+//   L2  A paused leader learns from Leads() that it is late before it acts. What it already sent is
+//       refused by the fencing token, of which transitions() is a part.
 //
 // View:    this process. Owner: main(). Threads: Step() and Release() from one; Leads(),
 // transitions(), StepDown() from any.
@@ -35,8 +35,8 @@ namespace foreshard::kube {
 struct LeaderLeaseOptions {
   ObjectRef lease;
   std::string identity;  // unique for each process
-  std::chrono::milliseconds duration{
-      10'000};                              // silence after which others take over; whole seconds
+  // Silence after which others take over; whole seconds.
+  std::chrono::milliseconds duration{10'000};
   std::chrono::milliseconds margin{3'000};  // the holder stops this much earlier
   std::chrono::milliseconds renew_every{2'000};
   std::chrono::milliseconds try_every{1'000};  // of a follower: bounds how soon a release is seen
@@ -79,6 +79,8 @@ class LeaderLease {
   const LeaderLeaseOptions options_;
 
   // Only Step's thread.
+  std::optional<std::int64_t> tried_transitions_;  // of a take-over whose answer was lost
+  MonotonicTime tried_at_{};
   std::string seen_version_;
   MonotonicTime seen_at_{};
 
