@@ -26,11 +26,13 @@ struct Flags {
   std::string trace_path;
   std::string ledger_path = "load-ledger.txt";
   std::string report_path;
-  int day = 0;
+  double from_day = 0;
+  double to_day = 0;  // 0: one day after from_day
+  double start_at = 0;
   int generated_days = 7;
   double constant_rate = 0;
   double ramp_to = 0;
-  double seconds = 480;
+  double seconds = 480;  // of a day
   double peak_rate = 400;
   load::FillOptions fill;
   int clients = 48;
@@ -84,7 +86,8 @@ Result<load::RateCurve> MakeCurve(const Flags& flags) {
       flags.trace_path.empty() ? Result<load::Trace>(load::GenerateTrace(flags.generated_days, 1))
                                : load::ReadTrace(flags.trace_path);
   if (!trace) return trace.error();
-  const Result<load::Trace> day = load::Days(*trace, flags.day, 1);
+  const Result<load::Trace> day =
+      load::Days(*trace, flags.from_day, flags.to_day > 0 ? flags.to_day : flags.from_day + 1);
   if (!day) return day.error();
   return load::RateCurve(*day, flags.seconds, flags.peak_rate);
 }
@@ -114,7 +117,9 @@ int Run(const Flags& flags, const Clock& clock, const sigset_t& handled) {
        .key_count = flags.fill.customers,
        .clients = flags.clients,
        .write_share = flags.write_share,
-       .hot_share = flags.hot_share},
+       .hot_share = flags.hot_share,
+       .start_at =
+           WallTime(std::chrono::microseconds(static_cast<std::int64_t>(flags.start_at * 1e6)))},
       std::move(earlier), clock,
       [](double seconds, const load::Window& last) {
         if (static_cast<int>(seconds) % 10 != 0) return;
@@ -188,10 +193,17 @@ int main(int argc, char** argv) {
       app.add_subcommand("run", "replay a day of load; exit 1 if a client saw an error");
   run->add_option("--conninfo", flags.conninfo, "the router, with a numeric address")->required();
   run->add_option("--trace", flags.trace_path, "CSV timestamp,value; without it a generated one");
-  run->add_option("--day", flags.day, "which day of the trace")->capture_default_str();
+  run->add_option("--from-day", flags.from_day,
+                  "part of the trace to replay, in days from its start")
+      ->capture_default_str();
+  run->add_option("--to-day", flags.to_day, "end of the part; without it one day after --from-day");
+  run->add_option("--start-at", flags.start_at,
+                  "Unix time at which the replay begins; without it now");
   run->add_option("--rate", flags.constant_rate, "constant statements a second instead of a trace");
   run->add_option("--ramp-to", flags.ramp_to, "with --rate: grow to this by the middle");
-  run->add_option("--seconds", flags.seconds, "length of the replayed day")->capture_default_str();
+  run->add_option("--seconds", flags.seconds,
+                  "length of a replayed day, or of the run at a constant rate")
+      ->capture_default_str();
   run->add_option("--peak-rate", flags.peak_rate,
                   "statements a second at the trace's highest level")
       ->capture_default_str();

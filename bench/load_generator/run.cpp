@@ -56,8 +56,11 @@ class Runner {
 };
 
 RunResult Runner::Execute(const std::function<void(double, const Window&)>& progress) {
-  result_.started_at = std::chrono::duration<double>(clock_.Wall().time_since_epoch()).count();
-  start_ = clock_.Monotonic();
+  const WallTime now = clock_.Wall();
+  start_ = clock_.Monotonic() +
+           std::max<std::chrono::nanoseconds>(options_.start_at - now, std::chrono::nanoseconds(0));
+  result_.started_at =
+      std::chrono::duration<double>(std::max(options_.start_at, now).time_since_epoch()).count();
   for (std::size_t second = 0; second < result_.windows.size(); ++second) {
     const auto at = static_cast<double>(second);
     result_.windows[second].due = static_cast<std::uint64_t>(options_.curve.Due(at + 1)) -

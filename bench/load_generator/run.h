@@ -27,6 +27,7 @@ struct RunOptions {
   double hot_share = 0.7;
   double skew = 0.3;
   std::uint64_t seed = 1;
+  WallTime start_at{};  // in the future: wait until then; connections are opened before
 };
 
 // One second of the run.

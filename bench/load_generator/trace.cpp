@@ -83,17 +83,16 @@ Trace GenerateTrace(int days, unsigned seed) {
   return trace;
 }
 
-Result<Trace> Days(const Trace& trace, int first, int count) {
-  const auto per_day = static_cast<std::size_t>(std::lround(kDaySeconds / trace.step_seconds));
-  const auto begin = static_cast<std::size_t>(first) * per_day;
-  const auto end = begin + static_cast<std::size_t>(count) * per_day;
-  if (first < 0 || count < 1 || end > trace.levels.size()) {
-    return Error::GiveUp(fmt::format("days {}..{} were asked of a trace of {} whole days", first,
-                                     first + count - 1, trace.levels.size() / per_day));
+Result<Trace> Days(const Trace& trace, double from, double to) {
+  const double per_day = kDaySeconds / trace.step_seconds;
+  const auto begin = static_cast<std::int64_t>(std::llround(from * per_day));
+  const auto end = static_cast<std::int64_t>(std::llround(to * per_day));
+  if (begin < 0 || end <= begin || end > static_cast<std::int64_t>(trace.levels.size())) {
+    return Error::GiveUp(fmt::format("days {} to {} were asked of a trace of {:.2f} days", from, to,
+                                     static_cast<double>(trace.levels.size()) / per_day));
   }
   Trace days{.levels = {}, .step_seconds = trace.step_seconds};
-  days.levels.assign(trace.levels.begin() + static_cast<std::ptrdiff_t>(begin),
-                     trace.levels.begin() + static_cast<std::ptrdiff_t>(end));
+  days.levels.assign(trace.levels.begin() + begin, trace.levels.begin() + end);
   return days;
 }
 

@@ -24,8 +24,9 @@ Result<Trace> ReadTrace(const std::string& path);
 // minute; day d differs a little from day d-1 (seeded), as real days do.
 Trace GenerateTrace(int days, unsigned seed);
 
-// Days [first, first + count) of the trace, or an error that names how many there are.
-Result<Trace> Days(const Trace& trace, int first, int count);
+// The part from day `from` to day `to` (1.75: a quarter before the end of the second day), or an
+// error that says how long the trace is.
+Result<Trace> Days(const Trace& trace, double from, double to);
 
 // Rates of a replayed trace: `seconds_per_day` compresses a day; `peak_rate` is what level 1 means,
 // in statements a second.

@@ -54,12 +54,17 @@ TEST(RateCurve, DueIsTheIntegralOfTheRate) {
   EXPECT_DOUBLE_EQ(curve.Due(20), 1'500);
 }
 
-TEST(Trace, AskingForADayThatIsNotThereIsRefused) {
+TEST(Trace, PartsAreGivenInDays) {
   const Trace trace = GenerateTrace(2, 1);
-  EXPECT_TRUE(Days(trace, 1, 1));
-  const Result<Trace> third = Days(trace, 2, 1);
+  const Result<Trace> part = Days(trace, 0.75, 2);
+  ASSERT_TRUE(part);
+  EXPECT_EQ(part->levels.size(), 1'800u);
+  EXPECT_EQ(part->levels.front(), trace.levels[1'080]);
+  const Result<Trace> third = Days(trace, 2, 3);
   ASSERT_FALSE(third);
-  EXPECT_NE(third.error().message.find("2 whole days"), std::string::npos);
+  EXPECT_NE(third.error().message.find("2.00 days"), std::string::npos);
+  EXPECT_FALSE(Days(trace, 1, 1));
+  EXPECT_FALSE(Days(trace, -1, 1));
 }
 
 }  // namespace
