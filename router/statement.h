@@ -91,10 +91,12 @@ struct TokenSpan {
   bool operator==(const TokenSpan&) const = default;
 };
 
-// Replaces the span (count 0: inserts before `first`) by `text`.
+// Replaces the span (count 0: inserts before `first`) by before + the text of `copy` + after.
 struct TextEdit {
   TokenSpan span;
-  std::string text;
+  std::string before;
+  std::optional<TokenSpan> copy = std::nullopt;
+  std::string after = {};
   bool operator==(const TextEdit&) const = default;
 };
 
@@ -136,14 +138,18 @@ struct MergeRecipe {
   std::uint32_t hidden = 0;  // trailing columns the client never sees
   std::optional<ValueSource> limit;
   std::optional<ValueSource> offset;
-  std::vector<TextEdit> edits;  // what makes the shards' text from the client's
+  std::vector<TokenSpan>
+      limits;  // LIMIT, OFFSET, FETCH as written: replaced by one LIMIT for the shards
+  std::uint32_t limit_at = 0;   // the token before which that LIMIT goes
+  std::vector<TextEdit> edits;  // what else makes the shards' text from the client's
   bool operator==(const MergeRecipe&) const = default;
 };
 
 // Where a sharded table's name stands in the text, so that a filter of ownership can be put around
 // it while keys move.
 struct TableSpot {
-  TokenSpan name;
+  TokenSpan name;  // with ONLY, if it was written
+  bool only = false;
   std::string qualified;
   std::string column;
   std::string alias;  // to add when the text has none; else empty
@@ -198,7 +204,9 @@ struct SessionCommand {
 
 struct Statement {
   StatementKind kind = StatementKind::kEmpty;
-  Refusal refusal;                  // kRefused
+  Refusal refusal;           // kRefused
+  Refusal unless_shard_key;  // refused unless foreshard.shard_key or a hint says where (sqlstate
+                             // empty: no)
   std::vector<std::string> tables;  // sharded and reference tables it names, qualified, each once
   bool reads_sharded = false;       // names a sharded table at all
   bool writes = false;              // INSERT, UPDATE, DELETE, TRUNCATE, also inside WITH
@@ -206,8 +214,6 @@ struct Statement {
   bool locks_rows = false;          // FOR UPDATE, FOR SHARE
   bool returns_rows = false;        // SELECT, RETURNING, SHOW, EXPLAIN …
   bool no_transaction = false;      // CREATE INDEX CONCURRENTLY, VACUUM …: refuses BEGIN
-  std::string returning_to;         // reserved: empty
-
   // Keys. Each sharded table's column is in one of the lists; `keys_complete` says that no table is
   // without one.
   std::vector<KeyList> keys;

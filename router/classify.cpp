@@ -1,0 +1,65 @@
+#include "router/classify.h"
+
+#include <pg_query.h>
+
+#include <memory>
+
+#include "base/check.h"
+#include "router/classify_tree.h"
+
+namespace foreshard::router {
+
+namespace {
+
+// libpg_query counts in bytes of the text it was given, from 1; the message alone is what a client
+// would see.
+Statement SyntaxError(const PgQueryError& error) {
+  Statement refused;
+  refused.kind = StatementKind::kRefused;
+  refused.refusal = {"42601", error.message != nullptr ? error.message : "syntax error", ""};
+  return refused;
+}
+
+Statement FromTree(std::string_view text, const Normalized& normalized, const Catalogue& catalogue,
+                   const std::vector<std::string>& search_path, const Json& tree) {
+  Statement out;
+  const Json& statements = Items(tree, "stmts");
+  if (statements.empty()) return out;
+  if (statements.size() > 1) {
+    out.kind = StatementKind::kRefused;
+    out.refusal = NotSupported("several statements in one Parse", "send them one by one");
+    return out;
+  }
+  const Json& node = Field(statements[0], "stmt");
+  Source source(text, normalized, catalogue, search_path);
+  const std::string_view type = TypeOf(node);
+  if (type == "SelectStmt" || type == "InsertStmt" || type == "UpdateStmt" ||
+      type == "DeleteStmt") {
+    ClassifyQuery(source, node, out);
+  } else {
+    ClassifyUtility(source, node, out);
+  }
+  out.looked_at = source.TakeLookedAt();
+  return out;
+}
+
+}  // namespace
+
+Statement Classify(std::string_view text, const Normalized& normalized, const Catalogue& catalogue,
+                   const std::vector<std::string>& search_path) {
+  const std::string terminated(text);
+  const auto free_result = [](PgQueryParseResult* result) { pg_query_free_parse_result(*result); };
+  PgQueryParseResult result = pg_query_parse(terminated.c_str());
+  const std::unique_ptr<PgQueryParseResult, decltype(free_result)> owner(&result, free_result);
+  if (result.error != nullptr) return SyntaxError(*result.error);
+  const Json tree = Json::parse(result.parse_tree, nullptr, false);
+  if (tree.is_discarded()) {
+    Statement refused;
+    refused.kind = StatementKind::kRefused;
+    refused.refusal = NotSupported("a statement whose parse tree cannot be read");
+    return refused;
+  }
+  return FromTree(text, normalized, catalogue, search_path, tree);
+}
+
+}  // namespace foreshard::router

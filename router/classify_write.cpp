@@ -1,0 +1,315 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "router/classify_reader.h"
+
+// INSERT, UPDATE, DELETE.
+
+namespace foreshard::router {
+
+namespace {
+
+std::string Quote(const std::string& name) {
+  std::string quoted = "\"";
+  for (const char c : name) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+}  // namespace
+
+QueryReader::Target QueryReader::ReadTarget(const Json& body, Scope& scope, bool top) {
+  ++tables_seen_;
+  scope.first_variable = graph_.size();
+  out_.writes = true;
+  const Json& relation = Field(body, "relation");
+  Target target;
+  target.info = source_.Find(relation);
+  if (target.info.table_class == TableClass::kSystem) {
+    Refuse(NotSupported("writing to a system table"));
+    return target;
+  }
+  const int variable = AddTable(target.info);
+  Item item;
+  const Json& alias = Field(relation, "alias");
+  item.name = alias.is_null() ? Text(relation, "relname") : Text(alias, "aliasname");
+  item.schema = alias.is_null() ? target.info.schema : "";
+  if (variable >= 0) {
+    target.variable = variable;
+    item.keys[target.info.column] = variable;
+    scope.own.insert(variable);
+    scope.drivers = {variable};
+  } else if (target.info.table_class == TableClass::kReference) {
+    out_.writes_reference = true;
+    if (!top) Refuse(NotSupported("a WITH clause that writes to a reference table"));
+  }
+  scope.items.push_back(std::move(item));
+  if (top) top_drivers_ = scope.drivers;
+  return target;
+}
+
+void QueryReader::ReadInsert(const Json& body, Scope* outer, bool top) {
+  Scope scope;
+  scope.outer = outer;
+  ReadWith(body, scope);
+  const Target target = ReadTarget(body, scope, top);
+  if (refused()) return;
+  if (target.info.table_class == TableClass::kReference) CheckReferenceWrite(body);
+  const Json& select = BodyOf(Field(body, "selectStmt"));
+  const Json& conflict = Field(body, "onConflictClause");
+  if (!conflict.is_null()) {
+    RefuseKeyChange(Items(conflict, "targetList"), target.info);
+    Visit(Field(conflict, "targetList"), scope);
+    Visit(Field(conflict, "whereClause"), scope);
+  }
+  Visit(Field(body, "returningList"), scope);
+  if (!target.variable) {
+    if (!select.is_null()) ReadSelect(select, &scope, false);
+    if (graph_.size() > 0) {
+      Refuse(NotSupported("a reference table filled from sharded tables",
+                          "read the rows first, then insert them"));
+    }
+    return;
+  }
+  if (select.is_null()) {  // DEFAULT VALUES
+    graph_.Restrict(*target.variable, {{ValueSource::From::kDefault, 0, false, {}}});
+  } else if (!Items(select, "valuesLists").empty()) {
+    ReadValues(body, scope, target, top);
+  } else {
+    ReadInsertSelect(body, scope, target, top);
+  }
+}
+
+// Where the sharding column stands in each row; nothing if the INSERT leaves it out.
+std::optional<std::size_t> QueryReader::KeyPosition(const Json& insert, const TableInfo& info) {
+  const Json& columns = Items(insert, "cols");
+  if (!columns.empty()) {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (Text(BodyOf(columns[i]), "name") == info.column) return i;
+    }
+    return std::nullopt;
+  }
+  const auto at = std::find(info.columns.begin(), info.columns.end(), info.column);
+  if (at != info.columns.end()) return static_cast<std::size_t>(at - info.columns.begin());
+  out_.needs_columns_of = info.qualified();
+  Refuse({"0A000", fmt::format("the columns of {} are not known", info.qualified()),
+          "name the columns in the INSERT"});
+  return std::nullopt;
+}
+
+void QueryReader::ReadValues(const Json& insert, Scope& scope, const Target& target, bool top) {
+  const std::optional<std::size_t> position = KeyPosition(insert, target.info);
+  if (refused()) return;
+  const Json& select = BodyOf(Field(insert, "selectStmt"));
+  KeyList keys;
+  for (const Json& row : Items(select, "valuesLists")) {
+    const Json& values = Items(BodyOf(row), "items");
+    ValueSource source;
+    source.from = ValueSource::From::kDefault;
+    if (position && *position < values.size()) source = source_.ValueOf(values[*position]);
+    if (source.from == ValueSource::From::kUnknown) out_.key_unknown = true;
+    keys.push_back(std::move(source));
+  }
+  graph_.Restrict(*target.variable, keys);
+  // Sub-selects among the values are read with the target beside them, not inside.
+  Scope inside;
+  inside.outer = &scope;
+  inside.first_variable = graph_.size();
+  ReadWith(select, inside);
+  Visit(Field(select, "valuesLists"), inside);
+  if (!top) return;
+  InsertRows rows;
+  rows.keys = std::move(keys);
+  rows.rows = RowSpans(rows.keys.size());
+  const Json& conflict = Field(insert, "onConflictClause");
+  rows.skips_rows =
+      Text(conflict, "action") == "ONCONFLICT_NOTHING" || !Field(conflict, "whereClause").is_null();
+  const bool plain = Field(select, "sortClause").is_null() &&
+                     Field(select, "limitCount").is_null() &&
+                     Field(select, "limitOffset").is_null();
+  if (rows.rows.size() == rows.keys.size() && plain) out_.insert = std::move(rows);
+}
+
+// The parentheses after VALUES.
+std::vector<TokenSpan> QueryReader::RowSpans(std::size_t rows) const {
+  std::vector<TokenSpan> spans;
+  const std::uint32_t end = source_.token_count();
+  const std::uint32_t insert = source_.FindWord(0, end, {"insert"});
+  std::uint32_t at = source_.FindWord(insert, end, {"values"}) + 1;
+  while (spans.size() < rows && source_.IsPunctuationAt(at, '(')) {
+    const std::uint32_t after = source_.AfterParenthesis(at);
+    spans.push_back({at, after - at});
+    at = after;
+    if (!source_.IsPunctuationAt(at, ',')) break;
+    ++at;
+  }
+  return spans;
+}
+
+void QueryReader::ReadInsertSelect(const Json& insert, Scope& scope, const Target& target,
+                                   bool top) {
+  const std::optional<std::size_t> position = KeyPosition(insert, target.info);
+  if (refused()) return;
+  const Json& select = BodyOf(Field(insert, "selectStmt"));
+  const Export shows = ReadSelect(select, &scope, false);
+  if (refused()) return;
+  const Json& targets = Items(select, "targetList");
+  std::optional<int> from;
+  if (position && *position < shows.columns.size()) from = shows.columns[*position];
+  if (from) {
+    // Each inserted row has the key of the row it was made from.
+    graph_.AddList(*from, *target.variable);
+    graph_.AddJoin(*from, *target.variable);
+    if (top) top_drivers_ = shows.drivers;
+    return;
+  }
+  ValueSource value;
+  if (!position) value.from = ValueSource::From::kDefault;
+  if (position && *position < targets.size() && !shows.star) {
+    value = source_.ValueOf(Field(BodyOf(targets[*position]), "val"));
+  }
+  if (value.from != ValueSource::From::kUnknown) {
+    graph_.Restrict(*target.variable, {value});
+  } else {
+    graph_.MarkUnknown(*target.variable);
+    out_.key_unknown = true;
+  }
+}
+
+void QueryReader::RefuseKeyChange(const Json& targets, const TableInfo& info) {
+  if (info.table_class != TableClass::kSharded) return;
+  for (const Json& item : targets) {
+    if (Text(BodyOf(item), "name") != info.column) continue;
+    return Refuse(NotSupported(
+        fmt::format("UPDATE of the sharding column {}.{}", info.qualified(), info.column),
+        "delete the row and insert it with the new key in one transaction"));
+  }
+}
+
+void QueryReader::ReadUpdate(const Json& body, Scope* outer, bool top) {
+  Scope scope;
+  scope.outer = outer;
+  ReadWith(body, scope);
+  const Target target = ReadTarget(body, scope, top);
+  RefuseKeyChange(Items(body, "targetList"), target.info);
+  if (refused()) return;
+  if (target.info.table_class == TableClass::kReference) CheckReferenceWrite(body);
+  const Item item = scope.items.front();
+  for (const Json& node : Items(body, "fromClause")) {
+    const From from = ReadFrom(node, scope);
+    scope.own.insert(from.variables.begin(), from.variables.end());
+  }
+  Facts facts;
+  const Json& where = Field(body, "whereClause");
+  if (TypeOf(where) == "CurrentOfExpr") return Refuse(NotSupported("WHERE CURRENT OF"));
+  if (!where.is_null()) Collect(where, scope, facts);
+  Apply(facts, scope);
+  Visit(Field(body, "targetList"), scope);
+  Visit(Field(body, "returningList"), scope);
+  if (!target.variable && graph_.size() > 0)
+    Refuse(NotSupported("a reference table changed from sharded tables"));
+  if (top && target.variable) AddWhereSpot(body, item, target.info);
+}
+
+void QueryReader::ReadDelete(const Json& body, Scope* outer, bool top) {
+  Scope scope;
+  scope.outer = outer;
+  ReadWith(body, scope);
+  const Target target = ReadTarget(body, scope, top);
+  if (refused()) return;
+  if (target.info.table_class == TableClass::kReference) CheckReferenceWrite(body);
+  const Item item = scope.items.front();
+  for (const Json& node : Items(body, "usingClause")) {
+    const From from = ReadFrom(node, scope);
+    scope.own.insert(from.variables.begin(), from.variables.end());
+  }
+  Facts facts;
+  const Json& where = Field(body, "whereClause");
+  if (TypeOf(where) == "CurrentOfExpr") return Refuse(NotSupported("WHERE CURRENT OF"));
+  if (!where.is_null()) Collect(where, scope, facts);
+  Apply(facts, scope);
+  Visit(Field(body, "returningList"), scope);
+  if (!target.variable && graph_.size() > 0)
+    Refuse(NotSupported("a reference table changed from sharded tables"));
+  if (top && target.variable) AddWhereSpot(body, item, target.info);
+}
+
+void QueryReader::AddWhereSpot(const Json& body, const Item& item, const TableInfo& info) {
+  const std::uint32_t end = source_.token_count();
+  const std::uint32_t begin = source_.FindWord(0, end, {"update", "delete"});
+  const std::uint32_t returning = source_.FindWord(begin, end, {"returning"});
+  const std::uint32_t where = source_.FindWord(begin, returning, {"where"});
+  WhereSpot spot;
+  spot.insert_at = returning;
+  if (where < returning) spot.condition = TokenSpan{where + 1, returning - where - 1};
+  if ((where < returning) == Field(body, "whereClause").is_null())
+    return;  // the text is not what it seems
+  spot.target = Quote(item.name);
+  spot.column = info.column;
+  out_.where_spots.push_back(std::move(spot));
+}
+
+// What gives another value on each shard may not be written to all of them.
+void QueryReader::CheckReferenceWrite(const Json& node) {
+  WalkTree(node, [&](std::string_view type, const Json& body) {
+    constexpr std::array<std::string_view, 16> kDiffer = {"now",
+                                                          "random",
+                                                          "gen_random_uuid",
+                                                          "uuid_generate_v1",
+                                                          "uuid_generate_v4",
+                                                          "uuid_generate_v1mc",
+                                                          "nextval",
+                                                          "clock_timestamp",
+                                                          "statement_timestamp",
+                                                          "transaction_timestamp",
+                                                          "timeofday",
+                                                          "txid_current",
+                                                          "pg_current_xact_id",
+                                                          "setseed",
+                                                          "pg_backend_pid",
+                                                          "uuidv7"};
+    const std::string name = type == "FuncCall" ? LastName(Field(body, "funcname")) : "";
+    const bool differs = std::find(kDiffer.begin(), kDiffer.end(), name) != kDiffer.end();
+    if (differs ||
+        (type == "SQLValueFunction" && Text(body, "op").starts_with("SVFOP_CURRENT_TIME")) ||
+        (type == "SQLValueFunction" && Text(body, "op").starts_with("SVFOP_LOCALTIME")) ||
+        (type == "SQLValueFunction" && Text(body, "op") == "SVFOP_CURRENT_DATE")) {
+      Refuse(NotSupported(
+          fmt::format("{} in a write to a reference table gives each shard another value",
+                      name.empty() ? "the current time" : name + "()"),
+          "compute the value in the client"));
+    }
+    return true;
+  });
+}
+
+// Functions that mean one server's state where the client means the database's.
+void QueryReader::CheckFunctions(const Json& node) {
+  WalkTree(node, [&](std::string_view type, const Json& body) {
+    if (type != "FuncCall") return true;
+    const std::string name = LastName(Field(body, "funcname"));
+    if (name.starts_with("pg_advisory_") || name.starts_with("pg_try_advisory_")) {
+      if (name.find("_xact_") == std::string::npos) {
+        Refuse(NotSupported(
+            fmt::format("{}(): session locks do not survive transaction pooling", name),
+            "use the _xact_ form with foreshard.shard_key"));
+      }
+      out_.unless_shard_key = NotSupported(fmt::format("{}() locks on one shard only", name),
+                                           "SET foreshard.shard_key to say on which");
+    } else if (name == "setval") {
+      out_.unless_shard_key = NotSupported("setval() changes the sequence of one shard only",
+                                           "SET foreshard.shard_key to say of which");
+    } else if (name == "set_config") {
+      Refuse(NotSupported("set_config()", "use SET or SET LOCAL"));
+    } else if (name == "currval" || name == "lastval") {
+      Refuse(
+          NotSupported(fmt::format("{}(): the session may be on another server connection", name),
+                       "use INSERT … RETURNING"));
+    } else if (name.starts_with("lo_") || name == "loread" || name == "lowrite") {
+      Refuse(NotSupported(fmt::format("{}(): large objects live on one shard", name), "use bytea"));
+    }
+    return true;
+  });
+}
+
+}  // namespace foreshard::router
