@@ -9,6 +9,8 @@ namespace foreshard::op {
 namespace {
 
 constexpr std::chrono::milliseconds kShortestWait{1};
+// How often somebody who may not work asks whether that has changed.
+constexpr std::chrono::milliseconds kIdleWait{100};
 
 }  // namespace
 
@@ -85,6 +87,7 @@ std::optional<kube::ObjectRef> WorkQueue::TakeDue(MonotonicTime now) {
 }
 
 bool WorkQueue::Step() {
+  if (!MayWork()) return false;
   const MonotonicTime start = options_.clock.Monotonic();
   const std::optional<kube::ObjectRef> key = TakeDue(start);
   if (!key) return false;
@@ -99,6 +102,8 @@ bool WorkQueue::Step() {
   Finish(*key, result);
   return true;
 }
+
+bool WorkQueue::MayWork() const { return !options_.may_work || options_.may_work(); }
 
 void WorkQueue::Finish(const kube::ObjectRef& key, const Result<Outcome>& result) {
   {
@@ -148,7 +153,9 @@ void WorkQueue::Run(std::stop_token stop) {
     if (Step()) continue;
     const MonotonicTime now = options_.clock.Monotonic();
     MonotonicTime wake = NextDue().value_or(now + std::chrono::seconds(1));
-    if (wake <= now) {  // due, but the bucket is empty
+    if (!MayWork()) {
+      wake = now + kIdleWait;
+    } else if (wake <= now) {  // due, but the bucket is empty
       const std::scoped_lock bucket_lock(bucket_mutex_);
       wake = bucket_.NextAt(now);
     }

@@ -49,6 +49,7 @@ struct WorkQueueOptions {
   const Clock& clock;
   std::uint64_t seed = 1;  // of the jitter
   std::function<void(const PassReport&)> on_pass;
+  std::function<bool()> may_work;  // false: names gather, nobody works; empty: always
 };
 
 // Names of objects that somebody should look at. A name is in it at most once however often it is
@@ -78,6 +79,7 @@ class WorkQueue {
   std::optional<MonotonicTime> NextDue() const;
 
  private:
+  bool MayWork() const;
   std::optional<kube::ObjectRef> TakeDue(MonotonicTime now);
   void Finish(const kube::ObjectRef& key, const Result<Outcome>& result);
   void AddAt(const kube::ObjectRef& key, MonotonicTime due);

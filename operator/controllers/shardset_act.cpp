@@ -66,7 +66,7 @@ Status MakeUsers(const ShardSetHands& hands, const ShardSetObservation& seen, co
 }
 
 Status MakeSetAuthority(const ShardSetHands& hands, const ShardSetObservation& seen,
-                     const Effect& effect, Deadline deadline) {
+                        const Effect& effect, Deadline deadline) {
   const Result<KeyPair> authority =
       MakeAuthority(fmt::format("{}.{} CA", seen.set.name, seen.set.name_space), seen.now);
   if (!authority) return authority.error();

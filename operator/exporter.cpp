@@ -1,0 +1,255 @@
+#include "operator/exporter.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <array>
+#include <map>
+#include <mutex>
+#include <vector>
+
+namespace foreshard::op {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using Labels = prometheus::Labels;
+
+constexpr std::array<const char*, 4> kResults = {"success", "requeue_after", "error",
+                                                 "terminal_error"};
+constexpr std::array<const char*, 5> kDecisions = {"NoChange", "Waiting", "Recommended",
+                                                   "Executing", "Blocked"};
+constexpr std::array<const char*, 5> kMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+constexpr std::array<const char*, 5> kTypes = {"Split", "Move", "Merge", "Isolate", "MoveKeys"};
+constexpr std::array<const char*, 4> kFailures = {"PreflightFailed", "DeadlineExceeded",
+                                                  "VerifyFailed", "Other"};
+constexpr std::array<const char*, 15> kPhases = {
+    "Planned",    "Preflight", "Preparing", "Copying",    "CatchingUp",
+    "Verifying",  "Ready",     "Cutover",   "Soaking",    "RollingBack",
+    "CleaningUp", "Aborting",  "Completed", "RolledBack", "Aborted"};
+
+const Histogram::BucketBoundaries kPassBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60};
+const Histogram::BucketBoundaries kHoldBuckets = {0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
+                                                  0.2,   0.5,   1,    2,    5};
+const Histogram::BucketBoundaries kPhaseBuckets = {0.1, 1,   5,    15,       60,
+                                                   300, 900, 3600, 4 * 3600, 24 * 3600};
+const Histogram::BucketBoundaries kPlanBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5};
+const Histogram::BucketBoundaries kRatioBuckets = {0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, 4};
+
+const char* ResultOf(const Result<Outcome>& result) {
+  if (result) return result->look_again_after.count() > 0 ? kResults[1] : kResults[0];
+  return result.error().kind == Error::Kind::kGiveUp ? kResults[3] : kResults[2];
+}
+
+struct Watched {
+  std::string name;
+  std::function<std::size_t()> depth;
+  std::function<std::size_t()> active;
+};
+
+}  // namespace
+
+class Exporter::Impl {
+ public:
+  Family<Counter>& AddCounter(const char* name, const char* help) {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+  }
+  Family<Gauge>& AddGauge(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+  }
+  Family<Histogram>& AddHistogram(const char* name, const char* help) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+  }
+
+  prometheus::Registry registry;
+  Family<Counter>& reconciles =
+      AddCounter("controller_runtime_reconcile_total", "Passes, by controller and result.");
+  Family<Counter>& errors =
+      AddCounter("controller_runtime_reconcile_errors_total", "Passes that failed.");
+  Family<Histogram>& times =
+      AddHistogram("controller_runtime_reconcile_time_seconds", "Duration of a pass.");
+  Family<Gauge>& active = AddGauge("controller_runtime_active_workers", "Workers in a pass.");
+  Family<Gauge>& depth = AddGauge("workqueue_depth", "Names in the queue.");
+  Family<Counter>& requests =
+      AddCounter("rest_client_requests_total", "Requests to the API server; code 0: no answer.");
+  Family<Gauge>& leader = AddGauge("leader_election_master_status", "1: this process leads.");
+  Family<Gauge>& demand =
+      AddGauge("foreshard_shard_demand", "Statements a second that clients ask of a shard.");
+  Family<Gauge>& forecast = AddGauge(
+      "foreshard_shard_forecast", "Forecast of the demand, by quantile and part of the horizon.");
+  Family<Gauge>& headroom =
+      AddGauge("foreshard_shard_headroom_percent", "Capacity minus the planned quantile of load.");
+  Family<Gauge>& forecast_error =
+      AddGauge("foreshard_forecast_error", "Mean relative error of past forecasts.");
+  Family<Gauge>& coverage = AddGauge("foreshard_forecast_coverage",
+                                     "Part of the past that lay inside its forecast interval.");
+  Family<Gauge>& trusted =
+      AddGauge("foreshard_forecast_trusted", "1: plans are made from the forecast.");
+  Family<Counter>& plans = AddCounter("foreshard_plan_total", "Plans made, by decision.");
+  Family<Histogram>& plan_seconds = AddHistogram("foreshard_plan_seconds", "Time to make a plan.");
+  Family<Gauge>& phase =
+      AddGauge("foreshard_migration_phase", "1: the migration is in this phase.");
+  Family<Histogram>& phase_seconds =
+      AddHistogram("foreshard_migration_seconds", "Time spent in a phase.");
+  Family<Histogram>& estimate = AddHistogram("foreshard_migration_estimate_error_ratio",
+                                             "Real duration divided by the estimate.");
+  Family<Histogram>& hold =
+      AddHistogram("foreshard_cutover_hold_seconds", "How long routers held a range.");
+  Family<Counter>& failures =
+      AddCounter("foreshard_migration_failures_total", "Migrations that failed, by reason.");
+  Family<Gauge>& leftovers =
+      AddGauge("foreshard_leftover_objects", "Side objects on shards that no migration names.");
+
+  std::mutex mutex;
+  std::vector<Watched> watched;
+};
+
+Exporter::Exporter() : impl_(std::make_unique<Impl>()) {
+  impl_->leader.Add({{"name", "foreshard-operator"}}).Set(0);
+  for (const char* method : kMethods) impl_->requests.Add({{"code", "200"}, {"method", method}});
+  for (const char* decision : kDecisions) impl_->plans.Add({{"decision", decision}});
+  for (const char* reason : kFailures) impl_->failures.Add({{"reason", reason}});
+  for (const char* type : kTypes) {
+    for (const char* phase : kPhases)
+      impl_->phase_seconds.Add({{"type", type}, {"phase", phase}}, kPhaseBuckets);
+  }
+  impl_->plan_seconds.Add({}, kPlanBuckets);
+  impl_->hold.Add({}, kHoldBuckets);
+  impl_->estimate.Add({}, kRatioBuckets);
+  impl_->leftovers.Add({}).Set(0);
+}
+
+Exporter::~Exporter() = default;
+
+void Exporter::AddController(const std::string& name, std::function<std::size_t()> depth,
+                             std::function<std::size_t()> active) {
+  for (const char* result : kResults)
+    impl_->reconciles.Add({{"controller", name}, {"result", result}});
+  impl_->errors.Add({{"controller", name}});
+  impl_->times.Add({{"controller", name}}, kPassBuckets);
+  const std::scoped_lock lock(impl_->mutex);
+  impl_->watched.push_back({name, std::move(depth), std::move(active)});
+}
+
+void Exporter::OnPass(const PassReport& report) {
+  const std::string& controller = report.controller;
+  impl_->reconciles.Add({{"controller", controller}, {"result", ResultOf(*report.result)}})
+      .Increment();
+  if (!*report.result) impl_->errors.Add({{"controller", controller}}).Increment();
+  impl_->times.Add({{"controller", controller}}, kPassBuckets)
+      .Observe(std::chrono::duration<double>(report.took).count());
+}
+
+void Exporter::OnRequest(int code, std::string_view method) {
+  impl_->requests.Add({{"code", std::to_string(code)}, {"method", std::string(method)}})
+      .Increment();
+}
+
+void Exporter::SetLeader(bool leads) {
+  impl_->leader.Add({{"name", "foreshard-operator"}}).Set(leads ? 1 : 0);
+}
+
+namespace {
+
+Labels OfShard(const Exporter::ShardKey& shard) {
+  return {{"namespace", shard.name_space}, {"shardset", shard.set}, {"shard", shard.shard}};
+}
+
+void Forget(Family<Gauge>& family, const Labels& labels) {
+  if (family.Has(labels)) family.Remove(&family.Add(labels));
+}
+
+}  // namespace
+
+void Exporter::SetDemand(const ShardKey& shard, double statements_per_second) {
+  impl_->demand.Add(OfShard(shard)).Set(statements_per_second);
+}
+
+void Exporter::SetForecast(const ShardKey& shard, std::string_view quantile, std::string_view ahead,
+                           double value) {
+  Labels labels = OfShard(shard);
+  labels.emplace("quantile", quantile);
+  labels.emplace("ahead", ahead);
+  impl_->forecast.Add(labels).Set(value);
+}
+
+void Exporter::SetHeadroom(const ShardKey& shard, double percent) {
+  impl_->headroom.Add(OfShard(shard)).Set(percent);
+}
+
+void Exporter::ForgetShard(const ShardKey& shard) {
+  Forget(impl_->demand, OfShard(shard));
+  Forget(impl_->headroom, OfShard(shard));
+  for (const char* quantile : {"0.5", "0.95"}) {
+    for (const char* ahead : {"0.25", "0.5", "1"}) {
+      Labels labels = OfShard(shard);
+      labels.emplace("quantile", quantile);
+      labels.emplace("ahead", ahead);
+      Forget(impl_->forecast, labels);
+    }
+  }
+}
+
+void Exporter::SetForecastQuality(const std::string& name_space, const std::string& set,
+                                  double error, double coverage, bool trusted) {
+  const Labels labels = {{"namespace", name_space}, {"shardset", set}};
+  impl_->forecast_error.Add(labels).Set(error);
+  impl_->coverage.Add(labels).Set(coverage);
+  impl_->trusted.Add(labels).Set(trusted ? 1 : 0);
+}
+
+void Exporter::OnPlan(std::string_view decision, double seconds) {
+  impl_->plans.Add({{"decision", std::string(decision)}}).Increment();
+  impl_->plan_seconds.Add({}, kPlanBuckets).Observe(seconds);
+}
+
+void Exporter::SetMigrationPhase(const MigrationKey& migration, std::string_view phase) {
+  for (const char* known : kPhases) {
+    const Labels labels = {{"namespace", migration.name_space},
+                           {"shardset", migration.set},
+                           {"migration", migration.name},
+                           {"type", migration.type},
+                           {"phase", known}};
+    if (phase.empty()) {
+      Forget(impl_->phase, labels);
+    } else {
+      impl_->phase.Add(labels).Set(phase == known ? 1 : 0);
+    }
+  }
+}
+
+void Exporter::OnMigrationPhaseOver(std::string_view type, std::string_view phase, double seconds) {
+  impl_->phase_seconds
+      .Add({{"type", std::string(type)}, {"phase", std::string(phase)}}, kPhaseBuckets)
+      .Observe(seconds);
+}
+
+void Exporter::OnMigrationOver(const MigrationKey& migration, std::string_view failure_reason,
+                               double estimate_ratio) {
+  SetMigrationPhase(migration, "");
+  if (!failure_reason.empty())
+    impl_->failures.Add({{"reason", std::string(failure_reason)}}).Increment();
+  if (estimate_ratio > 0) impl_->estimate.Add({}, kRatioBuckets).Observe(estimate_ratio);
+}
+
+void Exporter::OnHold(double seconds) { impl_->hold.Add({}, kHoldBuckets).Observe(seconds); }
+
+void Exporter::SetLeftovers(double objects) { impl_->leftovers.Add({}).Set(objects); }
+
+std::string Exporter::Text() {
+  {
+    const std::scoped_lock lock(impl_->mutex);
+    for (const Watched& one : impl_->watched) {
+      impl_->depth.Add({{"name", one.name}}).Set(static_cast<double>(one.depth()));
+      impl_->active.Add({{"controller", one.name}}).Set(static_cast<double>(one.active()));
+    }
+  }
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
+
+}  // namespace foreshard::op

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "operator/work_queue.h"
+
+namespace foreshard::op {
+
+// The operator's metrics, in the names of docs and dashboards. Every label value that is known is
+// there from the start, at zero. prometheus-cpp stays in the source file.
+//
+// Threads: any.
+class Exporter {
+ public:
+  Exporter();
+  ~Exporter();
+
+  // Also makes the series of a controller, before its first pass.
+  void AddController(const std::string& name, std::function<std::size_t()> depth,
+                     std::function<std::size_t()> active);
+  void OnPass(const PassReport& report);
+  void OnRequest(int code, std::string_view method);
+  void SetLeader(bool leads);
+
+  // Of one shard: demand and its forecast. `ahead`: "0.25", "0.5", "1" of the horizon; `quantile`:
+  // "0.5", "0.95".
+  struct ShardKey {
+    std::string name_space;
+    std::string set;
+    std::string shard;
+  };
+  void SetDemand(const ShardKey& shard, double statements_per_second);
+  void SetForecast(const ShardKey& shard, std::string_view quantile, std::string_view ahead,
+                   double value);
+  void SetHeadroom(const ShardKey& shard, double percent);
+  void ForgetShard(const ShardKey& shard);
+  void SetForecastQuality(const std::string& name_space, const std::string& set, double error,
+                          double coverage, bool trusted);
+  void OnPlan(std::string_view decision, double seconds);
+
+  struct MigrationKey {
+    std::string name_space;
+    std::string set;
+    std::string name;
+    std::string type;
+  };
+  void SetMigrationPhase(const MigrationKey& migration, std::string_view phase);
+  void OnMigrationPhaseOver(std::string_view type, std::string_view phase, double seconds);
+  void OnMigrationOver(const MigrationKey& migration, std::string_view failure_reason,
+                       double estimate_ratio);
+  void OnHold(double seconds);
+  void SetLeftovers(double objects);
+
+  // The text exposition format.
+  std::string Text();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace foreshard::op

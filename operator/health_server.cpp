@@ -1,0 +1,129 @@
+#include "operator/health_server.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace foreshard::op {
+namespace {
+
+constexpr int kBacklog = 8;
+constexpr int kPollMillis = 200;
+constexpr std::size_t kRequestMax = 4096;
+constexpr timeval kClientLimit{.tv_sec = 2, .tv_usec = 0};
+
+std::string Response(int code, std::string_view reason, std::string_view type,
+                     std::string_view body) {
+  return fmt::format(
+      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}",
+      code, reason, type, body.size(), body);
+}
+
+void SendAll(int client, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t sent = send(client, text.data(), text.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return;  // it went away or does not read: its loss
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+Result<int> Bind(const addrinfo& address) {
+  const int listener = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (listener < 0) return Error::GiveUp(std::strerror(errno));
+  const int on = 1;
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(listener, address.ai_addr, address.ai_addrlen) != 0 || listen(listener, kBacklog) != 0) {
+    const std::string reason = std::strerror(errno);
+    close(listener);
+    return Error::GiveUp(reason);
+  }
+  return listener;
+}
+
+int PortOf(int listener) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
+  if (address.ss_family == AF_INET6)
+    return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+  return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HealthServer>> HealthServer::Listen(const std::string& address,
+                                                           Answers answers) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos) {
+    return Error::GiveUp(
+        fmt::format("'{}' is no address; write for example 0.0.0.0:8080", address));
+  }
+  const std::string host = address.substr(0, colon);
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  const int failed = getaddrinfo(host.empty() ? nullptr : host.c_str(),
+                                 address.substr(colon + 1).c_str(), &hints, &found);
+  if (failed != 0)
+    return Error::GiveUp(fmt::format("cannot listen on {}: {}", address, gai_strerror(failed)));
+  const Result<int> listener = Bind(*found);
+  freeaddrinfo(found);
+  if (!listener)
+    return Error::GiveUp(fmt::format("cannot listen on {}: {}", address, listener.error().message));
+  return std::unique_ptr<HealthServer>(
+      new HealthServer(*listener, PortOf(*listener), std::move(answers)));
+}
+
+HealthServer::~HealthServer() { close(listener_); }
+
+void HealthServer::Run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    pollfd ready{.fd = listener_, .events = POLLIN, .revents = 0};
+    if (poll(&ready, 1, kPollMillis) <= 0) continue;
+    const int client = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (client < 0) continue;
+    Serve(client);
+    close(client);
+  }
+}
+
+void HealthServer::Serve(int client) const {
+  setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &kClientLimit, sizeof kClientLimit);
+  setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &kClientLimit, sizeof kClientLimit);
+  std::string request;
+  std::array<char, 1024> buffer{};
+  while (request.find("\r\n\r\n") == std::string::npos && request.size() < kRequestMax) {
+    const ssize_t got = recv(client, buffer.data(), buffer.size(), 0);
+    if (got <= 0) return;
+    request.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  SendAll(client, AnswerTo(request));
+}
+
+std::string HealthServer::AnswerTo(const std::string& request) const {
+  constexpr std::string_view kText = "text/plain; charset=utf-8";
+  if (!request.starts_with("GET ")) return Response(405, "Method Not Allowed", kText, "only GET\n");
+  const std::string path = request.substr(4, request.find_first_of(" ?", 4) - 4);
+  if (path == "/healthz") return Response(200, "OK", kText, "ok\n");
+  if (path == "/readyz") {
+    return answers_.ready()
+               ? Response(200, "OK", kText, "ok\n")
+               : Response(503, "Service Unavailable", kText, "the first lists are not complete\n");
+  }
+  if (path == "/metrics")
+    return Response(200, "OK", "text/plain; version=0.0.4; charset=utf-8", answers_.metrics());
+  return Response(404, "Not Found", kText, "/healthz, /readyz or /metrics\n");
+}
+
+}  // namespace foreshard::op

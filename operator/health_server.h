@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/result.h"
+
+namespace foreshard::op {
+
+// GET /healthz, /readyz and /metrics over plain HTTP/1.1, one request a connection, for probes and
+// scrapes. Slow or rude clients are cut off after two seconds; eight may wait.
+//
+// Owner: main(). Threads: Run() from one.
+class HealthServer {
+ public:
+  struct Answers {
+    std::function<bool()> ready;
+    std::function<std::string()> metrics;  // text exposition format
+  };
+
+  // Binds and listens at once; port 0: the kernel chooses. Errors: kGiveUp with the address.
+  static Result<std::unique_ptr<HealthServer>> Listen(const std::string& address, Answers answers);
+  ~HealthServer();
+
+  int port() const { return port_; }
+  void Run(std::stop_token stop);
+
+ private:
+  HealthServer(int listener, int port, Answers answers)
+      : listener_(listener), port_(port), answers_(std::move(answers)) {}
+
+  void Serve(int client) const;
+  std::string AnswerTo(const std::string& request) const;
+
+  int listener_;
+  int port_;
+  Answers answers_;
+};
+
+}  // namespace foreshard::op

@@ -1,0 +1,159 @@
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <thread>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "kube/kubeconfig.h"
+#include "kube/rest_api.h"
+#include "operator/health_server.h"
+#include "operator/wiring.h"
+
+// foreshard-operator: reconciles ShardSets and drives their migrations.
+
+namespace foreshard::op {
+namespace {
+
+struct Flags {
+  std::string kubeconfig;
+  std::string listen = "0.0.0.0:8080";
+  std::string lease_namespace;
+  std::string lease_name = "foreshard-operator";
+  std::string identity;
+  std::string log_level = "info";
+  OperatorOptions options;
+};
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+void Declare(CLI::App& app, Flags& flags) {
+  app.add_option("--kubeconfig", flags.kubeconfig,
+                 "Connect with this file; default: the pod's service account");
+  app.add_option("--namespace", flags.options.name_space,
+                 "Watch only this namespace; default: all");
+  app.add_option("--listen", flags.listen, "Address of /healthz, /readyz and /metrics")
+      ->capture_default_str();
+  app.add_option("--lease-namespace", flags.lease_namespace,
+                 "Namespace of the leader's Lease; default: the pod's own");
+  app.add_option("--lease-name", flags.lease_name, "Name of the leader's Lease")
+      ->capture_default_str();
+  app.add_option("--identity", flags.identity,
+                 "Who we are in the Lease; default: the host's name and a random part");
+  app.add_option("--postgres-image", flags.options.images.postgres, "Image of the shards")
+      ->capture_default_str();
+  app.add_option("--router-image", flags.options.images.router, "Image of the routers")
+      ->capture_default_str();
+  app.add_option("--mover-image", flags.options.images.mover, "Image of the movers")
+      ->capture_default_str();
+  app.add_option("--image-pull-policy", flags.options.images.pull_policy, "Of all three images")
+      ->check(CLI::IsMember({"Always", "IfNotPresent", "Never"}))
+      ->capture_default_str();
+  app.add_option("--postgres-uid", flags.options.images.postgres_uid,
+                 "User of PostgreSQL in its image")
+      ->check(CLI::Range(1, 2'000'000'000))
+      ->capture_default_str();
+  app.add_option("--postgres-gid", flags.options.images.postgres_gid, "Its group")
+      ->check(CLI::Range(1, 2'000'000'000))
+      ->capture_default_str();
+  app.add_option("--prometheus-url", flags.options.prometheus_url,
+                 "Prometheus of sets that name none; default: none");
+  app.add_option("--temporary-directory", flags.options.temporary_directory,
+                 "Where CA certificates are put for libpq")
+      ->capture_default_str();
+  app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+}
+
+log::Level LevelOf(const std::string& text) {
+  if (text == "debug") return log::Level::kDebug;
+  if (text == "warning") return log::Level::kWarning;
+  return text == "error" ? log::Level::kError : log::Level::kInfo;
+}
+
+Result<kube::ApiAccess> Access(const Flags& flags) {
+  if (!flags.kubeconfig.empty()) return kube::ReadKubeconfig(flags.kubeconfig);
+  kube::InClusterOptions options;
+  options.host = Environment("KUBERNETES_SERVICE_HOST");
+  options.port = Environment("KUBERNETES_SERVICE_PORT");
+  return kube::InClusterAccess(options);
+}
+
+std::string Identity(const Flags& flags, Random& random) {
+  if (!flags.identity.empty()) return flags.identity;
+  std::array<char, 256> host{};
+  if (gethostname(host.data(), host.size() - 1) != 0) return RandomId(random, 12);
+  return fmt::format("{}-{}", host.data(), RandomId(random, 6));
+}
+
+// Waits for SIGTERM or SIGINT, which every thread has blocked.
+void AwaitSignal(const sigset_t& signals) {
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log::Info("stopping", {{"signal", signal}});
+}
+
+int Fail(const Error& error) {
+  log::Error("cannot_start", {{"reason", error.reason}, {"message", error.message}});
+  return 1;
+}
+
+int Run(Flags flags) {
+  log::SetLevel(LevelOf(flags.log_level));
+  const SystemClock clock;
+  Random random(SeedFromSystem());
+  const Result<kube::ApiAccess> access = Access(flags);
+  if (!access) return Fail(access.error());
+  Exporter exporter;
+  Result<std::unique_ptr<kube::KubeApi>> api =
+      kube::MakeRestApi({.access = *access,
+                         .clock = clock,
+                         .on_request = [&exporter](int code, std::string_view method) {
+                           exporter.OnRequest(code, method);
+                         }});
+  if (!api) return Fail(api.error());
+  flags.options.seed = random.Next();
+  flags.options.lease.identity = Identity(flags, random);
+  flags.options.lease.lease = {
+      flags.lease_namespace.empty() ? access->name_space : flags.lease_namespace, flags.lease_name};
+  Wiring wiring(**api, clock, flags.options, exporter);
+  Result<std::unique_ptr<HealthServer>> health =
+      HealthServer::Listen(flags.listen, {.ready = [&wiring] { return wiring.Synced(); },
+                                          .metrics = [&exporter] { return exporter.Text(); }});
+  if (!health) return Fail(health.error());
+
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  log::Info("listening",
+            {{"metrics", (*health)->port()}, {"identity", flags.options.lease.identity}});
+  std::jthread server([&health](std::stop_token stop) { (*health)->Run(stop); });
+  std::jthread work([&wiring](std::stop_token stop) { wiring.Run(stop); });
+  AwaitSignal(signals);
+  work.request_stop();
+  work.join();
+  log::Info("stopped");
+  return 0;
+}
+
+}  // namespace
+}  // namespace foreshard::op
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "The operator of Foreshard: reconciles ShardSets, drives their migrations, plans their "
+      "shards.");
+  foreshard::op::Flags flags;
+  foreshard::op::Declare(app, flags);
+  CLI11_PARSE(app, argc, argv);
+  return foreshard::op::Run(std::move(flags));
+}

@@ -1,0 +1,150 @@
+#include "operator/wiring.h"
+
+#include <thread>
+
+#include "base/log.h"
+#include "kube/kinds.h"
+#include "operator/api/migration_json.h"
+#include "operator/builders/names.h"
+#include "operator/controllers/shardset_controller.h"
+#include "operator/limits.h"
+#include "operator/shards/pg_shard_admin.h"
+
+namespace foreshard::op {
+namespace {
+
+std::vector<CachedApi::Kind> WatchedKinds() {
+  std::vector<CachedApi::Kind> kinds = {{kube::kShardSets, ""},
+                                        {kube::kShardMigrations, ""},
+                                        {kube::kRoutingTables, ""},
+                                        {kube::kLoadEvents, ""}};
+  for (const kube::ResourceKind& kind :
+       {kube::kStatefulSets, kube::kDeployments, kube::kServices, kube::kEndpoints, kube::kSecrets,
+        kube::kConfigMaps, kube::kPodDisruptionBudgets, kube::kPods, kube::kServiceAccounts,
+        kube::kRoles, kube::kRoleBindings, kube::kPersistentVolumeClaims, kube::kJobs}) {
+    kinds.push_back({kind, kSetLabel});
+  }
+  return kinds;
+}
+
+}  // namespace
+
+Wiring::Wiring(kube::KubeApi& api, const Clock& clock, OperatorOptions options, Exporter& exporter)
+    : clock_(clock),
+      options_(std::move(options)),
+      exporter_(exporter),
+      lease_(api, clock, options_.lease),
+      cached_(api, clock,
+              {.name_space = options_.name_space,
+               .kinds = WatchedKinds(),
+               .note = [this](const kube::ResourceKind& kind,
+                              const kube::Object& object) { OnChange(kind, object); },
+               .may_write = [this] { return lease_.Leads(); }}),
+      ca_files_(options_.temporary_directory),
+      bucket_(kReconcilesPerSecond, kReconcileBurst) {
+  AddShardSets();
+  AddMigrations();
+  AddScaling();
+}
+
+Wiring::~Wiring() = default;
+
+WorkQueue& Wiring::Add(const std::string& name, std::unique_ptr<Reconciler> controller,
+                       std::size_t workers) {
+  auto part = std::make_unique<Part>();
+  part->controller = std::move(controller);
+  part->workers = workers;
+  part->queue = std::make_unique<WorkQueue>(
+      *part->controller, bucket_, bucket_mutex_,
+      WorkQueueOptions{.controller = name,
+                       .clock = clock_,
+                       .seed = options_.seed,
+                       .on_pass = [this](const PassReport& report) { OnPass(report); },
+                       .may_work = [this] { return lease_.Leads() && cached_.Synced(); }});
+  WorkQueue& queue = *part->queue;
+  exporter_.AddController(
+      name, [&queue] { return queue.depth(); }, [&queue] { return queue.active(); });
+  parts_.push_back(std::move(part));
+  return queue;
+}
+
+void Wiring::AddShardSets() {
+  auto admin = std::make_shared<PgShardAdmin>(clock_, ca_files_);
+  helpers_.push_back(admin);
+  shard_sets_ = &Add("shardset",
+                     std::make_unique<ShardSetController>(cached_, *admin, clock_, options_.images),
+                     kWorkers);
+}
+
+void Wiring::AddMigrations() {}
+
+void Wiring::AddScaling() {}
+
+void Wiring::OnPass(const PassReport& report) {
+  exporter_.OnPass(report);
+  const Result<Outcome>& result = *report.result;
+  if (!result && result.error().kind == Error::Kind::kFenced && lease_.Leads()) {
+    lease_.StepDown(result.error().message);
+  }
+}
+
+// An event says where to look: each kind leads to the names that it may matter to.
+void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object) {
+  const EventFilter::Verdict verdict = filter_.Look(kind, object);
+  if (!verdict.changed) return;
+  const kube::ObjectRef ref = object.ref();
+  if (kind == kube::kShardMigrations) {
+    if (migrations_ != nullptr) migrations_->Add(ref);
+    const Result<model::ShardMigration> migration = ParseShardMigrationFrame(object.json);
+    if (migration) shard_sets_->Add({ref.name_space, migration->spec.shard_set_name});
+    return;
+  }
+  if (kind == kube::kShardSets || kind == kube::kRoutingTables) {
+    shard_sets_->Add(ref);
+    if (scaling_ != nullptr && kind == kube::kShardSets) scaling_->Add(ref);
+    return;
+  }
+  if (!verdict.shard_set.empty()) shard_sets_->Add({ref.name_space, verdict.shard_set});
+  if (migrations_ != nullptr && !verdict.migration.empty())
+    migrations_->Add({ref.name_space, verdict.migration});
+}
+
+void Wiring::FollowLease(std::stop_token stop) {
+  bool led = false;
+  while (!stop.stop_requested()) {
+    const std::chrono::milliseconds pause = lease_.Step();
+    const bool leads = lease_.Leads();
+    exporter_.SetLeader(leads);
+    if (leads != led)
+      log::Info(leads ? "leading" : "following", {{"identity", options_.lease.identity}});
+    led = leads;
+    std::mutex mutex;
+    std::condition_variable_any wait;
+    std::unique_lock lock(mutex);
+    wait.wait_for(lock, stop, pause, [] { return false; });
+  }
+}
+
+void Wiring::Run(std::stop_token stop) {
+  // Copies end after the workers: a pass that is still running reads them.
+  std::stop_source copies_stop;
+  std::stop_source lease_stop;
+  std::jthread copies([this, token = copies_stop.get_token()] { cached_.Run(token); });
+  std::jthread lease([this, token = lease_stop.get_token()] { FollowLease(token); });
+  {
+    std::vector<std::jthread> workers;
+    for (const std::unique_ptr<Part>& part : parts_) {
+      for (std::size_t i = 0; i < part->workers; ++i) {
+        workers.emplace_back([queue = part->queue.get(), stop] { queue->Run(stop); });
+      }
+    }
+  }
+  lease_stop.request_stop();
+  lease.join();
+  // Nothing of ours is in flight any more: the next leader need not wait for the lease to run out.
+  lease_.Release();
+  exporter_.SetLeader(false);
+  copies_stop.request_stop();
+}
+
+}  // namespace foreshard::op

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "kube/kube_api.h"
+#include "kube/leader_lease.h"
+#include "operator/builders/images.h"
+#include "operator/cached_api.h"
+#include "operator/event_filter.h"
+#include "operator/exporter.h"
+#include "operator/reconciler.h"
+#include "operator/shards/ca_files.h"
+#include "operator/work_queue.h"
+
+namespace foreshard::op {
+
+struct OperatorOptions {
+  Images images;
+  std::string name_space;      // watched; "": all
+  std::string prometheus_url;  // for sets that name none
+  std::string temporary_directory = "/tmp/foreshard-operator";
+  kube::LeaderLeaseOptions lease;
+  std::uint64_t seed = 1;  // of the back-off's jitter
+};
+
+// The parts of the operator, put together: one API with local copies, one queue for each
+// controller, the lease that says who works. The only place where controllers meet.
+//
+// Owner: main(). Threads: Run() from one.
+class Wiring {
+ public:
+  Wiring(kube::KubeApi& api, const Clock& clock, OperatorOptions options, Exporter& exporter);
+  ~Wiring();
+
+  // Until stopped; then every pass has ended and the lease is given back.
+  void Run(std::stop_token stop);
+
+  // The first lists are complete (also while somebody else leads).
+  bool Synced() const { return cached_.Synced(); }
+
+ private:
+  struct Part {
+    std::unique_ptr<Reconciler> controller;
+    std::unique_ptr<WorkQueue> queue;
+    std::size_t workers = 1;
+  };
+
+  WorkQueue& Add(const std::string& name, std::unique_ptr<Reconciler> controller,
+                 std::size_t workers);
+  void AddShardSets();
+  void AddMigrations();
+  void AddScaling();
+  void OnChange(const kube::ResourceKind& kind, const kube::Object& object);
+  void OnPass(const PassReport& report);
+  void FollowLease(std::stop_token stop);
+
+  const Clock& clock_;
+  OperatorOptions options_;
+  Exporter& exporter_;
+  kube::LeaderLease lease_;
+  EventFilter filter_;
+  CachedApi cached_;
+  CaFiles ca_files_;
+  std::mutex bucket_mutex_;
+  TokenBucket bucket_;
+  std::vector<std::shared_ptr<void>> helpers_;  // what controllers borrow; outlives them
+  std::vector<std::unique_ptr<Part>> parts_;
+  WorkQueue* shard_sets_ = nullptr;
+  WorkQueue* migrations_ = nullptr;
+  WorkQueue* scaling_ = nullptr;
+};
+
+}  // namespace foreshard::op
