@@ -15,24 +15,24 @@ namespace foreshard::migration {
 // A phase of the mover is finished when `phase` and `record` are those of the status. The record
 // (token >> 20) keeps the mark of an earlier visit of the same phase from counting.
 struct Done {
-  std::string phase;
+  std::string phase{};
   std::int64_t record = 0;
   bool operator==(const Done&) const = default;
 };
 
 // No repetition helps. The controller aborts, or in Soaking and later shows it.
 struct Failure {
-  std::string phase;
+  std::string phase{};
   std::int64_t record = 0;
-  std::string reason;  // CamelCase
-  std::string message;
+  std::string reason{};  // CamelCase
+  std::string message{};
   bool operator==(const Failure&) const = default;
 };
 
 struct Progress {
   std::optional<Done> done;
   std::optional<Failure> failure;
-  std::string waiting;  // reason why the phase does not go on, "" : it does
+  std::string waiting{};  // reason why the phase does not go on, "" : it does
   std::int64_t copied_rows = 0;
   std::int64_t total_rows = 0;  // estimate
   std::int64_t copied_bytes = 0;
@@ -42,9 +42,9 @@ struct Progress {
   std::int64_t lag_p99_millis = -1;    // over the last 30 s
   std::int64_t lag_last3_millis = -1;  // largest of the last three probes
   std::int64_t verified_buckets = 0;
-  bool digest_equal = false;    // of the newest Verifying or Soaking pass
-  std::string source_identity;  // "system/timeline" at slot creation
-  std::string destination_identity;
+  bool digest_equal = false;      // of the newest Verifying or Soaking pass
+  std::string source_identity{};  // "system/timeline" at slot creation
+  std::string destination_identity{};
   bool operator==(const Progress&) const = default;
 };
 
@@ -56,8 +56,8 @@ std::string ToJson(const Progress& progress);
 struct PreflightResult {
   bool passed = false;
   bool skipped = false;  // the rows exist already: a mover that was started again
-  std::string reason;    // CamelCase, when not passed
-  std::string message;
+  std::string reason{};  // CamelCase, when not passed
+  std::string message{};
   std::int64_t rows = 0;  // of K, estimate
   std::int64_t bytes = 0;
   std::int64_t duration_seconds = 0;

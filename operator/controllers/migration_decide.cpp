@@ -186,6 +186,16 @@ MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigratio
   if (std::any_of(table.moving.begin(), table.moving.end(), ours)) {
     model::RoutingTable next = table;
     std::erase_if(next.moving, ours);
+    // A shard that was made for this and got nothing: the fleet takes it away once the table
+    // forgets it.
+    if (seen.phase == Phase::kAborting && seen.spec && seen.spec->new_destination &&
+        model::RangesOf(next, seen.spec->destination).empty()) {
+      std::erase_if(next.shards, [&](const model::ShardAddress& shard) {
+        return shard.id == seen.spec->destination &&
+               std::none_of(next.pins.begin(), next.pins.end(),
+                            [&](const model::Pin& pin) { return pin.shard == shard.id; });
+      });
+    }
     return {.step = MigrationStep::kPublishTable, .table = std::move(next)};
   }
   if (seen.job.deleting) return WaitFor("", "the Job is being deleted");

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "operator/api/conditions.h"
+#include "operator/builders/names.h"
 #include "operator/controllers/cutover_loop.h"
 #include "operator/controllers/migration_decide.h"
 #include "operator/controllers/migration_status.h"
@@ -73,6 +74,23 @@ bool ShardReady(const model::ShardSet& set, const model::ShardId& id) {
       [&](const model::ShardStatus& shard) { return shard.id == id && shard.ready; });
 }
 
+// Random, and the same whoever repeats this: a function of the object's uid.
+model::ShardId NewDestination(const MigrationObservation& seen) {
+  const auto taken = [&](const model::ShardId& id) {
+    const auto& shards = seen.set->table->shards;
+    const auto& others = seen.set->migrations;
+    return std::any_of(shards.begin(), shards.end(),
+                       [&](const model::ShardAddress& shard) { return shard.id == id; }) ||
+           std::any_of(others.begin(), others.end(), [&](const model::ShardMigration& other) {
+             return other.uid != seen.migration.uid && other.status.destination == id;
+           });
+  };
+  for (int count = 1;; ++count) {
+    const model::ShardId id = NewShardIds(seen.migration.uid, count).back();
+    if (!taken(id)) return id;
+  }
+}
+
 // Number and destination in one write: the intent before anything exists.
 MigrationDecision GiveNumber(const MigrationObservation& seen) {
   if (!seen.migration.spec.approved) {
@@ -86,8 +104,7 @@ MigrationDecision GiveNumber(const MigrationObservation& seen) {
   status.number = seen.high->number.value + 1;
   status.destination = seen.migration.spec.destination;
   if (status.destination.value.empty()) {
-    // Named after the number: never used before in this set, and the same whoever repeats this.
-    status.destination = {fmt::format("s-m{}", status.number)};
+    status.destination = NewDestination(seen);
   }
   return {.step = MigrationStep::kWriteStatus, .status = std::move(status)};
 }
@@ -184,10 +201,7 @@ MigrationDecision DecidePreparing(const MigrationObservation& seen) {
         std::any_of(next.shards.begin(), next.shards.end(),
                     [&](const model::ShardAddress& shard) { return shard.id == spec.destination; });
     if (!known) {
-      const std::string service = fmt::format("{}-{}", spec.shard_set, spec.destination);
-      next.shards.push_back({.id = spec.destination,
-                             .primary_service = service,
-                             .replica_service = service + "-replicas"});
+      next.shards.push_back(AddressOf(NameOf(seen.set->set), spec.destination));
     }
     return {.step = MigrationStep::kPublishTable, .table = std::move(next)};
   }

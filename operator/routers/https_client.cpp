@@ -78,7 +78,8 @@ struct AddressList {
 }  // namespace
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::Load(const TlsFiles& files) {
-  // OpenSSL writes with write(2): a router that went away must be an error, not the end of the process.
+  // OpenSSL writes with write(2): a router that went away must be an error, not the end of the
+  // process.
   std::signal(SIGPIPE, SIG_IGN);
   SSL_CTX* native = SSL_CTX_new(TLS_client_method());
   if (native == nullptr) return Error::GiveUp("TLS cannot be set up: " + OpenSslReason());
