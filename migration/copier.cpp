@@ -1,0 +1,289 @@
+#include "migration/copier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "base/log.h"
+#include "migration/crash_points.h"
+#include "migration/mover_steps.h"
+#include "migration/shard_objects.h"
+
+namespace foreshard::migration {
+
+namespace {
+
+// What the workers share. The queue only shrinks; the first error ends all.
+struct Copying {
+  Copying(const Work& the_work, const Turn& the_turn, std::string the_snapshot)
+      : work(the_work), turn(the_turn), snapshot(std::move(the_snapshot)) {}
+
+  const Work& work;
+  const Turn& turn;
+  std::string snapshot;
+  std::vector<TableInfo> tables;
+  std::vector<std::int64_t> filenodes;
+
+  std::mutex mutex;
+  std::vector<Chunk> queue;  // the next one is the last
+  std::optional<Error> error;
+
+  std::optional<Chunk> Take() {
+    const std::lock_guard lock(mutex);
+    if (error || queue.empty() || work.stop.stop_requested()) return std::nullopt;
+    const Chunk chunk = queue.back();
+    queue.pop_back();
+    return chunk;
+  }
+  void Fail(const Error& why) {
+    const std::lock_guard lock(mutex);
+    if (!error) error = why;
+  }
+};
+
+Result<pg::Transaction> BeginInSnapshot(pg::Connection& source, const Work& work,
+                                        const std::string& snapshot) {
+  Result<pg::Transaction> transaction = pg::Transaction::Begin(
+      source, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work.In(kCall));
+  if (!transaction) return transaction;
+  const Result<pg::Rows> taken =
+      source.Exec("SET TRANSACTION SNAPSHOT " + pg::QuoteLiteral(snapshot), work.In(kCall));
+  if (taken) return transaction;
+  const std::string& code = taken.error().code;
+  if (code == "22023" || code == "42704" || code == "55000")
+    return Error::Reobserve("the snapshot is gone", "SnapshotGone");
+  return taken.error();
+}
+
+// VACUUM FULL and CLUSTER renumber pages; the lock keeps them out for the rest of the transaction.
+Result<std::int64_t> LockAndReadFilenode(pg::Connection& source, const Work& work,
+                                         const TableInfo& table) {
+  const Result<pg::Rows> locked = source.Exec(
+      fmt::format("LOCK TABLE {} IN ACCESS SHARE MODE", QuoteTable(table.name)), work.In(kCall));
+  if (!locked) return locked.error();
+  const Result<pg::Rows> node =
+      source.Exec("SELECT pg_relation_filenode($1::text::regclass)::bigint",
+                  {QuoteTable(table.name)}, work.In(kCall));
+  if (!node) return node.error();
+  return node->Int(0, 0);
+}
+
+struct Moved {
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;
+};
+
+Result<Moved> Stream(pg::Connection& source, pg::Connection& destination, const Work& work,
+                     const TableInfo& table, const Chunk& chunk) {
+  Result<pg::CopyOut> out = source.StartCopyOut(
+      fmt::format("COPY ({}) TO STDOUT", ChunkSql(work.spec(), table, chunk)), work.In(kCall));
+  if (!out) return out.error();
+  Result<pg::CopyIn> in = destination.StartCopyIn(
+      fmt::format("COPY {} ({}) FROM STDIN", QuoteTable(table.name), ColumnList(table)),
+      work.In(kCall));
+  if (!in) return in.error();
+  Moved moved;
+  std::string buffer;
+  const auto flush = [&]() -> Status {
+    moved.bytes += static_cast<std::int64_t>(buffer.size());
+    Status written = in->Write(buffer, work.In(5min));
+    buffer.clear();
+    return written;
+  };
+  while (true) {
+    const Result<bool> more = out->Next(buffer, work.In(5min));
+    if (!more) return more.error();
+    if (buffer.size() >= 256 * 1024 || !*more) {
+      if (Status written = flush(); !written) return written.error();
+    }
+    if (!*more) break;
+    if (work.stop.stop_requested()) return Error::Reobserve("the process ends");
+  }
+  const Result<std::int64_t> rows = in->Finish(work.In(5min));
+  if (!rows) return rows.error();
+  moved.rows = *rows;
+  return moved;
+}
+
+Status CopyOne(pg::Connection& source, pg::Connection& destination, Copying& copying,
+               const Chunk& chunk) {
+  const Work& work = copying.work;
+  const TableInfo& table = copying.tables[chunk.table];
+  Result<pg::Transaction> reading = BeginInSnapshot(source, work, copying.snapshot);
+  if (!reading) return reading.error();
+  const Result<std::int64_t> filenode = LockAndReadFilenode(source, work, table);
+  if (!filenode) return filenode.error();
+  if (*filenode != copying.filenodes[chunk.table]) {
+    return Error::Reobserve(fmt::format("table {} was rewritten", table.name), "TableRewritten");
+  }
+  Result<pg::Transaction> writing = pg::Transaction::Begin(destination, "BEGIN", work.In(kCall));
+  if (!writing) return writing.error();
+  const Result<Moved> moved = Stream(source, destination, work, table, chunk);
+  if (!moved) return moved.error();
+  const Result<pg::Rows> marked = destination.Exec(
+      "INSERT INTO foreshard.chunk_done VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint::oid)",
+      {work.spec().number.value, table.name, chunk.number, chunk.first_page, chunk.end_page,
+       moved->rows, moved->bytes, *filenode},
+      work.In(kCall));
+  if (!marked) return marked.error();
+  const Status ours =
+      StillOurs(destination, work.spec(), copying.turn.destination_token, work.In(kCall));
+  if (!ours) return ours;
+  CrashPoint(Edge::kBefore, "mover.copy.chunk_commit");
+  const Status committed = writing->Commit(work.In(kCall));
+  if (!committed) return committed;
+  CrashPoint(Edge::kAfter, "mover.copy.chunk_commit");
+  work.board.Change([&](Progress& progress) {
+    progress.copied_rows += moved->rows;
+    progress.copied_bytes += moved->bytes;
+  });
+  work.board.Count([&](MoverCounters& counters) {
+    counters.copied_rows += moved->rows;
+    counters.copied_bytes += moved->bytes;
+  });
+  return reading->Commit(work.In(kCall));
+}
+
+void Worker(Copying& copying) {
+  auto source = copying.work.Connect(Side::kSource);
+  if (!source) return copying.Fail(source.error());
+  auto destination = copying.work.Connect(Side::kDestination);
+  if (!destination) return copying.Fail(destination.error());
+  // Triggers and foreign keys of clients have had their say on the source; the gate is for clients.
+  const Result<pg::Rows> replica =
+      (*destination)->Exec("SET session_replication_role = replica", copying.work.In(kCall));
+  if (!replica) return copying.Fail(replica.error());
+  while (const std::optional<Chunk> chunk = copying.Take()) {
+    const Status copied = CopyOne(**source, **destination, copying, *chunk);
+    if (!copied) return copying.Fail(copied.error());
+  }
+}
+
+// A table that was rewritten since its first chunk begins again: its pages have other numbers now.
+Result<std::vector<DoneChunk>> DoneOf(pg::Connection& destination, const Work& work,
+                                      const Turn& turn, const TableInfo& table,
+                                      std::int64_t filenode) {
+  const Result<pg::Rows> rows = destination.Exec(
+      "SELECT chunk, end_page, filenode::bigint, rows, bytes FROM foreshard.chunk_done WHERE "
+      "migration_id = $1 AND table_name = $2 "
+      "ORDER BY chunk",
+      {work.spec().number.value, table.name}, work.In(kCall));
+  if (!rows) return rows.error();
+  std::vector<DoneChunk> done;
+  bool rewritten = false;
+  for (std::size_t row = 0; row < rows->size(); ++row) {
+    done.push_back({rows->Int(row, 0), rows->Int(row, 1)});
+    rewritten = rewritten || rows->Int(row, 2) != filenode;
+  }
+  if (!rewritten) {
+    work.board.Change([&](Progress& progress) {
+      for (std::size_t row = 0; row < rows->size(); ++row) {
+        progress.copied_rows += rows->Int(row, 3);
+        progress.copied_bytes += rows->Int(row, 4);
+      }
+    });
+    return done;
+  }
+  log::Warning("copy_restarts_table", {{"table", table.name}, {"chunks", done.size()}});
+  const Result<pg::Rows> replica =
+      destination.Exec("SET session_replication_role = replica", work.In(kCall));
+  if (!replica) return replica.error();
+  if (Status deleted = DeleteMovingRows(destination, work, turn, Side::kDestination, table);
+      !deleted)
+    return deleted.error();
+  const Status forgotten = ExecOurs(
+      destination, work, turn, Side::kDestination,
+      {fmt::format("DELETE FROM foreshard.chunk_done WHERE migration_id = {} AND table_name = {}",
+                   work.spec().number, pg::QuoteLiteral(table.name))},
+      kCall);
+  if (!forgotten) return forgotten.error();
+  return std::vector<DoneChunk>();
+}
+
+Status Plan(Copying& copying) {
+  const Work& work = copying.work;
+  auto source = work.Connect(Side::kSource);
+  if (!source) return source.error();
+  auto destination = work.Connect(Side::kDestination);
+  if (!destination) return destination.error();
+  Result<pg::Transaction> reading = BeginInSnapshot(**source, work, copying.snapshot);
+  if (!reading) return reading.error();
+  Result<std::vector<TableInfo>> tables = ReadTables(**source, work.spec(), work.In(kCall));
+  if (!tables) return tables.error();
+  copying.tables = std::move(*tables);
+  work.board.Change([](Progress& progress) {
+    progress.copied_rows = 0;
+    progress.copied_bytes = 0;
+  });
+  for (std::size_t i = 0; i < copying.tables.size(); ++i) {
+    const TableInfo& table = copying.tables[i];
+    const Result<std::int64_t> filenode = LockAndReadFilenode(**source, work, table);
+    if (!filenode) return filenode.error();
+    copying.filenodes.push_back(*filenode);
+    const Result<pg::Rows> size = (*source)->Exec(
+        "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint, "
+        "current_setting('block_size')::bigint",
+        {QuoteTable(table.name)}, work.In(kCall));
+    if (!size) return size.error();
+    const Result<std::vector<DoneChunk>> done =
+        DoneOf(**destination, work, copying.turn, table, *filenode);
+    if (!done) return done.error();
+    const std::int64_t per_chunk =
+        std::max<std::int64_t>(1, work.options.chunk_bytes / size->Int(0, 1));
+    // Few keys are found by the index; page ranges would read the whole table.
+    const bool by_index = !work.spec().keys.empty() && !table.column.empty();
+    const std::vector<Chunk> chunks =
+        PlanChunks(i, by_index ? 0 : size->Int(0, 0), per_chunk, *done);
+    copying.queue.insert(copying.queue.end(), chunks.rbegin(), chunks.rend());
+  }
+  return Ok();
+}
+
+}  // namespace
+
+std::vector<Chunk> PlanChunks(std::size_t table, std::int64_t pages, std::int64_t pages_per_chunk,
+                              const std::vector<DoneChunk>& done) {
+  CHECK(pages_per_chunk > 0, "chunks of no pages");
+  std::set<std::int64_t> numbers;
+  std::int64_t planned_to = kOpenEnd;  // the first number that an open-ended chunk has covered
+  for (const DoneChunk& one : done) {
+    numbers.insert(one.number);
+    if (one.end_page == kOpenEnd) planned_to = std::min(planned_to, one.number);
+  }
+  const std::int64_t count =
+      std::max<std::int64_t>(1, (pages + pages_per_chunk - 1) / pages_per_chunk);
+  std::vector<Chunk> chunks;
+  for (std::int64_t number = 0; number < count && number < planned_to; ++number) {
+    if (numbers.contains(number)) continue;
+    const bool last = number + 1 == count;
+    chunks.push_back({table, number, number * pages_per_chunk,
+                      last ? kOpenEnd : (number + 1) * pages_per_chunk});
+  }
+  return chunks;
+}
+
+std::string ChunkSql(const MigrationSpec& spec, const TableInfo& table, const Chunk& chunk) {
+  std::string sql = fmt::format("SELECT {} FROM {} WHERE {}", ColumnList(table),
+                                QuoteTable(table.name), MovingRowsSql(spec, table));
+  if (chunk.first_page > 0) sql += fmt::format(" AND ctid >= '({},0)'::tid", chunk.first_page);
+  if (chunk.end_page != kOpenEnd) sql += fmt::format(" AND ctid < '({},0)'::tid", chunk.end_page);
+  return sql;
+}
+
+Status CopyChunks(const Work& work, const Turn& turn, const std::string& snapshot) {
+  Copying copying(work, turn, snapshot);
+  if (Status planned = Plan(copying); !planned) return planned;
+  {
+    std::vector<std::jthread> workers;
+    for (int i = 0; i < work.options.copy_workers; ++i)
+      workers.emplace_back([&copying] { Worker(copying); });
+  }
+  if (copying.error) return *copying.error;
+  if (work.stop.stop_requested()) return Error::Reobserve("the process ends");
+  return Ok();
+}
+
+}  // namespace foreshard::migration

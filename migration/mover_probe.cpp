@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+#include "base/log.h"
+#include "migration/mover.h"
+
+namespace foreshard::migration {
+
+namespace {
+
+// Which way the stream flows that matters in a phase; nothing: no probes.
+std::optional<Side> PublisherIn(Phase phase) {
+  switch (phase) {
+    case Phase::kCatchingUp:
+    case Phase::kVerifying:
+    case Phase::kReady:
+      return Side::kSource;
+    case Phase::kSoaking:
+      return Side::kDestination;
+    case Phase::kPlanned:
+    case Phase::kPreflight:
+    case Phase::kPreparing:
+    case Phase::kCopying:
+    case Phase::kCutover:
+    case Phase::kRollingBack:
+    case Phase::kCleaningUp:
+    case Phase::kCompleted:
+    case Phase::kRolledBack:
+    case Phase::kAborting:
+    case Phase::kAborted:
+      return std::nullopt;
+  }
+  Unreachable(phase);
+}
+
+class Probe {
+ public:
+  explicit Probe(const Work& work) : work_(work) {}
+
+  Status Step() {
+    if (Status connected = Connect(); !connected) return connected;
+    const Result<pg::Rows> row = destination_->Exec(
+        "SELECT phase, token, progress FROM foreshard.migration WHERE migration_id = $1",
+        {work_.spec().number.value}, work_.In(5s));
+    if (!row) return row.error();
+    if (row->empty()) return Ok();
+    const Result<Phase> phase = ParsePhase(row->Text(0, 0));
+    if (!phase) return phase.error();
+    const Result<Progress> progress = ParseProgress(row->Text(0, 2));
+    if (!progress) return progress.error();
+    work_.board.LoadOnce(*progress);
+    const std::optional<Side> publisher = PublisherIn(*phase);
+    if (publisher != publisher_) window_.clear();
+    publisher_ = publisher;
+    if (publisher) {
+      if (Status measured = Measure(*publisher); !measured) return measured;
+    }
+    return Report({row->Int(0, 1)});
+  }
+
+  void Reset() {
+    source_.reset();
+    destination_.reset();
+  }
+
+ private:
+  Status Connect() {
+    for (const Side side : {Side::kSource, Side::kDestination}) {
+      std::unique_ptr<pg::Connection>& session = side == Side::kSource ? source_ : destination_;
+      if (session != nullptr && session->alive()) continue;
+      auto made = work_.Connect(side);
+      if (!made) return made.error();
+      session = std::move(*made);
+    }
+    return Ok();
+  }
+
+  Status Measure(Side publisher) {
+    pg::Connection& from = publisher == Side::kSource ? *source_ : *destination_;
+    pg::Connection& to = publisher == Side::kSource ? *destination_ : *source_;
+    const auto passed = PassProbe(from, to, work_, publisher, 2s);
+    if (!passed && passed.error().reason != "LagTooHigh") return passed.error();
+    const MonotonicTime now = work_.clock.Monotonic();
+    // A probe that did not come counts with the time that it was waited for.
+    const auto lag = passed ? std::chrono::ceil<std::chrono::milliseconds>(*passed)
+                            : std::chrono::milliseconds(2s);
+    window_.emplace_back(now, lag);
+    while (now - window_.front().first > kProbeWindow) window_.pop_front();
+    Show();
+    return Ok();
+  }
+
+  void Show() {
+    std::vector<std::int64_t> lags;
+    for (const auto& [time, lag] : window_) lags.push_back(lag.count());
+    const std::size_t last3 = std::min<std::size_t>(3, lags.size());
+    const std::int64_t largest =
+        *std::max_element(lags.end() - static_cast<std::ptrdiff_t>(last3), lags.end());
+    const std::int64_t newest = lags.back();
+    std::sort(lags.begin(), lags.end());
+    const std::int64_t p99 = lags[(lags.size() - 1) * 99 / 100];
+    work_.board.Change([&](Progress& progress) {
+      progress.lag_millis = newest;
+      progress.lag_p99_millis = p99;
+      progress.lag_last3_millis = largest;
+    });
+    work_.board.Count([](MoverCounters& counters) { ++counters.probes; });
+  }
+
+  Status Report(model::Token token) {
+    const MonotonicTime now = work_.clock.Monotonic();
+    if (reported_ && now - *reported_ < kReport) return Ok();
+    const Status written = work_.board.Publish([&](const std::string& json) {
+      return WriteProgress(*destination_, work_.spec(), token, json, work_.In(5s));
+    });
+    // Fenced: the phase changed between the look and now; the next step has the new token.
+    if (!written && written.error().kind != Error::Kind::kFenced) return written;
+    if (written) reported_ = now;
+    return Ok();
+  }
+
+  const Work& work_;
+  std::unique_ptr<pg::Connection> source_;
+  std::unique_ptr<pg::Connection> destination_;
+  std::optional<Side> publisher_;
+  std::deque<std::pair<MonotonicTime, std::chrono::milliseconds>> window_;
+  std::optional<MonotonicTime> reported_;
+};
+
+}  // namespace
+
+void RunMoverProbe(const Work& work) {
+  Probe probe(work);
+  do {
+    const Status step = probe.Step();
+    if (step) continue;
+    log::Warning("mover_probe", {{"why", step.error().message}});
+    probe.Reset();
+    Pause(work.stop, kRetryPause);
+  } while (Pause(work.stop, kProbeEvery));
+}
+
+}  // namespace foreshard::migration

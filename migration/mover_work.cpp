@@ -1,0 +1,156 @@
+#include "migration/mover_work.h"
+
+#include <fmt/format.h>
+
+namespace foreshard::migration {
+
+namespace {
+
+constexpr const char* kSessionSettings =
+    "SET synchronous_commit = on; SET statement_timeout = 0; SET lock_timeout = 0; "
+    "SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0; SET search_path = "
+    "pg_catalog, pg_temp; "
+    "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET "
+    "extra_float_digits = 3; "
+    "SET bytea_output = hex; SET lc_monetary = 'C'; SET xmlbinary = base64; SET row_security = off";
+
+}  // namespace
+
+void Board::Change(const std::function<void(Progress&)>& change) {
+  const std::lock_guard lock(mutex_);
+  change(progress_);
+}
+
+Progress Board::progress() const {
+  const std::lock_guard lock(mutex_);
+  return progress_;
+}
+
+void Board::Count(const std::function<void(MoverCounters&)>& change) {
+  const std::lock_guard lock(mutex_);
+  change(counters_);
+}
+
+MoverCounters Board::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+void Board::LoadOnce(const Progress& progress) {
+  const std::lock_guard lock(mutex_);
+  if (!loaded_) progress_ = progress;
+  loaded_ = true;
+}
+
+Status Board::Publish(const std::function<Status(const std::string& json)>& write) {
+  const std::lock_guard lock(publishing_);
+  return write(ToJson(progress()));
+}
+
+bool Pause(const std::stop_token& stop, std::chrono::milliseconds duration) {
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  woken.wait_for(lock, stop, duration, [] { return false; });
+  return !stop.stop_requested();
+}
+
+std::string SessionName(const MoverOptions& options) {
+  return fmt::format("foreshard mover {} {}", options.spec.number, options.process);
+}
+
+std::string SessionPattern(const MigrationSpec& spec) {
+  return fmt::format("foreshard mover {} %", spec.number);
+}
+
+Result<std::unique_ptr<pg::Connection>> Work::Connect(Side side) const {
+  auto made = pg::Connection::Connect(
+      {.conninfo = conninfo(side), .application_name = SessionName(options)}, clock, In(10s));
+  if (!made) return made;
+  const Result<pg::Rows> set = (*made)->Exec(kSessionSettings, In(10s));
+  if (!set) return set.error();
+  return made;
+}
+
+Status StillOurs(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
+                 Deadline deadline) {
+  const Result<pg::Rows> row =
+      connection.Exec("SELECT token FROM foreshard.migration WHERE migration_id = $1 FOR SHARE",
+                      {spec.number.value}, deadline);
+  if (!row) return row.error();
+  if (row->empty() || row->Int(0, 0) != token.value)
+    return Error::Fenced("the migration has entered another phase");
+  return Ok();
+}
+
+Status ExecOurs(pg::Connection& connection, const Work& work, const Turn& turn, Side side,
+                const std::vector<std::string>& statements, std::chrono::nanoseconds limit) {
+  Result<pg::Transaction> transaction = pg::Transaction::Begin(connection, "BEGIN", work.In(kCall));
+  if (!transaction) return transaction.error();
+  for (const std::string& statement : statements) {
+    const Result<pg::Rows> done = connection.Exec(statement, work.In(limit));
+    if (!done) return done.error();
+  }
+  if (Status ours = StillOurs(connection, work.spec(), turn.token(side), work.In(kCall)); !ours)
+    return ours;
+  return transaction->Commit(work.In(kCall));
+}
+
+Status Repeat(const Work& work, std::chrono::milliseconds limit,
+              const std::function<Status()>& step) {
+  const Deadline end = work.In(limit);
+  std::chrono::milliseconds pause = 20ms;
+  while (true) {
+    Status done = step();
+    if (done.ok() || done.error().kind != Error::Kind::kRetry || end.Passed(work.clock))
+      return done;
+    if (!Pause(work.stop, pause)) return done;
+    pause = std::min<std::chrono::milliseconds>(pause * 2, 1s);
+  }
+}
+
+Status WriteProgress(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
+                     const std::string& json, Deadline deadline) {
+  const Result<pg::Rows> written = connection.Exec(
+      "UPDATE foreshard.migration SET progress = progress || $3::jsonb, progress_at = "
+      "clock_timestamp() "
+      "WHERE migration_id = $1 AND token = $2",
+      {spec.number.value, token.value, json}, deadline);
+  if (!written) return written.error();
+  if (written->affected() != 1) return Error::Fenced("the migration has entered another phase");
+  return Ok();
+}
+
+Result<std::chrono::nanoseconds> PassProbe(pg::Connection& publisher, pg::Connection& subscriber,
+                                           const Work& work, Side publisher_side,
+                                           std::chrono::milliseconds limit) {
+  const std::string& source = ShardOf(work.spec(), publisher_side).value;
+  const MonotonicTime begin = work.clock.Monotonic();
+  // Old probes go in the same breath; both changes travel to the subscriber.
+  const Result<pg::Rows> written = publisher.Exec(
+      "WITH gone AS (DELETE FROM foreshard.barrier WHERE migration_id = $1 AND source = $2 AND "
+      "kind = 'probe' AND seq < "
+      "(SELECT max(seq) FROM foreshard.barrier WHERE migration_id = $1 AND source = $2 AND kind = "
+      "'probe') - 20) "
+      "INSERT INTO foreshard.barrier SELECT $1, $2, 'probe', coalesce(max(seq), 0) + 1 FROM "
+      "foreshard.barrier "
+      "WHERE migration_id = $1 AND source = $2 AND kind = 'probe' ON CONFLICT DO NOTHING RETURNING "
+      "seq",
+      {work.spec().number.value, source}, work.In(kCall));
+  if (!written) return written.error();
+  if (written->empty()) return Error::Retry("somebody else wrote the same probe");
+  const Deadline end = work.In(limit);
+  while (true) {
+    const Result<pg::Rows> seen = subscriber.Exec(
+        "SELECT EXISTS (SELECT FROM foreshard.barrier WHERE migration_id = $1 AND source = $2 AND "
+        "kind = 'probe' AND seq >= $3)",
+        {work.spec().number.value, source, written->Int(0, 0)}, work.In(kCall));
+    if (!seen) return seen.error();
+    if (seen->Bool(0, 0)) return work.clock.Monotonic() - begin;
+    if (end.Passed(work.clock))
+      return Error::Reobserve("a probe did not arrive in time", "LagTooHigh");
+    if (!Pause(work.stop, 1ms)) return Error::Reobserve("the process ends");
+  }
+}
+
+}  // namespace foreshard::migration

@@ -1,0 +1,95 @@
+#include "migration/preflight.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "migration/preflight_sql.h"
+#include "migration/shard_objects.h"
+
+namespace foreshard::migration {
+
+namespace {
+
+constexpr double kCopyBytesPerSecond = 16.0 * 1024 * 1024;
+constexpr double kFixedSeconds = 30;  // slot, settling lag, digests' round trips, cutover
+
+Result<std::optional<Refusal>> CheckTables(pg::Connection& connection, const Work& work,
+                                           const std::vector<TableInfo>& tables, Side side) {
+  for (const TableInfo& table : tables) {
+    Check seen = CheckTable(connection, work, table, side);
+    if (!seen || seen->has_value()) return seen;
+  }
+  return std::optional<Refusal>();
+}
+
+PreflightResult Refused(const Refusal& refusal) {
+  PreflightResult result;
+  result.reason = refusal.reason;
+  result.message = refusal.message;
+  return result;
+}
+
+Result<std::optional<Refusal>> CheckBoth(pg::Connection& source, pg::Connection& destination,
+                                         const Work& work, const std::vector<TableInfo>& tables,
+                                         const Estimate& estimate) {
+  if (Check seen = CheckServer(source, work, Side::kSource); !seen || seen->has_value())
+    return seen;
+  if (Check seen = CheckServer(destination, work, Side::kDestination); !seen || seen->has_value())
+    return seen;
+  if (Check seen = CheckTables(source, work, tables, Side::kSource); !seen || seen->has_value())
+    return seen;
+  if (Check seen = CheckTransactions(source, work); !seen || seen->has_value()) return seen;
+  if (!work.spec().new_destination) {
+    if (Check seen = CheckDestination(source, destination, work); !seen || seen->has_value())
+      return seen;
+  }
+  return CheckDisk(source, destination, work, estimate.bytes);
+}
+
+}  // namespace
+
+double MovingFraction(const MigrationSpec& spec) {
+  if (!spec.keys.empty() || spec.key_space.strategy != model::Strategy::kHash) return 1;  // at most
+  const auto position = [](const std::string& bound, double open) {
+    if (bound.empty()) return open;
+    return std::ldexp(static_cast<double>(*model::ParsePosition(bound)), -64);
+  };
+  return position(spec.range.to, 1) - position(spec.range.from, 0);
+}
+
+Estimate EstimateMove(const MigrationSpec& spec, const std::vector<TableInfo>& tables) {
+  Estimate estimate;
+  for (const TableInfo& table : tables) {
+    const double fraction = table.column.empty() ? 1 : MovingFraction(spec);
+    estimate.rows += static_cast<std::int64_t>(table.rows * fraction);
+    estimate.bytes += static_cast<std::int64_t>(static_cast<double>(table.bytes) * fraction);
+  }
+  return estimate;
+}
+
+Result<PreflightResult> Preflight(const Work& work) {
+  auto source = work.Connect(Side::kSource);
+  if (!source) return source.error();
+  auto destination = work.Connect(Side::kDestination);
+  if (!destination) return destination.error();
+  const Result<std::vector<TableInfo>> tables = ReadTables(**source, work.spec(), work.In(kCall));
+  if (!tables && tables.error().reason == "TableMissing")
+    return Refused({tables.error().reason, tables.error().message});
+  if (!tables) return tables.error();
+  const Estimate estimate = EstimateMove(work.spec(), *tables);
+  const Result<std::optional<Refusal>> refusal =
+      CheckBoth(**source, **destination, work, *tables, estimate);
+  if (!refusal) return refusal.error();
+  PreflightResult result;
+  if (refusal->has_value()) result = Refused(**refusal);
+  result.passed = !refusal->has_value();
+  result.rows = estimate.rows;
+  result.bytes = estimate.bytes;
+  const double seconds = kFixedSeconds + static_cast<double>(estimate.bytes) / kCopyBytesPerSecond;
+  result.duration_seconds = static_cast<std::int64_t>(seconds);
+  result.p80_duration_seconds = static_cast<std::int64_t>(seconds * 1.5);
+  return result;
+}
+
+}  // namespace foreshard::migration

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "migration/mover_work.h"
+
+// Preflight (6.1): may this migration begin? Reads only. Every refusal has its own reason and names
+// the thing.
+
+namespace foreshard::migration {
+
+struct Estimate {
+  std::int64_t rows = 0;
+  std::int64_t bytes = 0;  // with indexes and TOAST
+};
+
+// What part of the table moves, from the catalogue's statistics. Shape: 0 to 1.
+double MovingFraction(const MigrationSpec& spec);
+
+// Sum over the group.
+Estimate EstimateMove(const MigrationSpec& spec, const std::vector<TableInfo>& tables);
+
+// Errors: could not look. A refusal is an answer: passed = false with reason and message.
+Result<PreflightResult> Preflight(const Work& work);
+
+}  // namespace foreshard::migration

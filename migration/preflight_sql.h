@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "migration/mover_work.h"
+
+// The single checks of a preflight. For preflight.cpp.
+
+namespace foreshard::migration {
+
+struct Refusal {
+  std::string reason;  // CamelCase
+  std::string message;
+};
+
+using Check = Result<std::optional<Refusal>>;
+
+Check CheckServer(pg::Connection& connection, const Work& work, Side side);
+Check CheckTransactions(pg::Connection& source, const Work& work);
+// Form, key, identity, uniqueness, triggers of one table.
+Check CheckTable(pg::Connection& connection, const Work& work, const TableInfo& table, Side side);
+// The same definitions and no row of K on a destination that exists already.
+Check CheckDestination(pg::Connection& source, pg::Connection& destination, const Work& work);
+Check CheckDisk(pg::Connection& source, pg::Connection& destination, const Work& work,
+                std::int64_t bytes);
+
+}  // namespace foreshard::migration
