@@ -26,6 +26,7 @@ struct Flags {
   std::string trace_path;
   std::string ledger_path = "load-ledger.txt";
   std::string report_path;
+  std::string output_path = "trace.csv";
   double from_day = 0;
   double to_day = 0;  // 0: one day after from_day
   double start_at = 0;
@@ -142,6 +143,23 @@ int Run(const Flags& flags, const Clock& clock, const sigset_t& handled) {
   return result.client_errors == 0 ? 0 : 1;
 }
 
+// A trace as `run --trace` and other programs read it.
+int Generate(const Flags& flags, const Clock& clock) {
+  const load::Trace trace = load::GenerateTrace(flags.generated_days, 1);
+  // The newest whole days, so that the times look like a past that just ended.
+  const auto today = std::chrono::floor<std::chrono::days>(clock.Wall());
+  WallTime time = today - std::chrono::days(flags.generated_days);
+  std::ofstream file(flags.output_path, std::ios::trunc);
+  file << "timestamp,value\n";
+  for (const double level : trace.levels) {
+    file << FormatRfc3339(time) << ',' << fmt::format("{:.3f}", 10'000 * level) << '\n';
+    time += std::chrono::minutes(1);
+  }
+  file.close();
+  if (!file) return Fail(Error::GiveUp(flags.output_path + ": cannot be written"));
+  return 0;
+}
+
 int Verify(const Flags& flags, const Clock& clock) {
   const Result<load::Ledger> ledger = load::LoadLedger(flags.ledger_path);
   if (!ledger) return Fail(ledger.error());
@@ -219,6 +237,10 @@ int main(int argc, char** argv) {
       "verify", "compare every row on every shard with the ledger; exit 1 if one is wrong");
   verify->add_option("--shard", flags.shards, "a shard's primary, directly; repeatable")
       ->required();
+  CLI::App* generate =
+      app.add_subcommand("generate", "write a made-up trace: days with a morning peak");
+  generate->add_option("--days", flags.generated_days, "how many days")->capture_default_str();
+  generate->add_option("--output", flags.output_path, "the CSV file")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   sigset_t handled;
@@ -227,6 +249,7 @@ int main(int argc, char** argv) {
   sigaddset(&handled, SIGINT);
   if (run->parsed()) pthread_sigmask(SIG_BLOCK, &handled, nullptr);
   const SystemClock clock;
+  if (generate->parsed()) return Generate(flags, clock);
   if (fill->parsed()) return Fill(flags, clock);
   if (run->parsed()) return Run(flags, clock, handled);
   return Verify(flags, clock);

@@ -172,12 +172,16 @@ ShardLoad LoadBook::LoadOf(const Entry& entry, const ShardDemand& demand,
                            const std::vector<double>* cores) const {
   ShardLoad load;
   const std::size_t length = demand.known.size();
+  double statements_per_index = 1;
   for (std::size_t back = 0; back < 2 && back < length; ++back)
     load.fresh = load.fresh || demand.known[length - 1 - back];
   for (std::size_t i = length; i > 0; --i) {
     if (!demand.known[i - 1]) continue;
-    load.statements = demand.points[i - 1][model::DemandKind::kReads] +
-                      demand.points[i - 1][model::DemandKind::kWrites];
+    const double reads = demand.points[i - 1][model::DemandKind::kReads];
+    const double writes = demand.points[i - 1][model::DemandKind::kWrites];
+    load.statements = reads + writes;
+    const double index = reads + write_weight_ * writes;
+    if (index > 0) statements_per_index = load.statements / index;
     break;
   }
   if (cores != nullptr) {
@@ -194,6 +198,8 @@ ShardLoad LoadBook::LoadOf(const Entry& entry, const ShardDemand& demand,
   const double factor = cpu_model_.cores_per_read / options_.capacity_cores;
   load.trust = forecast::Score(*entry.fitted);
   load.fan = forecast::Forecast(*entry.fitted, {});
+  for (const model::Quantiles& step : load.fan.steps)
+    load.statements_ahead.push_back(Scaled(step, statements_per_index, 0));
   for (model::Quantiles& step : load.fan.steps) step = Scaled(step, factor, load.background);
   for (double& scale : load.fan.scale) scale *= factor;
   for (model::WindowMaximum& window : load.fan.windows)

@@ -38,6 +38,8 @@ struct ShardLoad {
   bool estimator_usable = false;
   std::vector<double> measured;  // newest bins, oldest first; empty when the newest is not known
   double statements = 0;         // a second, in the newest known bin
+  // Quantiles of statements a second ahead, at today's mix of reads and writes; for people and metrics.
+  std::vector<model::Quantiles> statements_ahead;
   bool fresh = false;            // the newest two bins are not both missing
 };
 

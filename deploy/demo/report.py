@@ -1,0 +1,123 @@
+"""What the run showed, as numbers (report.json), as a page (report.html) and as a picture (report.png)."""
+
+import html
+import json
+import os
+import subprocess
+
+import cluster
+import picture
+import watch
+
+NAMESPACE, SET = "demo", "demo"
+MATCH = 'namespace="%s",shardset="%s",history!="true"' % (NAMESPACE, SET)
+
+
+def rates(begin, end):
+    """Statements a second of each shard, measured: {shard: {time: rate}}."""
+    found = {}
+    query = "sum by (shard) (rate(foreshard_router_statements_total{%s}[5s]))" % MATCH
+    for labels, values in cluster.query_range(query, begin, end, 5):
+        if labels.get("shard"):
+            found[labels["shard"]] = dict(values)
+    return found
+
+
+def forecasts(begin, end, quantile, ahead):
+    """What was forecast for a time, `ahead` seconds before: {shard: {time: statements a second}}."""
+    found = {}
+    query = 'foreshard_shard_forecast{shardset="%s",quantile="%s",ahead="%ds"}' % (SET, quantile, ahead)
+    for labels, values in cluster.query_range(query, begin, end, 5):
+        found[labels["shard"]] = {time + ahead: value for time, value in values}
+    return found
+
+
+def cost_of_a_statement(begin, end):
+    """(cores for one statement a second, background cores), over all shards, least squares."""
+    query = ('sum by (pod) (rate(container_cpu_usage_seconds_total{namespace="%s",pod=~"%s-s-.*",container="postgres"}[30s]))'
+             % (NAMESPACE, SET))
+    by_shard = rates(begin, end)
+    points = []
+    for labels, values in cluster.query_range(query, begin, end, 5):
+        shard = labels["pod"][len(SET) + 1:].rsplit("-", 1)[0]
+        for time, cores in values:
+            window = [by_shard.get(shard, {}).get(time - 5 * i) for i in range(6)]
+            if None not in window:
+                points.append((sum(window) / 6, cores))
+    count = len(points)
+    if count < 6:
+        return None
+    mean_x = sum(x for x, _ in points) / count
+    mean_y = sum(y for _, y in points) / count
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread > 0 else 0
+    if slope <= 0:
+        return None
+    return slope, max(0.0, mean_y - slope * mean_x)
+
+
+def percentile_of_parked(share):
+    found = cluster.query("histogram_quantile(%s, sum by (le) (foreshard_park_seconds_bucket{%s}))" % (share, MATCH))
+    values = [value for _, value in found if value == value]
+    return round(values[0] * 1000, 1) if values else 0.0
+
+
+def splits(events):
+    """Finished or soaking splits: name, source, destination, start, moment of the cutover, hold."""
+    newest = {}
+    for _, thing in events:
+        newest[thing["metadata"]["name"]] = thing
+    found = []
+    for name, thing in sorted(newest.items()):
+        cut_over = cluster.condition(thing, "CutOver")
+        if thing["spec"]["type"] != "Split" or not cut_over or cut_over["status"] != "True":
+            continue
+        steps = watch.phases(events, name)
+        moment = next((when for when, phase in steps if phase in ("Soaking", "CleaningUp", "Completed")), None)
+        found.append({"name": name, "source": thing["spec"]["source"], "destination": thing["status"].get("destination", ""),
+                      "started": steps[0][0], "moment": moment, "phases": steps,
+                      "holdMillis": thing["status"].get("cutover", {}).get("holdMillis", 0),
+                      "reason": thing["metadata"].get("annotations", {}).get("foreshard.dev/reason", ""),
+                      "summary": thing["metadata"].get("annotations", {}).get("foreshard.dev/summary", "")})
+    return found
+
+
+def total(by_shard, shards):
+    """Sum over some shards at each time at which any of them is known."""
+    times = sorted({t for s in shards for t in by_shard.get(s, {})})
+    return [(t, sum(by_shard.get(s, {}).get(t, 0.0) for s in shards)) for t in times]
+
+
+def relative_error(by_shard, median):
+    errors = []
+    for shard, values in median.items():
+        for time, value in values.items():
+            truth = by_shard.get(shard, {}).get(time)
+            if truth and truth > 0:
+                errors.append(abs(value - truth) / truth)
+    return round(100 * sum(errors) / len(errors), 2) if errors else None
+
+
+def latency(seconds, first, last):
+    return max([s["p99Millis"] for s in seconds if first <= s["second"] < last] or [0.0])
+
+
+def median(values):
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2] if ordered else 0.0
+
+
+def write(folder, numbers, run):
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "report.json"), "w") as file:
+        json.dump(numbers, file, indent=2)
+        file.write("\n")
+    svg = picture.draw(run)
+    with open(os.path.join(folder, "report.svg"), "w") as file:
+        file.write(svg)
+    subprocess.run(["rsvg-convert", os.path.join(folder, "report.svg"), "-o", os.path.join(folder, "report.png")], check=True)
+    rows = "".join("<tr><td>%s</td><td>%s</td></tr>" % (html.escape(k), html.escape(json.dumps(v))) for k, v in numbers.items())
+    with open(os.path.join(folder, "report.html"), "w") as file:
+        file.write("<!doctype html><meta charset='utf-8'><title>Foreshard demo</title>"
+                   "<style>body{font-family:sans-serif;max-width:1240px;margin:2em auto}td{padding:2px 12px;border-bottom:1px solid #eee}</style>"
+                   "<h1>Foreshard demo</h1><p>%s</p>%s<table>%s</table>\n" % (html.escape(numbers["plan_reason"]), svg, rows))
