@@ -26,8 +26,8 @@ FROM ${PROGRAMS} AS programs
 FROM ${BASE} AS runtime
 RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates libcpprest2.10 libyaml-cpp0.7 libprometheus-cpp-core1.0 libuv1 libpq5 libpg-query0 libfmt9 libssl3 zlib1g && \
-    rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
+      ca-certificates libcpprest2.10 libyaml-cpp0.7 libprometheus-cpp-core1.0 libuv1 libpq5 libpg-query1504.0 libfmt9 libssl3 zlib1g && \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
 # Numeric, so that Kubernetes can see that it is not root. The root file system may be read-only.
 USER 65532:65532
 WORKDIR /
@@ -75,7 +75,7 @@ RUN groupadd --system --gid 999 postgres && \
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       postgresql-15 patroni python3-kubernetes python3-psycopg2 prometheus-postgres-exporter && \
-    rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt && \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt && \
     mkdir -p /var/lib/postgresql && chown 999:999 /var/lib/postgresql
 USER 999:999
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
@@ -91,7 +91,8 @@ LABEL org.opencontainers.image.title="foreshard-prometheus" \
 RUN printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d && \
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates prometheus && \
-    rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
+    find /usr/share/javascript/moment-timezone -type f ! -name 'moment-timezone-with-data.min.js' -delete && \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
 USER 65532:65532
 EXPOSE 9090
 ENTRYPOINT ["/usr/bin/prometheus"]

@@ -127,7 +127,7 @@ start() {
 pid_of() {
   local parent
   parent=$(cat "$folder/pid/$1" 2>/dev/null) || return 0
-  cat "/proc/$parent/task/$parent/children" 2>/dev/null | tr -d ' '
+  cat "/proc/$parent/task/$parent/children" 2>/dev/null | tr -d ' ' || true
 }
 
 # components: what runs on this node, in the order of starting.
