@@ -61,6 +61,7 @@ void QueryReader::Finish(const Json& node) {
   });
   if (tables != tables_seen_)
     return Refuse(NotSupported("a form of statement that the router does not follow"));
+  if (graph_.size() > 1) out_.insert.reset();  // rows that look at other keys are not split
   graph_.Propagate();
   out_.keys_complete = graph_.Complete();
   out_.keys = graph_.Lists();
@@ -76,6 +77,7 @@ void QueryReader::Finish(const Json& node) {
     const KeyList first = *graph_.variable(*root).list;
     std::erase(out_.keys, first);
     out_.keys.insert(out_.keys.begin(), first);
+    out_.keys_lead = true;
   }
   for (int i = 0; i < graph_.size(); ++i) {
     const KeyVariable& variable = graph_.variable(i);

@@ -218,6 +218,7 @@ struct Statement {
   // without one.
   std::vector<KeyList> keys;
   bool keys_complete = false;
+  bool keys_lead = false;  // keys[0] says which shards to ask when several must be
   bool key_unknown =
       false;  // a write compares its key with something we cannot know: refused (22023)
   std::string key_column;  // for messages: "customers.id"

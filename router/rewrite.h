@@ -1,0 +1,34 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "router/compiled_table.h"
+#include "router/route.h"
+#include "router/statement.h"
+
+// The texts that shards get when the client's own will not do.
+
+namespace foreshard::router {
+
+// INSERT with these rows of its VALUES only; parameters renumbered.
+void RewriteRows(std::string_view text, const InsertRows& insert, RoutePart& part);
+
+// What this shard gets of a statement that several shards answer: the recipe's edits, one LIMIT,
+// and, while keys move, a filter that hides copies of other shards' rows. Leaves part.text empty
+// when nothing changes.
+struct ShardText {
+  const Statement& statement;
+  std::string_view text;
+  const CompiledTable& table;
+  std::optional<std::int64_t> limit;  // rows a shard must give at most
+};
+void RewriteForShard(const ShardText& request, RoutePart& part);
+
+// Names parameters $1, $2 … without gaps; `numbers` says which of the client's each one is. Empty:
+// nothing changed.
+std::string RenumberParameters(std::string text, std::vector<std::uint32_t>& numbers);
+
+}  // namespace foreshard::router
