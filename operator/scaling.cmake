@@ -10,3 +10,9 @@ foreshard_library(foreshard_operator_scaling
           controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/cpu_model.cpp forecasts/lineage.cpp
           forecasts/load_book.cpp
   DEPS foreshard_operator_api foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner)
+
+# The routers' heat, over their admin port.
+foreshard_library(foreshard_operator_heat_json SOURCES routers/heat_json.cpp DEPS foreshard_operator_api foreshard_model)
+foreshard_library(foreshard_operator_heat
+  SOURCES routers/https_heat_source.cpp
+  DEPS foreshard_operator_heat_json foreshard_operator_migration_kube)

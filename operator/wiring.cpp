@@ -78,8 +78,6 @@ void Wiring::AddShardSets() {
 
 void Wiring::AddMigrations() {}
 
-void Wiring::AddScaling() {}
-
 void Wiring::OnPass(const PassReport& report) {
   exporter_.OnPass(report);
   const Result<Outcome>& result = *report.result;

@@ -23,10 +23,11 @@ def rates(begin, end):
     return found
 
 
-def forecasts(begin, end, quantile, ahead):
-    """What was forecast for a time, `ahead` seconds before: {shard: {time: statements a second}}."""
+def forecasts(begin, end, quantile, ahead, part):
+    """What was forecast for a time, `ahead` seconds (that part of the horizon) before: {shard: {time: statements a second}}."""
     found = {}
-    query = 'foreshard_shard_forecast{shardset="%s",quantile="%s",ahead="%ds"}' % (SET, quantile, ahead)
+    query = 'max by (shard) (foreshard_shard_forecast{namespace="%s",shardset="%s",quantile="%s",ahead="%s"})' % (
+        NAMESPACE, SET, quantile, part)
     for labels, values in cluster.query_range(query, begin, end, 5):
         found[labels["shard"]] = {time + ahead: value for time, value in values}
     return found

@@ -121,8 +121,7 @@ Result<ScalingObservation> ObserveScaling(const ScalingSources& sources, model::
   if (!migrations) return migrations.error();
   if (!seen.table) return seen;
   ReadMetrics(sources.metrics, sources.clock, ref, deadline, seen);
-  auto heat = sources.heat.ReadHeat(ref.name_space, ref.name,
-                                    deadline.Within(sources.clock, kHeatTimeLimit));
+  auto heat = sources.heat.ReadHeat(ref.name_space, ref.name, seen.table->key_space, deadline.Within(sources.clock, kHeatTimeLimit));
   if (heat)
     seen.heat = *std::move(heat);  // without heat there is no split point, and the plan says so
   return seen;

@@ -34,6 +34,7 @@ class HeatSource {
   virtual ~HeatSource() = default;
   virtual Result<std::vector<RangeHeat>> ReadHeat(const std::string& name_space,
                                                   const std::string& shard_set,
+                                                  const model::KeySpace& space,
                                                   Deadline deadline) = 0;
 };
 

@@ -12,7 +12,7 @@ class FakeHeatSource final : public op::HeatSource {
  public:
   void Set(std::vector<op::RangeHeat> heat) { heat_ = std::move(heat); }
   Result<std::vector<op::RangeHeat>> ReadHeat(const std::string&, const std::string&,
-                                              Deadline) override {
+                                              const model::KeySpace&, Deadline) override {
     return heat_;
   }
 
