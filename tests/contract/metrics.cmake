@@ -1,0 +1,7 @@
+add_library(foreshard_metrics_contract OBJECT metrics_contract.cpp)
+target_link_libraries(foreshard_metrics_contract PUBLIC foreshard_options foreshard_operator_metrics GTest::gtest)
+
+foreshard_test(contract.metrics.fake SOURCES metrics_fake_test.cpp DEPS foreshard_metrics_contract)
+foreshard_test(contract.metrics.real
+  SOURCES metrics_real_test.cpp
+  DEPS foreshard_metrics_contract foreshard_test_support)
