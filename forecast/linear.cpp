@@ -11,12 +11,14 @@ constexpr double kTiny = 1e-12;
 Eigen::VectorXd SolveNormal(Eigen::MatrixXd normal, const Eigen::VectorXd& right,
                             const Eigen::VectorXd& penalty) {
   normal.diagonal() += penalty;
-  // Relative to the system's own size, so that units do not matter; keeps a constant or repeated
+  // Columns to unit length, so that units change nothing; the jitter keeps a constant or repeated
   // column from dividing by zero.
-  const double size = normal.diagonal().mean();
-  normal.diagonal().array() += kTiny * size + 1e-300;
+  const Eigen::VectorXd unit =
+      (normal.diagonal().array() > 0).select(normal.diagonal().array().rsqrt(), 0.0);
+  normal = unit.asDiagonal() * normal * unit.asDiagonal();
+  normal.diagonal().setConstant(1 + kTiny);
   const Eigen::LDLT<Eigen::MatrixXd> solver(normal.selfadjointView<Eigen::Lower>());
-  Eigen::VectorXd beta = solver.solve(right);
+  Eigen::VectorXd beta = solver.solve(unit.cwiseProduct(right)).cwiseProduct(unit);
   if (!beta.allFinite()) beta.setZero();
   return beta;
 }

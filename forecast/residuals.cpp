@@ -28,12 +28,14 @@ void Residuals::Add(double error, double keep, double weight) {
     for (std::size_t i = 0; i < kBuckets; ++i) {
       weight_[i] *= keep;
       sum_[i] *= keep;
+      squares_[i] *= keep;
     }
     total_ *= keep;
   }
   const std::size_t bucket = BucketOf(error);
   weight_[bucket] += weight;
   sum_[bucket] += weight * error;
+  squares_[bucket] += weight * error * error;
   total_ += weight;
 }
 
@@ -50,53 +52,67 @@ void Residuals::Merge(const Residuals& other, double weight) {
   for (std::size_t i = 0; i < kBuckets; ++i) {
     weight_[i] += weight * other.weight_[i];
     sum_[i] += weight * other.sum_[i];
+    squares_[i] += weight * other.squares_[i];
   }
   total_ += weight * other.total_;
 }
 
+double Residuals::Inside(std::size_t bucket, double share) const {
+  const double mean = sum_[bucket] / weight_[bucket];
+  const double variance = std::max(0.0, squares_[bucket] / weight_[bucket] - mean * mean);
+  // Below the rounding of the squares there is no spread.
+  const double spread = variance > 1e-12 * mean * mean ? std::sqrt(3 * variance) : 0;
+  return mean + (2 * share - 1) * spread;
+}
+
 double Residuals::At(double level) const {
-  double before = 0;        // weight left of the bucket
-  double place_before = 0;  // level of the last centre
-  double value_before = 0;
+  const double wanted = std::clamp(level, 0.0, 1.0) * total_;
+  double before = 0;
+  double value = 0;
   double least = 0;
   bool any = false;
+  bool found = false;
   for (std::size_t i = 0; i < kBuckets; ++i) {
     if (weight_[i] <= 1e-9 * total_) continue;
-    const double value = sum_[i] / weight_[i];
-    const double place = (before + weight_[i] / 2) / total_;
-    if (!any) least = value;
-    if (level <= place && any) {
-      return value_before +
-             (value - value_before) * (level - place_before) / (place - place_before);
-    }
-    if (level <= place) break;  // left of the first centre: below
-    before += weight_[i];
-    place_before = place;
-    value_before = value;
+    if (!any) least = Inside(i, 0);
     any = true;
+    if (!found && before + weight_[i] >= wanted) {
+      value = Inside(i, std::clamp((wanted - before) / weight_[i], 0.0, 1.0));
+      found = true;
+      if (level >= 0 && level <= 1) return value;
+    }
+    before += weight_[i];
+    if (!found || level > 1) value = Inside(i, 1);
   }
+  if (level >= 0 && level <= 1) return value;
+  return Beyond(level, least, value);
+}
+
+// Outside of what was seen, by at most half of its range. `edge` is the value at 0 or 1.
+double Residuals::Beyond(double level, double least, double edge) const {
   double most = least;
   for (std::size_t i = kBuckets; i-- > 0;) {
     if (weight_[i] > 1e-9 * total_) {
-      most = sum_[i] / weight_[i];
+      most = Inside(i, 1);
       break;
     }
   }
-  const double range = most - least;
-  if (!any || level < 0)
-    return least - range * std::clamp(-level * kBeyondPerLevel, 0.0, kBeyondMost);
-  return most + range * std::clamp((level - 1) * kBeyondPerLevel, 0.0, kBeyondMost);
+  const double beyond = level < 0 ? -level : level - 1;
+  const double reach = (most - least) * std::min(kBeyondPerLevel * beyond, kBeyondMost);
+  return level < 0 ? edge - reach : edge + reach;
 }
 
 void Residuals::Save(ByteWriter& out) const {
   out.PutAll(weight_);
   out.PutAll(sum_);
+  out.PutAll(squares_);
   out.Put(total_);
 }
 
 void Residuals::Load(ByteReader& in) {
   in.GetAll(weight_);
   in.GetAll(sum_);
+  in.GetAll(squares_);
   in.Get(total_);
 }
 

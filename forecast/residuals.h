@@ -9,8 +9,8 @@
 // The distribution of scaled errors of a series, forgetting slowly: the empirical part of conformal
 // intervals.
 //
-// Errors fall into buckets even in asinh(error), each with its weight and its mean; a quantile is
-// linear between those means, so a series without errors has a distribution of width zero. Constant
+// Errors fall into buckets even in asinh(error), each with its weight, mean and spread, and count
+// as uniform within a bucket; so a series without errors has a distribution of width zero. Constant
 // size, no allocation, 0.1 us to add, 0.2 us to read a level. Source: split conformal prediction
 // (Vovk et al. 2005) with exponential forgetting (Barber et al., Annals of Statistics 2023).
 
@@ -37,9 +37,12 @@ class Residuals {
 
  private:
   static std::size_t BucketOf(double error);
+  double Inside(std::size_t bucket, double share) const;
+  double Beyond(double level, double least, double edge) const;
 
   std::array<double, kBuckets> weight_{};
   std::array<double, kBuckets> sum_{};
+  std::array<double, kBuckets> squares_{};
   double total_ = 0;
 };
 

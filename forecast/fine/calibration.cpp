@@ -22,11 +22,10 @@ double Ewma(double old_sum, double value, double keep) {
 
 Calibration::Calibration(const CalibrationOptions& options, const Anchors& anchors)
     : options_(options), anchors_(anchors), stride_(std::max(1, options.horizon / 4)) {
-  const double prior = std::max(4.0, options.day / 4.0) / 4;
-  for (AnchorCalibration& anchor : anchor_) anchor.residuals.AddPrior(prior);
+  needed_ = std::max(4.0, options.day / 4.0);
+  prior_.AddPrior(1);
   window_[0].bins = std::clamp(options.day / 24, 1, options.horizon);
   window_[1].bins = options.horizon;
-  for (Window& window : window_) window.residuals.AddPrior(std::max(1.0, prior / stride_));
   const auto horizon = static_cast<std::size_t>(options.horizon);
   pending_.resize(horizon / static_cast<std::size_t>(stride_) + 2);
   matured_.resize(kPaths);
@@ -59,6 +58,15 @@ void Calibration::Learn(std::size_t a, const Issued& issued, double y, double sp
   anchor.levels.Learn(issued.quantiles, y, options_.adaptive_rate);
 }
 
+double Calibration::Factor(const Residuals& own, const AdaptiveLevels& levels, std::size_t i,
+                           double needed) const {
+  const double level = levels.At(i, wider_);
+  const double settled = std::min(1.0, own.weight() / needed);
+  const double mine = settled > 0 ? own.At(level) : 0;
+  if (settled >= 1) return mine;
+  return settled * mine + (1 - settled) * prior_.At(level);
+}
+
 double Calibration::Scale(int step, double median, double typical) const {
   const Anchors::Place place = anchors_.PlaceOf(step);
   const double error = (1 - place.share) * anchor_[place.low].MeanError() +
@@ -77,9 +85,9 @@ void Calibration::Spread(int step, double median, double scale, double most,
                         // gains (6 h ahead: 13 %).
       continue;
     }
-    double factor = low.residuals.At(low.levels.At(i, wider_));
+    double factor = Factor(low.residuals, low.levels, i, needed_);
     if (place.share > 0)
-      factor += place.share * (high.residuals.At(high.levels.At(i, wider_)) - factor);
+      factor += place.share * (Factor(high.residuals, high.levels, i, needed_) - factor);
     // The median stays the ensemble's; the sides keep to their side.
     const double reach =
         i < model::kMedian ? std::min(0.0, factor * scale) : std::max(0.0, factor * scale);
@@ -124,7 +132,7 @@ void Calibration::MaturePath(const Past& past) {
     Window& window = window_[w];
     model::Quantiles issued{};
     for (std::size_t i = 0; i < model::kFanLevels; ++i)
-      issued[i] = window.residuals.At(window.levels.At(i));
+      issued[i] = Factor(window.residuals, window.levels, i, needed_ / stride_);
     window.levels.Learn(issued, worst[w], options_.adaptive_rate);
     window.residuals.Add(worst[w], std::pow(options_.residual_keep, stride_));
   }
@@ -140,7 +148,7 @@ void Calibration::Windows(model::Fan& fan, double most) const {
     model::WindowMaximum& out = fan.windows[w];
     out.bins = std::min(window.bins, static_cast<int>(fan.steps.size()));
     for (std::size_t i = 0; i < model::kFanLevels; ++i) {
-      out.factor[i] = window.residuals.At(window.levels.At(i, wider_));
+      out.factor[i] = Factor(window.residuals, window.levels, i, needed_ / stride_);
       out.maximum[i] = 0;
       for (std::size_t h = 0; h < static_cast<std::size_t>(out.bins); ++h) {
         const double median = fan.steps[h][model::kMedian];

@@ -101,6 +101,10 @@ class Calibration {
     AdaptiveLevels levels;
   };
 
+  // The scaled error at a level: the series' own, mixed with the prior while there are fewer than
+  // `needed`.
+  double Factor(const Residuals& own, const AdaptiveLevels& levels, std::size_t i,
+                double needed) const;
   Path& Pending(model::BinIndex origin);
 
   CalibrationOptions options_;
@@ -112,6 +116,8 @@ class Calibration {
   std::vector<Path> matured_;  // a ring of kPaths
   std::size_t next_ = 0;
   double wider_ = 0;
+  Residuals prior_;
+  double needed_ = 0;  // own errors, a quarter of a day of them
 };
 
 }  // namespace foreshard::forecast
