@@ -140,6 +140,24 @@ StatusText ParseStatus(std::string_view json) {
           .code = static_cast<int>(Number(parsed, "code"))};
 }
 
+std::string DeleteOptionsJson(const DeleteOptions& options) {
+  Json body = {
+      {"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"propagationPolicy", options.propagation}};
+  if (!options.uid.empty()) body["preconditions"]["uid"] = options.uid;
+  if (!options.resource_version.empty()) {
+    body["preconditions"]["resourceVersion"] = options.resource_version;
+  }
+  if (options.grace_period_seconds) body["gracePeriodSeconds"] = *options.grace_period_seconds;
+  return body.dump();
+}
+
+std::string EvictionJson(const ObjectRef& pod) {
+  const Json body = {{"apiVersion", "policy/v1"},
+                     {"kind", "Eviction"},
+                     {"metadata", {{"name", pod.name}, {"namespace", pod.name_space}}}};
+  return body.dump();
+}
+
 std::string ApiVersionOf(const ResourceKind& kind) {
   return kind.group.empty() ? kind.version : fmt::format("{}/{}", kind.group, kind.version);
 }

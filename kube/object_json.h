@@ -34,6 +34,10 @@ struct StatusText {
 };
 StatusText ParseStatus(std::string_view json);
 
+// Bodies of a delete and of an eviction.
+std::string DeleteOptionsJson(const DeleteOptions& options);
+std::string EvictionJson(const ObjectRef& pod);
+
 // "v1" or "apps/v1".
 std::string ApiVersionOf(const ResourceKind& kind);
 

@@ -5,11 +5,11 @@
 #include <pplx/threadpool.h>
 
 #include <future>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "kube/http_error.h"
+#include "kube/kinds.h"
 #include "kube/object_json.h"
 #include "kube/paths.h"
 #include "kube/token_source.h"
@@ -20,7 +20,6 @@ namespace {
 namespace http = web::http;
 using http::client::http_client;
 using http::client::http_client_config;
-using Json = nlohmann::json;
 
 constexpr std::chrono::seconds kRequestIdleMax{60};
 constexpr std::chrono::seconds kWatchIdleMax{90};
@@ -123,6 +122,12 @@ Ended<T> Await(pplx::task<T> task, const Wait& wait, pplx::cancellation_token_so
   return {.value = std::nullopt, .problem = "no answer by the deadline"};
 }
 
+// For watches: bounded by the client's time-out and by the stop, which cancels.
+constexpr auto kUntilItEnds = [](auto& future) {
+  future.wait();
+  return true;
+};
+
 class RestApi final : public KubeApi {
  public:
   explicit RestApi(RestApiOptions options)
@@ -216,36 +221,20 @@ class RestApi final : public KubeApi {
 
   Status Delete(const ResourceKind& kind, const ObjectRef& ref, const DeleteOptions& options,
                 Deadline deadline) override {
-    Json body = {{"apiVersion", "v1"},
-                 {"kind", "DeleteOptions"},
-                 {"propagationPolicy", options.propagation}};
-    if (!options.uid.empty()) body["preconditions"]["uid"] = options.uid;
-    if (!options.resource_version.empty())
-      body["preconditions"]["resourceVersion"] = options.resource_version;
-    if (options.grace_period_seconds) body["gracePeriodSeconds"] = *options.grace_period_seconds;
-    const Call call{.method = http::methods::DEL,
-                    .target = ObjectPath(kind, ref),
-                    .what = Describe("delete", kind, ref),
-                    .body = body.dump()};
-    const Result<Answer> answer = Send(call, deadline);
-    if (!answer) return answer.error();
-    if (IsGood(*answer) || answer->status == 404) return Ok();
-    return HttpError(answer->status, call.what, answer->body);
+    const Status done = Do({.method = http::methods::DEL,
+                            .target = ObjectPath(kind, ref),
+                            .what = Describe("delete", kind, ref),
+                            .body = DeleteOptionsJson(options)},
+                           deadline);
+    return !done && done.error().code == "404" ? Ok() : done;
   }
 
   Status Evict(const ObjectRef& pod, Deadline deadline) override {
-    const ResourceKind pods{.group = "", .version = "v1", .plural = "pods", .kind = "Pod"};
-    const Json body = {{"apiVersion", "policy/v1"},
-                       {"kind", "Eviction"},
-                       {"metadata", {{"name", pod.name}, {"namespace", pod.name_space}}}};
-    const Call call{.method = http::methods::POST,
-                    .target = ObjectPath(pods, pod, "eviction"),
-                    .what = Describe("evict", pods, pod),
-                    .body = body.dump()};
-    const Result<Answer> answer = Send(call, deadline);
-    if (!answer) return answer.error();
-    if (IsGood(*answer)) return Ok();
-    return HttpError(answer->status, call.what, answer->body);
+    return Do({.method = http::methods::POST,
+               .target = ObjectPath(kPods, pod, "eviction"),
+               .what = Describe("evict", kPods, pod),
+               .body = EvictionJson(pod)},
+              deadline);
   }
 
   Status Watch(const ResourceKind& kind, const WatchOptions& options,
@@ -264,6 +253,12 @@ class RestApi final : public KubeApi {
     const Result<Answer> answer = Send(call, deadline);
     if (!answer) return answer.error();
     return ToObject(call, *answer);
+  }
+
+  Status Do(const Call& call, Deadline deadline) {
+    const Result<Answer> answer = Send(call, deadline);
+    if (!answer) return answer.error();
+    return IsGood(*answer) ? Ok() : HttpError(answer->status, call.what, answer->body);
   }
 
   http::http_request RequestFor(const Call& call) {
@@ -336,13 +331,9 @@ Status RestApi::Watch(const ResourceKind& kind, const WatchOptions& options,
                   .what = Describe("watch", kind, {options.name_space, "*"})};
   pplx::cancellation_token_source cancel;
   const std::stop_callback on_stop(stop, [&cancel] { cancel.cancel(); });
-  const auto wait = [](std::future<Ended<http::http_response>>& future) {
-    future.wait();  // bounded by the client's time-out and by the stop
-    return true;
-  };
   Ended<http::http_response> ended;
   try {
-    ended = Await(watches_.request(RequestFor(call), cancel.get_token()), wait, cancel);
+    ended = Await(watches_.request(RequestFor(call), cancel.get_token()), kUntilItEnds, cancel);
   } catch (const std::exception& problem) {
     return Error::GiveUp(fmt::format("{}: {}", call.what, problem.what()), "InvalidRequest");
   }
@@ -366,13 +357,9 @@ Status RestApi::ReadEvents(const Call& call, http::http_response response,
                            const std::function<bool(const WatchEvent&)>& on_event,
                            const std::stop_token& stop, pplx::cancellation_token_source& cancel) {
   const concurrency::streams::istream stream = response.body();
-  const auto wait = [](std::future<Ended<std::size_t>>& future) {
-    future.wait();  // bounded by the client's time-out and by the stop
-    return true;
-  };
   while (!stop.stop_requested()) {
     concurrency::streams::container_buffer<std::string> line;
-    const Ended<std::size_t> read = Await(stream.read_line(line), wait, cancel);
+    const Ended<std::size_t> read = Await(stream.read_line(line), kUntilItEnds, cancel);
     if (stop.stop_requested()) return Ok();
     if (!read.value)
       return Error::Reobserve(fmt::format("{}: {}", call.what, read.problem), "WatchBroken");

@@ -99,6 +99,18 @@ TEST(ParseWatchLine, RefusesTheRest) {
   }
 }
 
+TEST(Bodies, SayOnlyWhatIsAsked) {
+  EXPECT_EQ(DeleteOptionsJson({}),
+            R"({"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background"})");
+  EXPECT_EQ(
+      DeleteOptionsJson({.uid = "u", .propagation = "Orphan", .grace_period_seconds = 0}),
+      R"({"apiVersion":"v1","gracePeriodSeconds":0,"kind":"DeleteOptions","preconditions":{"uid":"u"},)"
+      R"("propagationPolicy":"Orphan"})");
+  EXPECT_EQ(
+      EvictionJson({"shop", "p"}),
+      R"({"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p","namespace":"shop"}})");
+}
+
 TEST(Describe, NamesTheObject) {
   EXPECT_EQ(Describe("get", kPods, {"shop", "a"}), "get pods shop/a");
   EXPECT_EQ(Describe("get", kNodes, {"", "n"}), "get nodes n");
