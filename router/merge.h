@@ -37,6 +37,9 @@ struct MergeOptions {
   std::int64_t offset = 0;
   bool text_orders_as_bytes = false;  // kCollationQuery said yes on every shard
   std::size_t bytes_max = std::size_t{64} << 20;
+  // What the shards were asked for in Bind: none (as RowDescription says), one for all, or one a
+  // shard column.
+  std::vector<std::int16_t> formats = {};
   bool send_row_description = true;  // simple queries; false where Describe answered already
 };
 
@@ -82,6 +85,10 @@ class Merger {
   class Body;
   std::unique_ptr<Body> body_;
 };
+
+// Result formats for a shard's Bind: the client's, and text for the hidden columns.
+std::vector<std::int16_t> ShardFormats(const MergeRecipe* recipe,
+                                       std::vector<std::int16_t> client_formats);
 
 // "INSERT 0 2" + "INSERT 0 3" = "INSERT 0 5"; "UPDATE 1" + "UPDATE 0" = "UPDATE 1"; tags without a
 // count: the first.
