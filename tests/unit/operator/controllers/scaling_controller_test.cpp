@@ -1,0 +1,188 @@
+#include "operator/controllers/scaling_controller.h"
+
+#include <gtest/gtest.h>
+
+#include "kube/kinds.h"
+#include "operator/api/migration_json.h"
+#include "operator/api/shard_set_json.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_heat_source.h"
+#include "tests/fakes/fake_kube_api.h"
+#include "tests/fakes/fake_metrics.h"
+#include "tests/unit/operator/scaling_world.h"
+
+namespace foreshard::op {
+namespace {
+
+constexpr const char* kSet = R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet",
+ "metadata":{"name":"demo","namespace":"demo"},
+ "spec":{"sharding":{"strategy":"Hash","keyType":"Bigint","tables":[{"name":"public.customers","column":"id"}],"initialShards":2},
+ "shardTemplate":{"members":1,"synchronousReplication":false,"storage":{"size":"1Gi"},"resources":{"limits":{"cpu":"300m"}}},
+ "router":{"replicas":1},
+ "scaling":{"mode":"MODE","minShards":2,"maxShards":4,"bin":"5s","seasons":["8m"],"horizon":"2m","coolDown":"1m"},
+ "metrics":{"history":"48m","prometheusURL":"http://prometheus:9090"}}})";
+
+constexpr const char* kTable = R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"RoutingTable",
+ "metadata":{"name":"demo","namespace":"demo"},
+ "spec":{"shardSetName":"demo","epoch":1,"ranges":[{"from":"","to":"80","shard":"s-hot"},{"from":"80","to":"","shard":"s-cold"}],
+ "pins":[],"shards":[{"id":"s-cold","primaryService":"a","replicaService":"b"},{"id":"s-hot","primaryService":"c","replicaService":"d"}],
+ "moving":[]}})";
+
+constexpr const char* kShards =
+    R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet","metadata":{"name":"demo","namespace":"demo"},
+ "status":{"shardStatuses":[
+ {"id":"s-cold","ready":true,"primary":"demo-s-cold-0","members":1,"ranges":["80-"],"sizeBytes":60000000},
+ {"id":"s-hot","ready":true,"primary":"demo-s-hot-0","members":1,"ranges":["-80"],"sizeBytes":60000000}]}})";
+
+class ScalingControllerTest : public testing::Test {
+ protected:
+  void Make(const std::string& mode) {
+    // The middle of the night: the peak is three and a half minutes away.
+    const auto begin = std::chrono::seconds(5 * kDayBins * ((1'700'000'000 / (5 * kDayBins)) + 1));
+    clock_.Advance(begin - clock_.Wall().time_since_epoch());
+    std::string set = kSet;
+    set.replace(set.find("MODE"), 4, mode);
+    ASSERT_TRUE(kube_.Create(kube::kShardSets, ref_, set, Soon()));
+    ASSERT_TRUE(kube_.Create(kube::kRoutingTables, ref_, kTable, Soon()));
+    ASSERT_TRUE(kube_.Apply(
+        kube::kShardSets, ref_, kShards,
+        {.field_manager = "test", .force = true, .dry_run = false, .subresource = "status"},
+        Soon()));
+    metrics_->Answer(
+        "foreshard_router_statements_total",
+        {Rate("s-hot", "read", HotRate, 0.7), Rate("s-hot", "write", HotRate, 0.3),
+         Rate("s-cold", "read", ColdRate, 0.7), Rate("s-cold", "write", ColdRate, 0.3)});
+    metrics_->Answer("container_cpu_usage_seconds_total",
+                     {Cores("demo-s-hot-0", HotRate), Cores("demo-s-cold-0", ColdRate)});
+    heat_.Set(SeenAt(1'000).heat);
+  }
+
+  static fakes::FakeMetrics::Curve Rate(const char* shard, const char* kind,
+                                        double (*rate)(model::BinIndex), double part) {
+    return {{{"kind", kind}, {"shard", shard}}, [rate, part](double time) {
+              return part * rate(static_cast<model::BinIndex>(std::llround(time / 5)) - 1);
+            }};
+  }
+  static fakes::FakeMetrics::Curve Cores(const char* pod, double (*rate)(model::BinIndex)) {
+    return {{{"pod", pod}}, [rate](double time) {
+              const auto bin = static_cast<model::BinIndex>(std::llround(time / 5)) - 1;
+              return std::min(kCapacityCores, kBackgroundCores + kCoresPerStatement * rate(bin));
+            }};
+  }
+
+  Deadline Soon() { return Deadline::After(clock_, std::chrono::seconds(10)); }
+
+  // Passes as the queue would make them, until `bins` bins are over.
+  void RunBins(int bins) {
+    const auto end = clock_.Wall() + std::chrono::seconds(5) * bins;
+    while (clock_.Wall() < end) {
+      const Result<Outcome> outcome = controller_.Reconcile(ref_, Soon());
+      ASSERT_TRUE(outcome) << outcome.error().message;
+      ASSERT_GT(outcome->look_again_after.count(), 0);
+      clock_.Advance(outcome->look_again_after);
+    }
+  }
+
+  std::vector<model::ShardMigration> Migrations() {
+    std::vector<model::ShardMigration> all;
+    const auto list = kube_.List(kube::kShardMigrations, {.name_space = "demo"}, Soon());
+    for (const kube::Object& object : list->items) {
+      all.push_back(*ParseShardMigration(object.json));
+    }
+    return all;
+  }
+
+  model::ShardSetStatus Shown() {
+    return ParseShardSet((*kube_.Get(kube::kShardSets, ref_, Soon()))->json)->status;
+  }
+
+  kube::ObjectRef ref_{"demo", "demo"};
+  fakes::FakeClock clock_;
+  fakes::FakeKubeApi kube_{clock_};
+  fakes::FakeHeatSource heat_;
+  fakes::FakeMetrics* metrics_ = new fakes::FakeMetrics;  // the controller takes it over
+  ScalingController controller_{
+      {.kube = kube_,
+       .heat = heat_,
+       .clock = clock_,
+       .default_prometheus_url = "",
+       .open_metrics = [this](const std::string& url) -> Result<std::unique_ptr<Metrics>> {
+         EXPECT_EQ(url, "http://prometheus:9090");
+         return std::unique_ptr<Metrics>(metrics_);
+       },
+       .on_pass = {}}};
+};
+
+TEST_F(ScalingControllerTest, AutoCreatesOneApprovedSplitAndShowsWhy) {
+  Make("Auto");
+  RunBins(40);
+  const std::vector<model::ShardMigration> migrations = Migrations();
+  ASSERT_EQ(migrations.size(), 1u) << Shown().plan->summary;
+  EXPECT_EQ(migrations[0].spec.type, model::MigrationType::kSplit);
+  EXPECT_EQ(migrations[0].spec.source.value, "s-hot");
+  EXPECT_TRUE(migrations[0].spec.approved);
+  const std::string json =
+      (*kube_.Get(kube::kShardMigrations, {"demo", migrations[0].name}, Soon()))->json;
+  EXPECT_NE(json.find("\"foreshard.dev/reason\":\"PredictedBreach\""), std::string::npos) << json;
+  EXPECT_EQ(Shown().plan->decision, "Blocked")
+      << "the migration is in flight: nobody works on it in this test";
+  EXPECT_NE(Shown().plan->summary.find("MigrationInFlight"), std::string::npos);
+}
+
+TEST_F(ScalingControllerTest, RecommendCreatesAProposal) {
+  Make("Recommend");
+  RunBins(40);
+  ASSERT_EQ(Migrations().size(), 1u);
+  EXPECT_FALSE(Migrations()[0].spec.approved);
+}
+
+TEST_F(ScalingControllerTest, ObserveAndOffCreateNothing) {
+  Make("Observe");
+  RunBins(40);
+  EXPECT_TRUE(Migrations().empty());
+  ASSERT_TRUE(Shown().plan);
+  EXPECT_TRUE(Shown().shard_statuses[1].forecast_peak_percent);
+}
+
+TEST_F(ScalingControllerTest, APrometheusThatIsGoneIsSaidAndCausesNothing) {
+  Make("Auto");
+  metrics_->Break("connection refused");
+  RunBins(40);
+  EXPECT_TRUE(Migrations().empty());
+  const model::ShardSetStatus shown = Shown();
+  bool said = false;
+  for (const model::Condition& condition : shown.conditions) {
+    said = said || (condition.type == "MetricsFresh" && condition.status == "False" &&
+                    condition.message.find("connection refused") != std::string::npos);
+  }
+  EXPECT_TRUE(said);
+}
+
+TEST_F(ScalingControllerTest, WithoutNewsNothingIsWritten) {
+  Make("Auto");
+  metrics_->Break("connection refused");
+  RunBins(3);
+  const std::int64_t before = kube_.write_calls();
+  RunBins(100);
+  EXPECT_EQ(kube_.write_calls(), before);
+}
+
+TEST_F(ScalingControllerTest, OneLookABinIsEnough) {
+  Make("Observe");
+  RunBins(10);
+  const int before = metrics_->queries();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(controller_.Reconcile(ref_, Soon()));
+  EXPECT_LE(metrics_->queries() - before, 2) << "events between two bins ask Prometheus nothing";
+}
+
+TEST_F(ScalingControllerTest, ASetThatIsGoneIsForgotten) {
+  Make("Auto");
+  RunBins(2);
+  ASSERT_TRUE(kube_.Delete(kube::kShardSets, ref_, {}, Soon()));
+  const Result<Outcome> outcome = controller_.Reconcile(ref_, Soon());
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->look_again_after.count(), 0);
+}
+
+}  // namespace
+}  // namespace foreshard::op
