@@ -1,0 +1,2 @@
+#include "migration/copier.h"
+#include "migration/phase.h"

@@ -1,0 +1,2 @@
+#include "base/result.h"
+#include "forecast/forecaster.h"

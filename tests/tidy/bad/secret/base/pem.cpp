@@ -1,0 +1,1 @@
+const char* kBegin = "-----BEGIN PRIVATE KEY-----";

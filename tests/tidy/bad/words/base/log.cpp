@@ -1,0 +1,3 @@
+// FIXME: later
+// TODO: later
+// TODO(#12): waits for the schema

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""headers.py BUILD_FOLDER COMPILER: each header compiles alone.
+
+Those with a source of the same name are proved by that source, which includes its own header first (rule own-header-first);
+the others are compiled here.
+"""
+
+import concurrent.futures
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+from tree import Tree  # noqa: E402
+
+
+def include_flags(build):
+    """The include folders of all sources together."""
+    flags = []
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+        for entry in json.load(file):
+            words = shlex.split(entry["command"])
+            for place, word in enumerate(words):
+                pair = ["-isystem", words[place + 1]] if word == "-isystem" else [word] if word.startswith("-I") else []
+                if pair and pair not in flags:
+                    flags.append(pair)
+    return [word for pair in flags for word in pair]
+
+
+def main():
+    build, compiler = sys.argv[1:3]
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    tree = Tree(root)
+    headers = [path for path in tree.cpp() if path.endswith(".h") and not tree.has(path[:-2] + ".cpp")]
+    flags = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only", "-x", "c++"] + include_flags(build)
+
+    def compile_alone(path):
+        # Included rather than compiled itself, because of `#pragma once` in a main file.
+        done = subprocess.run([compiler, *flags, "-"], input=f'#include "{path}"\n', cwd=root, capture_output=True, text=True, check=False)
+        return path, done.returncode, done.stderr
+
+    bad = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, status, errors in pool.map(compile_alone, headers):
+            if status:
+                bad += 1
+                print(f"{path}:1: [headers] does not compile alone; include what it uses\n{errors[:800]}")
+    print(f"headers: {len(headers)} compiled alone, {bad} failures")
+    return 1 if bad or not headers else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
