@@ -1,0 +1,252 @@
+#include "tests/fakes/fake_router.h"
+
+#include <algorithm>
+
+namespace foreshard::fakes {
+namespace {
+
+KeyMask MaskOfRequest(const std::vector<model::KeyRange>& ranges,
+                      const std::vector<std::string>& keys, const model::KeySpace& space) {
+  KeyMask mask = 0;
+  for (int key = 0; key < kFakeKeys; ++key) {
+    const std::string text = std::to_string(key);
+    const bool in = std::any_of(ranges.begin(), ranges.end(),
+                                [&](const model::KeyRange& range) {
+                                  return model::ContainsKey(space, range, text);
+                                }) ||
+                    std::find(keys.begin(), keys.end(), text) != keys.end();
+    if (in) mask |= KeyMask{1} << key;
+  }
+  return mask;
+}
+
+constexpr model::KeySpace kSpace{model::Strategy::kRange, model::KeyType::kBigint};
+
+}  // namespace
+
+void FakeRouter::Offer(const model::RoutingTable& table) {
+  if (table_ && table.epoch < table_->epoch) return;
+  const bool newer = !table_ || table.epoch > table_->epoch;
+  table_ = table;
+  if (!newer) return;
+  KeyMask changed = 0;
+  for (int key = 0; key < kFakeKeys; ++key) {
+    const auto at = static_cast<std::size_t>(key);
+    if (table.epoch.value < epochs_[at]) continue;
+    const std::string& owner = model::OwnerOfKey(table, std::to_string(key)).value;
+    if (owner != owners_[at]) changed |= KeyMask{1} << key;
+    owners_[at] = owner;
+    epochs_[at] = table.epoch.value;
+  }
+  leased_on_connect_ &= ~changed;
+  std::erase_if(leases_, [&](const auto& lease) { return (lease.second & changed) != 0; });
+}
+
+bool FakeRouter::IsHeld(int key) const {
+  const MonotonicTime now = clock_.Monotonic();
+  return std::any_of(holds_.begin(), holds_.end(), [&](const auto& hold) {
+    return (hold.second.keys >> key & 1) != 0 && now < hold.second.until;
+  });
+}
+
+bool FakeRouter::IsLeased(int key) const {
+  if ((leased_on_connect_ >> key & 1) != 0) return true;
+  return std::any_of(leases_.begin(), leases_.end(),
+                     [&](const auto& lease) { return (lease.second >> key & 1) != 0; });
+}
+
+void FakeRouter::Learn(int key, const std::string& owner, model::Epoch epoch) {
+  const auto at = static_cast<std::size_t>(key);
+  if (epoch.value <= epochs_[at]) return;
+  owners_[at] = owner;
+  epochs_[at] = epoch.value;
+}
+
+// Every new connection reads foreshard.range before its first use.
+void FakeRouter::Connect(const std::string& shard) {
+  FakeServer& server = *servers_.at(shard);
+  server.ended_routers.erase(name_);
+  connected_.insert(shard);
+  for (const auto& [number, range] : server.ranges) {
+    for (int key = 0; key < kFakeKeys; ++key) {
+      if ((range.keys >> key & 1) == 0) continue;
+      Learn(key, range.row.owner.value, range.row.epoch);
+      if (range.row.leased) leased_on_connect_ |= KeyMask{1} << key;
+    }
+  }
+}
+
+std::optional<FakeReply> FakeRouter::Route(FakeStatement& statement) {
+  if (!table_ || IsHeld(statement.key)) return std::nullopt;
+  const auto at = static_cast<std::size_t>(statement.key);
+  const std::string target =
+      statement.other_next && !statement.named.empty() ? statement.named : owners_[at];
+  FakeServer& server = *servers_.at(target);
+  if (!connected_.contains(target) || server.ended_routers.contains(name_)) {
+    Connect(target);
+    return std::nullopt;
+  }
+  statement.shard = target;
+  // What only a refusal said may be ahead of the truth: the named shard may not have opened yet.
+  statement.prove =
+      IsLeased(statement.key) || epochs_[at] > table_->epoch.value || target != owners_[at];
+  statement.other_next = false;
+  statement.stage = FakeStatement::Stage::kSent;
+  return std::nullopt;
+}
+
+std::optional<FakeReply> FakeRouter::Refused(FakeStatement& statement, const Error& error) {
+  statement.stage = FakeStatement::Stage::kNew;
+  if (error.code != "FS001") return std::nullopt;
+  const std::size_t owner = error.message.find("owner=") + 6;
+  const std::size_t space = error.message.find(' ', owner);
+  const std::string named = error.message.substr(owner, space - owner);
+  const std::int64_t epoch = std::stoll(error.message.substr(error.message.find("epoch=") + 6));
+  const auto at = static_cast<std::size_t>(statement.key);
+  statement.named = named;
+  if (epoch > epochs_[at]) {
+    Learn(statement.key, named, {epoch});
+  } else {
+    statement.other_next = statement.shard == owners_[at];  // both are asked in turn
+  }
+  return std::nullopt;
+}
+
+std::optional<FakeReply> FakeRouter::Execute(FakeStatement& statement, Random& random) {
+  FakeServer& server = *servers_.at(statement.shard);
+  const bool broken = server.ended_routers.contains(name_) || !connected_.contains(statement.shard);
+  if (broken) {  // ended before it was read: nothing happened
+    if (statement.stage == FakeStatement::Stage::kInTransaction) {
+      std::erase_if(server.transactions, [&](const FakeTransaction& transaction) {
+        return transaction.id == statement.transaction;
+      });
+    }
+    connected_.erase(statement.shard);
+    statement.stage = FakeStatement::Stage::kNew;
+    return std::nullopt;
+  }
+  if (statement.stage == FakeStatement::Stage::kInTransaction) {
+    const auto value = server.Commit(statement.transaction);
+    if (!value) return Refused(statement, value.error());
+    if (bugs_.retries_after_effect && random.Chance(0.2)) {
+      statement.stage = FakeStatement::Stage::kNew;  // "the reply was lost": tries again
+      return std::nullopt;
+    }
+    return FakeReply{.statement = statement.id, .value = *value};
+  }
+  if (statement.write) {
+    const auto begun = server.Begin(statement.key);
+    if (!begun) return Refused(statement, begun.error());
+    statement.transaction = *begun;
+    statement.stage = FakeStatement::Stage::kInTransaction;
+    return std::nullopt;
+  }
+  const auto value = server.Read(statement.key, statement.prove);
+  if (!value) return Refused(statement, value.error());
+  return FakeReply{.statement = statement.id, .value = *value};
+}
+
+std::optional<FakeReply> FakeRouter::Step(Random& random) {
+  if (statements_.empty()) return std::nullopt;
+  const std::size_t at = random.Below(statements_.size());
+  FakeStatement& statement = statements_[at];
+  auto reply =
+      statement.stage == FakeStatement::Stage::kNew ? Route(statement) : Execute(statement, random);
+  if (reply) statements_.erase(statements_.begin() + static_cast<std::ptrdiff_t>(at));
+  return reply;
+}
+
+void FakeRouter::LoseShard(const std::string& shard) { connected_.erase(shard); }
+
+std::vector<FakeReply> FakeRouter::Restart() {
+  std::vector<FakeReply> replies;
+  for (const FakeStatement& statement : statements_) {
+    if (statement.stage == FakeStatement::Stage::kInTransaction) {
+      std::erase_if(servers_.at(statement.shard)->transactions,
+                    [&](const FakeTransaction& transaction) {
+                      return transaction.id == statement.transaction;
+                    });
+    }
+    replies.push_back({.statement = statement.id, .failed = true});
+  }
+  statements_.clear();
+  table_.reset();
+  owners_ = {};
+  epochs_ = {};
+  holds_.clear();
+  leases_.clear();
+  leased_on_connect_ = 0;
+  connected_.clear();
+  return replies;
+}
+
+template <typename Answer>
+op::RouterReplies<Answer> FakeRouterControl::Ask(const std::vector<std::string>& names,
+                                                 const std::function<Answer(FakeRouter&)>& ask) {
+  op::RouterReplies<Answer> replies;
+  for (const std::string& name : names) {
+    const auto found = std::find_if(routers_.begin(), routers_.end(),
+                                    [&](FakeRouter* router) { return router->name() == name; });
+    if (found == routers_.end() || (*found)->deaf) {
+      replies.push_back({name, Error::Retry("the router does not answer")});
+      continue;
+    }
+    replies.push_back({name, ask(**found)});
+  }
+  return replies;
+}
+
+std::vector<std::string> FakeRouterControl::Routers() const {
+  std::vector<std::string> names;
+  for (const FakeRouter* router : routers_) names.push_back(router->name());
+  return names;
+}
+
+op::RouterReplies<op::HoldAnswer> FakeRouterControl::Hold(const std::vector<std::string>& routers,
+                                                          const op::HoldRequest& request,
+                                                          Deadline) {
+  const KeyMask mask = MaskOfRequest(request.ranges, request.keys, kSpace);
+  return Ask<op::HoldAnswer>(routers, [&](FakeRouter& router) {
+    router.holds_[request.number.value] = {mask, clock_.Monotonic() + request.deadline};
+    op::HoldAnswer answer;
+    for (const FakeStatement& statement : router.statements_) {
+      if ((mask >> statement.key & 1) == 0) continue;
+      const bool parked = statement.stage == FakeStatement::Stage::kNew;
+      ++(parked ? answer.parked : answer.in_flight);
+    }
+    answer.drained = answer.in_flight == 0;
+    return answer;
+  });
+}
+
+op::RouterReplies<op::ReleaseAnswer> FakeRouterControl::Release(
+    const std::vector<std::string>& routers, const op::ReleaseRequest& request, Deadline) {
+  return Ask<op::ReleaseAnswer>(routers, [&](FakeRouter& router) {
+    router.holds_.erase(request.number.value);
+    router.leases_.erase(request.number.value);
+    if (request.table) router.Offer(*request.table);
+    return op::ReleaseAnswer{.epoch = router.epoch(), .released = 0};
+  });
+}
+
+op::RouterReplies<op::Acknowledged> FakeRouterControl::Lease(
+    const std::vector<std::string>& routers, const op::LeaseRequest& request, Deadline) {
+  const KeyMask mask = MaskOfRequest(request.ranges, request.keys, kSpace);
+  return Ask<op::Acknowledged>(routers, [&](FakeRouter& router) {
+    if (request.leased) {
+      router.leases_[request.number.value] = mask;
+    } else {
+      router.leases_.erase(request.number.value);
+    }
+    return op::Acknowledged{};
+  });
+}
+
+op::RouterReplies<op::TableAnswer> FakeRouterControl::ReadTable(
+    const std::vector<std::string>& routers, Deadline) {
+  return Ask<op::TableAnswer>(routers, [&](FakeRouter& router) {
+    return op::TableAnswer{.epoch = router.epoch(), .parked = 0};
+  });
+}
+
+}  // namespace foreshard::fakes

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "operator/routers/router_control.h"
+#include "tests/fakes/fake_shard.h"
+
+// FakeRouter:        a router's knowledge, holds and statements, one step at a time.
+// FakeRouterControl: the operator's way to a group of them.
+//
+// Does not imitate: the wire protocol, pools, parsing, transactions over several statements,
+// scatter, replicas, park limits.
+
+namespace foreshard::fakes {
+
+struct FakeStatement {
+  std::int64_t id = 0;
+  int key = 0;
+  bool write = false;
+  enum class Stage { kNew, kSent, kInTransaction } stage = Stage::kNew;
+  std::string shard{};  // where it was sent
+  bool prove = false;
+  bool other_next = false;  // ask who was named instead of who is known
+  std::string named{};
+  std::int64_t transaction = 0;
+};
+
+struct FakeReply {
+  std::int64_t statement = 0;
+  bool failed = false;     // nothing is known: the router or its shard went away
+  std::int64_t value = 0;  // -1: no row
+};
+
+struct FakeRouterBugs {
+  bool retries_after_effect = false;
+};
+
+class FakeRouter {
+ public:
+  FakeRouter(std::string name, std::map<std::string, FakeServer*> servers, const Clock& clock,
+             const FakeRouterBugs& bugs)
+      : name_(std::move(name)), servers_(std::move(servers)), clock_(clock), bugs_(bugs) {}
+
+  const std::string& name() const { return name_; }
+
+  void Offer(const model::RoutingTable& table);  // the watch; an older one changes nothing
+  void Submit(FakeStatement statement) { statements_.push_back(std::move(statement)); }
+  // One statement goes one stage on. A reply when it ended.
+  std::optional<FakeReply> Step(Random& random);
+  std::vector<FakeReply> Restart();          // forgets everything
+  void LoseShard(const std::string& shard);  // its connections broke
+
+  bool deaf = false;  // hears neither operator nor watch
+
+  model::Epoch epoch() const { return table_ ? table_->epoch : model::Epoch{}; }
+  const std::string& OwnerOf(int key) const { return owners_[static_cast<std::size_t>(key)]; }
+  bool idle() const { return statements_.empty(); }
+
+ private:
+  friend class FakeRouterControl;
+  struct HeldRange {
+    KeyMask keys = 0;
+    MonotonicTime until;
+  };
+
+  bool IsHeld(int key) const;
+  bool IsLeased(int key) const;
+  void Learn(int key, const std::string& owner, model::Epoch epoch);
+  void Connect(const std::string& shard);
+  std::optional<FakeReply> Route(FakeStatement& statement);
+  std::optional<FakeReply> Execute(FakeStatement& statement, Random& random);
+  std::optional<FakeReply> Refused(FakeStatement& statement, const Error& error);
+
+  std::string name_;
+  std::map<std::string, FakeServer*> servers_;
+  const Clock& clock_;
+  const FakeRouterBugs& bugs_;
+  std::optional<model::RoutingTable> table_;
+  std::array<std::string, kFakeKeys> owners_;
+  std::array<std::int64_t, kFakeKeys> epochs_{};
+  std::map<std::int32_t, HeldRange> holds_;
+  std::map<std::int32_t, KeyMask> leases_;
+  KeyMask leased_on_connect_ = 0;
+  std::set<std::string> connected_;
+  std::vector<FakeStatement> statements_;
+};
+
+class FakeRouterControl final : public op::RouterControl {
+ public:
+  explicit FakeRouterControl(std::vector<FakeRouter*> routers, const Clock& clock)
+      : routers_(std::move(routers)), clock_(clock) {}
+
+  std::vector<std::string> Routers() const override;
+  op::RouterReplies<op::HoldAnswer> Hold(const std::vector<std::string>& routers,
+                                         const op::HoldRequest& request,
+                                         Deadline deadline) override;
+  op::RouterReplies<op::ReleaseAnswer> Release(const std::vector<std::string>& routers,
+                                               const op::ReleaseRequest& request,
+                                               Deadline deadline) override;
+  op::RouterReplies<op::Acknowledged> Lease(const std::vector<std::string>& routers,
+                                            const op::LeaseRequest& request,
+                                            Deadline deadline) override;
+  op::RouterReplies<op::TableAnswer> ReadTable(const std::vector<std::string>& routers,
+                                               Deadline deadline) override;
+
+ private:
+  template <typename Answer>
+  op::RouterReplies<Answer> Ask(const std::vector<std::string>& names,
+                                const std::function<Answer(FakeRouter&)>& ask);
+
+  std::vector<FakeRouter*> routers_;
+  const Clock& clock_;
+};
+
+}  // namespace foreshard::fakes
