@@ -6,7 +6,8 @@ namespace foreshard::api_tests {
 namespace {
 
 constexpr char kShardSet[] = R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet","spec":{
-  "sharding":{"tables":[{"name":"public.customers","column":"id"}],"referenceTables":["public.countries"]},
+  "sharding":{"tables":[{"name":"public.customers","column":"id"}],
+      "referenceTables":["public.countries"]},
   "shardTemplate":{"members":1,"storage":{"size":"1Gi","maxSize":"2Gi"}}}})";
 
 constexpr char kMigration[] =
@@ -126,6 +127,11 @@ std::vector<SchemaRule> ShardSetObjects() {
       {"MaxSizeHoldsTheSize", "spec.shardTemplate.storage.maxSize",
        "maxSize must not be less than size", "", Storage(R"("size":"1Gi","maxSize":"1024Mi")"),
        Storage(R"("size":"1Gi","maxSize":"1023Mi")")},
+  };
+}
+
+std::vector<SchemaRule> ShardSetPolicies() {
+  return {
       {"MembersFitTheirLimit", "spec.shardTemplate.members",
        "members must not exceed scaling.maxMembers", "",
        R"({"spec":{"shardTemplate":{"members":5}}})",
@@ -218,8 +224,7 @@ std::vector<SchemaRule> MigrationObjects() {
        "metadata.name must be at most 57 lower-case letters, digits and dashes and begin with a "
        "letter: it begins the "
        "name of a Job",
-       "", kFieldNotGiven,
-       R"({"metadata":{"name":"a-name-that-is-longer-than-the-name-of-a-job-of-kubernetes-may-be"}})"},
+       "", kFieldNotGiven, R"({"metadata":{"name":")" + std::string(58, 'a') + R"("}})"},
   };
 }
 
@@ -281,7 +286,10 @@ std::vector<SchemaRule> Both(std::vector<SchemaRule> first, const std::vector<Sc
 
 const std::vector<RulesOfKind>& AllRules() {
   static const std::vector<RulesOfKind> rules = {
-      {kube::kShardSets, kShardSet, Both(ShardSetChanges(), ShardSetObjects()), {}},
+      {kube::kShardSets,
+       kShardSet,
+       Both(Both(ShardSetChanges(), ShardSetObjects()), ShardSetPolicies()),
+       {}},
       {kube::kShardMigrations, kMigration, Both(MigrationChanges(), MigrationObjects()),
        MigrationStatus()},
       {kube::kRoutingTables, kTable, TableRules(), {}},

@@ -247,9 +247,12 @@ TEST(Crds, PrinterColumnsOfAShardSet) {
   kServer->Kubectl({"apply", "--server-side", "-f", "deploy/examples/shardset.yaml"});
   kServer->Kubectl({"patch", "shs", "orders", "-n", "shop", "--subresource=status", "--type=merge",
                     "-p", R"({"status":{
-      "shards":3,"epoch":12,"endpoint":"orders-router.shop.svc:5432","forecastPeakPercent":88,"plan":{"decision":"Waiting"},
-      "conditions":[{"type":"Resharding","status":"False","reason":"Idle","message":"","lastTransitionTime":"2026-05-01T09:10:00Z"},
-                    {"type":"Ready","status":"True","reason":"AllShardsReady","message":"","lastTransitionTime":"2026-05-01T09:10:00Z"}]}})"});
+      "shards":3,"epoch":12,"endpoint":"orders-router.shop.svc:5432","forecastPeakPercent":88,
+      "plan":{"decision":"Waiting"},
+      "conditions":[{"type":"Resharding","status":"False","reason":"Idle","message":"",
+      "lastTransitionTime":"2026-05-01T09:10:00Z"},
+                    {"type":"Ready","status":"True","reason":"AllShardsReady","message":"",
+      "lastTransitionTime":"2026-05-01T09:10:00Z"}]}})"});
   const std::string shown = Columns("shs", "orders", true);
   EXPECT_TRUE(shown.starts_with(
       "NAME SHARDS READY REASON RESHARDING EPOCH MODE AGE ENDPOINT PEAK (%) PLAN orders 3 True "

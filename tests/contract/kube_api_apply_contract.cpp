@@ -103,7 +103,8 @@ TEST_P(KubeApiContract, AnApplyWithAStaleVersionIsRefused) {
   const Result<Object> late = api().Apply(
       kLoadEvents, Ref("sale"),
       fmt::format(
-          R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent","metadata":{{"name":"sale","resourceVersion":"{}"}},"spec":{{"after":"1h"}}}})",
+          R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent",)"
+          R"("metadata":{{"name":"sale","resourceVersion":"{}"}},"spec":{{"after":"1h"}}}})",
           first.metadata.resource_version),
       {}, Soon());
   ASSERT_FALSE(late);
@@ -118,7 +119,9 @@ TEST_P(KubeApiContract, ConditionsMergeByType) {
     return api().Apply(
         kLoadEvents, Ref("sale"),
         fmt::format(
-            R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent","metadata":{{"name":"sale"}},"status":{{"conditions":[{{"type":"{}","status":"True",)"
+            R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent",)"
+            R"("metadata":{{"name":"sale"}},"status":{{"conditions":[{{"type":"{}",)"
+            R"("status":"True",)"
             R"("reason":"{}","message":"","lastTransitionTime":"2026-05-01T09:10:00Z"}}]}}}})",
             type, reason),
         {.field_manager = manager, .subresource = "status"}, Soon());
@@ -146,7 +149,8 @@ TEST_P(KubeApiContract, ContainersMergeByName) {
         kube::kDeployments, Ref("router"),
         R"({"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"router"},"spec":{)" +
             more +
-            R"("selector":{"matchLabels":{"app":"r"}},"template":{"metadata":{"labels":{"app":"r"}},"spec":{"containers":)" +
+            R"("selector":{"matchLabels":{"app":"r"}},)"
+            R"("template":{"metadata":{"labels":{"app":"r"}},"spec":{"containers":)" +
             containers + "}}}}",
         {.field_manager = manager}, Soon());
   };

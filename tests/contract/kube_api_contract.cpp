@@ -21,8 +21,10 @@ void KubeApiContract::SetUp() {
 std::string KubeApiContract::Event(const std::string& name, int percent,
                                    const std::string& labels) {
   return fmt::format(
-      R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent","metadata":{{"name":"{}","labels":{}}},)"
-      R"("spec":{{"shardSetName":"orders","class":"Campaign","start":"2026-11-27T06:00:00Z","duration":"1h",)"
+      R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent","metadata":{{"name":"{}",)"
+      R"("labels":{}}},)"
+      R"("spec":{{"shardSetName":"orders","class":"Campaign","start":"2026-11-27T06:00:00Z",)"
+      R"("duration":"1h",)"
       R"("expectedMultiplierPercent":{}}}}})",
       name, labels, percent);
 }
@@ -149,10 +151,11 @@ TEST_P(KubeApiContract, WhatIsNotThereCannotBeReplacedOrPatched) {
 
 TEST_P(KubeApiContract, AMergePatchSetsAndRemoves) {
   MustCreateEvent("sale", 300, R"({"tier":"gold"})");
-  const Result<Object> patched = api().Patch(
-      kLoadEvents, Ref("sale"),
-      R"({"metadata":{"labels":{"tier":null,"team":"shop"}},"spec":{"expectedMultiplierPercent":150}})",
-      {}, Soon());
+  const Result<Object> patched =
+      api().Patch(kLoadEvents, Ref("sale"),
+                  R"({"metadata":{"labels":{"tier":null,"team":"shop"}},)"
+                  R"("spec":{"expectedMultiplierPercent":150}})",
+                  {}, Soon());
   ASSERT_TRUE(patched) << patched.error().message;
   const Object seen = MustGet(kLoadEvents, "sale");
   EXPECT_FALSE(seen.metadata.labels.contains("tier"));
@@ -164,12 +167,11 @@ TEST_P(KubeApiContract, AMergePatchSetsAndRemoves) {
 TEST_P(KubeApiContract, APatchWithAVersionIsACompareAndSwap) {
   const Object first = MustCreateEvent("sale", 300);
   const auto patch = [&](int percent) {
-    return api().Patch(
-        kLoadEvents, Ref("sale"),
-        fmt::format(
-            R"({{"metadata":{{"resourceVersion":"{}"}},"spec":{{"expectedMultiplierPercent":{}}}}})",
-            first.metadata.resource_version, percent),
-        {}, Soon());
+    return api().Patch(kLoadEvents, Ref("sale"),
+                       fmt::format(R"({{"metadata":{{"resourceVersion":"{}"}},)"
+                                   R"("spec":{{"expectedMultiplierPercent":{}}}}})",
+                                   first.metadata.resource_version, percent),
+                       {}, Soon());
   };
   ASSERT_TRUE(patch(200));
   const Result<Object> late = patch(100);
@@ -314,9 +316,11 @@ TEST_P(KubeApiContract, ListedObjectsSayTheirKind) {
 
 TEST_P(KubeApiContract, AnEvictionKeepsToItsBudget) {
   const std::string pod =
-      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","labels":{"app":"p"}},"spec":{"automountServiceAccountToken":false,"containers":[{"name":"c","image":"i"}]}})";
+      R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","labels":{"app":"p"}},)"
+      R"("spec":{"automountServiceAccountToken":false,"containers":[{"name":"c","image":"i"}]}})";
   const std::string budget =
-      R"({"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"p"},"spec":{"minAvailable":1,"selector":{"matchLabels":{"app":"p"}}}})";
+      R"({"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"p"},)"
+      R"("spec":{"minAvailable":1,"selector":{"matchLabels":{"app":"p"}}}})";
   // A pod needs its service account, which elsewhere a controller makes.
   ASSERT_TRUE(api().Create(
       kube::kServiceAccounts, Ref("default"),
@@ -333,7 +337,8 @@ TEST_P(KubeApiContract, AnEvictionKeepsToItsBudget) {
     return api().Patch(
         kube::kPodDisruptionBudgets, Ref("p"),
         fmt::format(
-            R"({{"status":{{"observedGeneration":1,"disruptionsAllowed":{},"currentHealthy":1,"desiredHealthy":1,"expectedPods":1}}}})",
+            R"({{"status":{{"observedGeneration":1,"disruptionsAllowed":{},"currentHealthy":1,)"
+            R"("desiredHealthy":1,"expectedPods":1}}}})",
             disruptions),
         {.subresource = "status"}, Soon());
   };

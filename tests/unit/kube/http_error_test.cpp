@@ -28,9 +28,10 @@ TEST(HttpError, EveryStatusHasOneKind) {
 }
 
 TEST(HttpError, SaysWhatTheServerSaid) {
-  const Error error = HttpError(
-      422, "apply shardsets shop/orders",
-      R"({"kind":"Status","reason":"Invalid","message":"spec.scaling.minShards: must not exceed maxShards","code":422})");
+  const Error error =
+      HttpError(422, "apply shardsets shop/orders",
+                R"({"kind":"Status","reason":"Invalid",)"
+                R"("message":"spec.scaling.minShards: must not exceed maxShards","code":422})");
   EXPECT_EQ(
       error.message,
       "apply shardsets shop/orders: spec.scaling.minShards: must not exceed maxShards (HTTP 422)");

@@ -56,7 +56,8 @@ TEST(Kubeconfig, ReadsFilesBesideIt) {
   std::ofstream(directory.File("ca.crt")) << "AUTHORITY";
   std::ofstream(directory.File("config"))
       << R"({clusters: [{name: c, cluster: {server: "https://h", certificate-authority: ca.crt}}],
-    users: [{name: u, user: {}}], contexts: [{name: x, context: {cluster: c, user: u}}], current-context: x})";
+    users: [{name: u, user: {}}], contexts: [{name: x, context: {cluster: c, user: u}}],
+      current-context: x})";
   const Result<ApiAccess> access = ReadKubeconfig(directory.File("config"));
   ASSERT_TRUE(access) << access.error().message;
   EXPECT_EQ(access->ca_pem, "AUTHORITY");

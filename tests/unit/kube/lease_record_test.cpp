@@ -22,7 +22,8 @@ TEST(LeaseRecord, IsReadAsItWasWritten) {
 
 TEST(LeaseRecord, KeepsWhatOthersWrote) {
   const Result<Object> lease = ParseObject(
-      R"({"kind":"Lease","metadata":{"name":"l","resourceVersion":"7","labels":{"a":"b"}},"spec":{"holderIdentity":"x","strategy":"s"}})");
+      R"({"kind":"Lease","metadata":{"name":"l","resourceVersion":"7","labels":{"a":"b"}},)"
+      R"("spec":{"holderIdentity":"x","strategy":"s"}})");
   const Result<Object> changed = ParseObject(WithRecord(*lease, kRecord));
   ASSERT_TRUE(changed);
   EXPECT_EQ(*ParseLease(*changed), kRecord);

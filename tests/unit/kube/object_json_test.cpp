@@ -9,8 +9,10 @@ namespace {
 
 constexpr char kPod[] =
     R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","namespace":"shop","uid":"u",
-  "resourceVersion":"7","generation":3,"creationTimestamp":"2026-05-01T09:10:00Z","labels":{"x":"y"},
-  "annotations":{"n":"m"},"finalizers":["f"],"ownerReferences":[{"apiVersion":"apps/v1","kind":"StatefulSet",
+  "resourceVersion":"7","generation":3,"creationTimestamp":"2026-05-01T09:10:00Z",
+      "labels":{"x":"y"},
+  "annotations":{"n":"m"},"finalizers":["f"],"ownerReferences":[{"apiVersion":"apps/v1",
+      "kind":"StatefulSet",
   "name":"s","uid":"v","controller":true}]},"spec":{}})";
 
 TEST(ParseObject, ReadsTheMetadataAndKeepsTheText) {
@@ -33,8 +35,9 @@ TEST(ParseObject, ReadsTheMetadataAndKeepsTheText) {
 }
 
 TEST(ParseObject, TakesWrongTypesForAbsent) {
-  const Result<Object> object = ParseObject(
-      R"({"metadata":{"name":1,"labels":[],"finalizers":{},"generation":"x","ownerReferences":[7],"annotations":{"a":1}}})");
+  const Result<Object> object =
+      ParseObject(R"({"metadata":{"name":1,"labels":[],"finalizers":{},"generation":"x",)"
+                  R"("ownerReferences":[7],"annotations":{"a":1}}})");
   ASSERT_TRUE(object);
   EXPECT_EQ(object->metadata.name, "");
   EXPECT_EQ(object->metadata.generation, 0);
@@ -52,9 +55,9 @@ TEST(ParseObject, RefusesWhatIsNoObject) {
 }
 
 TEST(ParseListPage, GivesItemsTheirKind) {
-  const Result<ListPage> page = ParseListPage(
-      kStatefulSets,
-      R"({"metadata":{"resourceVersion":"9","continue":"next"},"items":[{"metadata":{"name":"a"}}]})");
+  const Result<ListPage> page =
+      ParseListPage(kStatefulSets, R"({"metadata":{"resourceVersion":"9","continue":"next"},)"
+                                   R"("items":[{"metadata":{"name":"a"}}]})");
   ASSERT_TRUE(page);
   EXPECT_EQ(page->resource_version, "9");
   EXPECT_EQ(page->continue_token, "next");
@@ -85,8 +88,9 @@ TEST(ParseWatchLine, ReadsEveryType) {
 }
 
 TEST(ParseWatchLine, AnErrorEventIsItsError) {
-  const auto event = ParseWatchLine(
-      R"({"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}})");
+  const auto event =
+      ParseWatchLine(R"({"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired",)"
+                     R"("message":"too old resource version"}})");
   ASSERT_FALSE(event);
   EXPECT_EQ(event.error().kind, Error::Kind::kReobserve);
   EXPECT_EQ(event.error().code, "410");
@@ -102,10 +106,10 @@ TEST(ParseWatchLine, RefusesTheRest) {
 TEST(Bodies, SayOnlyWhatIsAsked) {
   EXPECT_EQ(DeleteOptionsJson({}),
             R"({"apiVersion":"v1","kind":"DeleteOptions","propagationPolicy":"Background"})");
-  EXPECT_EQ(
-      DeleteOptionsJson({.uid = "u", .propagation = "Orphan", .grace_period_seconds = 0}),
-      R"({"apiVersion":"v1","gracePeriodSeconds":0,"kind":"DeleteOptions","preconditions":{"uid":"u"},)"
-      R"("propagationPolicy":"Orphan"})");
+  EXPECT_EQ(DeleteOptionsJson({.uid = "u", .propagation = "Orphan", .grace_period_seconds = 0}),
+            R"({"apiVersion":"v1","gracePeriodSeconds":0,"kind":"DeleteOptions",)"
+            R"("preconditions":{"uid":"u"},)"
+            R"("propagationPolicy":"Orphan"})");
   EXPECT_EQ(
       EvictionJson({"shop", "p"}),
       R"({"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p","namespace":"shop"}})");

@@ -20,7 +20,8 @@ using support::Seen;
 using support::WaitFor;
 
 constexpr char kObject[] =
-    R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop","resourceVersion":"5"}})";
+    R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"shop",)"
+    R"("resourceVersion":"5"}})";
 
 class Rest : public testing::Test {
  protected:
@@ -147,9 +148,9 @@ TEST_F(Rest, AListFollowsItsPages) {
       return Reply(socket, 200,
                    R"({"metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"b"}}]})");
     }
-    return Reply(
-        socket, 200,
-        R"({"metadata":{"resourceVersion":"9","continue":"next+1"},"items":[{"metadata":{"name":"a"}}]})");
+    return Reply(socket, 200,
+                 R"({"metadata":{"resourceVersion":"9","continue":"next+1"},)"
+                 R"("items":[{"metadata":{"name":"a"}}]})");
   });
   const auto list = api.List(kConfigMaps, {.name_space = "shop"}, In(5s));
   ASSERT_TRUE(list) << list.error().message;
@@ -175,9 +176,9 @@ TEST_F(Rest, AnAnswerThatIsNoObjectIsRefused) {
 }
 
 std::string Line(const std::string& type, const std::string& name, const std::string& data = "") {
-  return fmt::format(
-             R"({{"type":"{}","object":{{"metadata":{{"name":"{}","resourceVersion":"7"}},"data":"{}"}}}})",
-             type, name, data) +
+  return fmt::format(R"({{"type":"{}","object":{{"metadata":{{"name":"{}","resourceVersion":"7"}},)"
+                     R"("data":"{}"}}}})",
+                     type, name, data) +
          "\n";
 }
 
