@@ -84,8 +84,8 @@ Result<TraceSample> ParseRow(std::string_view row, std::size_t line) {
   return sample;
 }
 
-// The hour that a clock set back in autumn shows twice, in an hourly trace whose times were local after all: on a Sunday before
-// three. Its two values share a bin. Any other repetition is refused.
+// The hour that a clock set back in autumn shows twice, in an hourly trace whose times were local
+// after all: on a Sunday before three. Its values share a bin. Any other repetition is refused.
 bool IsClockChange(const std::vector<TraceSample>& samples) {
   constexpr std::int64_t kHour = 3600;
   constexpr std::int64_t kThursday = 4;  // 1970-01-01
