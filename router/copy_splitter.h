@@ -31,7 +31,8 @@ class CopySplitter {
   };
   // `on_row`: bytes of one row (with its line end; binary: with its field count) and its key.
   using OnRow = std::function<void(std::string_view row, const Key& key)>;
-  // `on_all`: bytes that every shard gets: header line, binary header and trailer, "\\." line.
+  // `on_all`: bytes that every shard gets: header line, binary header and trailer. The end marker
+  // `\.` is swallowed.
   using OnAll = std::function<void(std::string_view bytes)>;
 
   CopySplitter(CopyShape shape, Options options);

@@ -71,14 +71,11 @@ enum class Admission {
   kFull,    // a bound of the hold was reached: answer 57P03
 };
 
-struct Lapsed {
-  Slot slot;
-  bool may_go =
-      false;  // true: its hold ended without release; false: it waited for park_max, answer 57P03
-};
-
 struct HoldLimits {
   std::chrono::milliseconds park_max{20'000};
+  // A parked statement of an open transaction may hold locks elsewhere: after this long it goes on
+  // with the old table, and the gate decides.
+  std::chrono::milliseconds transaction_park_max{200};
   std::size_t released_at_once = 64;  // how many unparked pieces of work run at the same time
 };
 
@@ -110,6 +107,9 @@ class Hold {
   // went away.
   void Finish(Slot slot);
 
+  // The first answer of this slot came: it no longer counts against released_at_once.
+  void Answered(Slot slot);
+
   // The next slot that may go; the caller routes it again (the table may be new) and calls Admit().
   // Bounded: empty while `released_at_once` of them are in flight.
   std::optional<Slot> Next();
@@ -139,11 +139,13 @@ class Hold {
     MonotonicTime give_up;
     std::optional<model::Epoch> epoch;  // waits for a table instead of a hold
     bool ready = false;
+    bool in_transaction = false;
   };
   struct Work {
     Footprint touched;
     bool in_flight = false;
     bool released = false;  // counts against released_at_once
+    bool passes = false;    // waited for transaction_park_max
   };
 
   bool Covers(const Active& hold, const Footprint& footprint) const;
