@@ -1,5 +1,6 @@
 #include "kube/leader_lease.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <utility>
 
@@ -170,6 +171,14 @@ void LeaderLease::Release() {
 bool LeaderLease::Leads() const {
   const std::scoped_lock lock(mutex_);
   return leads_ && clock_.Monotonic() < believes_until_;
+}
+
+std::chrono::milliseconds LeaderLease::Left() const {
+  const std::scoped_lock lock(mutex_);
+  if (!leads_) return std::chrono::milliseconds(0);
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(believes_until_ - clock_.Monotonic());
+  return std::max(left, std::chrono::milliseconds(0));
 }
 
 std::int64_t LeaderLease::transitions() const {

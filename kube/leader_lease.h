@@ -58,6 +58,8 @@ class LeaderLease {
 
   // Now, by the clock. Ask right before each effect.
   bool Leads() const;
+  // How long it may go on believing without another renewal; 0: it does not lead.
+  std::chrono::milliseconds Left() const;
   // Of the current or last term; 0 before the first.
   std::int64_t transitions() const;
 
