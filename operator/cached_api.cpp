@@ -43,6 +43,11 @@ bool Matches(const kube::Object& object, const Selector& selector) {
   return true;
 }
 
+// The last finalizer was taken away: the server removes it with that write.
+bool IsGone(const kube::Object& object) {
+  return object.metadata.deletion_timestamp.has_value() && object.metadata.finalizers.empty();
+}
+
 // Whether everything that was asked for is in a copy made with `copied`: a label that must exist,
 // or nothing.
 bool IsWithin(const Selector& asked, const std::string& copied) {
@@ -121,10 +126,12 @@ std::optional<kube::Object> CachedApi::Newest(const kube::ResourceKind& kind,
   if (found == written_.end()) return copy;
   const bool caught_up = copy && IsAtLeast(copy->metadata.resource_version,
                                            found->second.object.metadata.resource_version);
-  if (caught_up || clock_.Monotonic() > found->second.until) {
+  const bool gone = IsGone(found->second.object);
+  if (caught_up || (gone && !copy) || clock_.Monotonic() > found->second.until) {
     written_.erase(found);
     return copy;
   }
+  if (gone) return std::nullopt;
   return found->second.object;
 }
 

@@ -34,11 +34,17 @@ Wiring::Wiring(kube::KubeApi& api, const Clock& clock, OperatorOptions options, 
       options_(std::move(options)),
       exporter_(exporter),
       lease_(api, clock, options_.lease),
+      meter_(exporter, clock),
       cached_(api, clock,
               {.name_space = options_.name_space,
                .kinds = WatchedKinds(),
                .note = [this](const kube::ResourceKind& kind,
                               const kube::Object& object) { OnChange(kind, object); },
+               .may_write = [this] { return lease_.Leads(); }}),
+      direct_(api, clock,
+              {.name_space = {},
+               .kinds = {},
+               .note = {},
                .may_write = [this] { return lease_.Leads(); }}),
       ca_files_(options_.temporary_directory),
       bucket_(kReconcilesPerSecond, kReconcileBurst) {
@@ -76,8 +82,6 @@ void Wiring::AddShardSets() {
                      kWorkers);
 }
 
-void Wiring::AddMigrations() {}
-
 void Wiring::OnPass(const PassReport& report) {
   exporter_.OnPass(report);
   const Result<Outcome>& result = *report.result;
@@ -94,7 +98,9 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
   if (kind == kube::kShardMigrations) {
     if (migrations_ != nullptr) migrations_->Add(ref);
     const Result<model::ShardMigration> migration = ParseShardMigrationFrame(object.json);
-    if (migration) shard_sets_->Add({ref.name_space, migration->spec.shard_set_name});
+    if (!migration) return;  // it is gone
+    shard_sets_->Add({ref.name_space, migration->spec.shard_set_name});
+    if (lease_.Leads()) meter_.Look(*migration);
     return;
   }
   if (kind == kube::kShardSets || kind == kube::kRoutingTables) {
@@ -123,7 +129,16 @@ void Wiring::FollowLease(std::stop_token stop) {
   }
 }
 
+bool Wiring::Pause(std::chrono::milliseconds duration) {
+  std::mutex mutex;
+  std::condition_variable_any wait;
+  std::unique_lock lock(mutex);
+  wait.wait_for(lock, ending_.get_token(), duration, [] { return false; });
+  return !ending_.stop_requested();
+}
+
 void Wiring::Run(std::stop_token stop) {
+  const std::stop_callback end_pauses(stop, [this] { ending_.request_stop(); });
   // Copies end after the workers: a pass that is still running reads them.
   std::stop_source copies_stop;
   std::stop_source lease_stop;

@@ -14,6 +14,7 @@
 #include "operator/cached_api.h"
 #include "operator/event_filter.h"
 #include "operator/exporter.h"
+#include "operator/migration_meter.h"
 #include "operator/reconciler.h"
 #include "operator/shards/ca_files.h"
 #include "operator/work_queue.h"
@@ -59,16 +60,21 @@ class Wiring {
   void OnChange(const kube::ResourceKind& kind, const kube::Object& object);
   void OnPass(const PassReport& report);
   void FollowLease(std::stop_token stop);
+  // False: the process is to end.
+  bool Pause(std::chrono::milliseconds duration);
 
   const Clock& clock_;
   OperatorOptions options_;
   Exporter& exporter_;
   kube::LeaderLease lease_;
   EventFilter filter_;
+  MigrationMeter meter_;
   CachedApi cached_;
+  CachedApi direct_;  // no copies: what a migration decides on is read from the server
   CaFiles ca_files_;
   std::mutex bucket_mutex_;
   TokenBucket bucket_;
+  std::stop_source ending_;                     // told to what waits inside a pass
   std::vector<std::shared_ptr<void>> helpers_;  // what controllers borrow; outlives them
   std::vector<std::unique_ptr<Part>> parts_;
   WorkQueue* shard_sets_ = nullptr;

@@ -1,0 +1,50 @@
+#include "operator/migration_meter.h"
+
+#include "operator/api/conditions.h"
+#include "operator/api/enum_names.h"
+#include "operator/api/migration_json.h"
+
+namespace foreshard::op {
+namespace {
+
+double Seconds(MonotonicTime from, MonotonicTime to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+// The reason of the condition Failed; "" for one that ended as it should.
+std::string FailureOf(const model::ShardMigration& migration) {
+  const model::Condition* failed = FindCondition(migration.status.conditions, "Failed");
+  return failed != nullptr && failed->status == "True" ? failed->reason : "";
+}
+
+}  // namespace
+
+void MigrationMeter::Look(const model::ShardMigration& migration) {
+  const std::string& phase = migration.status.phase;
+  if (phase.empty()) return;
+  const std::string type(ToText(migration.spec.type));
+  const Exporter::MigrationKey key{migration.name_space, migration.spec.shard_set_name,
+                                   migration.name, type};
+  const MonotonicTime now = clock_.Monotonic();
+  const std::scoped_lock lock(mutex_);
+  const auto [place, fresh] =
+      known_.emplace(migration.uid, Known{.phase = phase, .since = now, .began = now});
+  Known& known = place->second;
+  if (fresh && IsTerminal(migration.status)) return;  // over before we looked
+  if (!fresh && known.phase == phase) return;
+  if (!fresh) exporter_.OnMigrationPhaseOver(type, known.phase, Seconds(known.since, now));
+  known.phase = phase;
+  known.since = now;
+  if (!IsTerminal(migration.status)) {
+    exporter_.SetMigrationPhase(key, phase);
+    return;
+  }
+  const auto estimate = migration.status.estimate;
+  const double ratio =
+      estimate && estimate->duration_seconds > 0
+          ? Seconds(known.began, now) / static_cast<double>(estimate->duration_seconds)
+          : 0;
+  exporter_.OnMigrationOver(key, FailureOf(migration), ratio);
+}
+
+}  // namespace foreshard::op
