@@ -5,6 +5,9 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 NODES ?= 1
+# The compiler's cache serves every checkout, wherever it lies.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 
 .PHONY: help deps build check test test-long demo bench bench-forecast bench-planner golden images cluster-up cluster-down clean
 
