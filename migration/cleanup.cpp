@@ -249,9 +249,6 @@ Status UndoAll(const Work& work, const Turn& turn) {
     return Error::GiveUp("the destination serves the range: this is no abort", "GateOpen");
   if (Status dropped = DropStreams(*sessions, work, turn); !dropped) return dropped;
   if (Status none = ProveNoStream(*sessions, work); !none) return none;
-  if (Status deleted = DeleteGroup(*sessions->destination, work, turn, Side::kDestination);
-      !deleted)
-    return deleted;
   // A router may have heard of an owner that never became one; its next session reads the truth.
   const Result<pg::Rows> known =
       sessions->source->Exec("SELECT owner, epoch FROM foreshard.range WHERE migration_id = $1",
@@ -273,6 +270,11 @@ Status UndoAll(const Work& work, const Turn& turn) {
   if (!attempts->empty() && attempts->Int(0, 0) > 0) {
     const Status ended = EndOlderSessions(*sessions->destination, work, turn, Side::kDestination);
     if (!ended) return ended;
+  }
+  // Only now: an UPDATE of a row that is gone finds nothing, and then nothing asks the gate.
+  if (Status deleted = DeleteGroup(*sessions->destination, work, turn, Side::kDestination);
+      !deleted) {
+    return deleted;
   }
   for (const Side side : {Side::kDestination, Side::kSource}) {
     if (Status dropped = DropTriggers(sessions->of(side), work, turn, side); !dropped)

@@ -85,9 +85,11 @@ Status CompleteSchema(pg::Connection& source, pg::Connection& destination, const
   return Ok();
 }
 
-// A stream that stopped on an error is not repaired by waiting: the copy was wrong, or somebody
-// wrote to the destination.
-Status LookAtSubscription(pg::Connection& destination, const Work& work) {
+// A stream that stops on an error is started again a few times: a deadlock or a lost connection
+// passes. What comes back is not repaired by waiting: the copy was wrong, or somebody wrote to the
+// destination.
+Status LookAtSubscription(pg::Connection& destination, const Work& work, const Turn& turn,
+                          int& restarts) {
   const std::string name = StreamName(work.spec().number, work.spec().source);
   const Result<pg::Rows> rows = destination.Exec(
       "SELECT subenabled, coalesce(apply_error_count, 0) FROM pg_subscription s "
@@ -95,24 +97,29 @@ Status LookAtSubscription(pg::Connection& destination, const Work& work) {
       {name}, work.In(kCall));
   if (!rows) return rows.error();
   if (rows->empty()) return Error::Reobserve("the subscription is gone");
-  if (!rows->Bool(0, 0)) {
-    return Error::GiveUp(
-        fmt::format("subscription {} stopped after {} errors; the destination's log says why", name,
-                    rows->Int(0, 1)),
-        "ApplyFailed");
+  if (rows->Bool(0, 0)) return Ok();
+  if (restarts++ < kApplyRestartsMax) {
+    log::Warning("apply_restarts", {{"subscription", name}, {"errors", rows->Int(0, 1)}});
+    return ExecOurs(destination, work, turn, Side::kDestination,
+                    {fmt::format("ALTER SUBSCRIPTION {} ENABLE", name)}, kCall);
   }
-  return Ok();
+  return Error::GiveUp(
+      fmt::format("subscription {} stopped after {} errors; the destination's log says why", name,
+                  rows->Int(0, 1)),
+      "ApplyFailed");
 }
 
 Status WaitForSmallLag(pg::Connection& source, pg::Connection& destination, const Work& work,
                        const Turn& turn) {
   MonotonicTime small_since = work.clock.Monotonic();
+  int restarts = 0;
   while (work.clock.Monotonic() - small_since < work.options.settle) {
     const Result<std::chrono::nanoseconds> lag =
         PassProbe(source, destination, work, Side::kSource, 5s);
     if (!lag && lag.error().reason != "LagTooHigh") return lag.error();
     if (!lag || *lag >= kLagForCatchUp) small_since = work.clock.Monotonic();
-    if (Status healthy = LookAtSubscription(destination, work); !healthy) return healthy;
+    if (Status healthy = LookAtSubscription(destination, work, turn, restarts); !healthy)
+      return healthy;
     const Status ours = StillOurs(destination, work.spec(), turn.destination_token, work.In(kCall));
     if (!ours) return ours;
     if (!Pause(work.stop, kProbeEvery)) return Error::Reobserve("the process ends");
@@ -127,10 +134,12 @@ Status CatchUp(const Work& work, const Turn& turn) {
   if (!source) return source.error();
   auto destination = work.Connect(Side::kDestination);
   if (!destination) return destination.error();
-  if (Status made = MakeSubscription(**destination, work, turn); !made) return made;
+  // Before the stream: ADD FOREIGN KEY locks two tables and the apply worker takes them in its own
+  // order; the deadlock stops the stream. The slot keeps the changes meanwhile.
   if (work.spec().new_destination) {
     if (Status made = CompleteSchema(**source, **destination, work, turn); !made) return made;
   }
+  if (Status made = MakeSubscription(**destination, work, turn); !made) return made;
   for (const TableSpec& table : work.spec().tables) {
     const Result<pg::Rows> analyzed =
         (*destination)

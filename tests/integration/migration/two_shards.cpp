@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "migration/shard_schema.h"
 
 namespace foreshard::migration {
@@ -70,6 +72,18 @@ MigrationSpec TwoShards::Spec() const {
   spec.tables = {{"public.customers", "id"}, {"public.orders", "customer_id"}};
   spec.epoch = {12};
   return spec;
+}
+
+std::string TwoShards::ErrorsOf(Side side) const {
+  std::istringstream log((side == Side::kSource ? source_ : destination_)->Log());
+  std::string errors;
+  for (std::string line; std::getline(log, line);) {
+    const bool wanted = line.find("ERROR:") != std::string::npos ||
+                        line.find("CONTEXT:") != std::string::npos ||
+                        line.find("FATAL:") != std::string::npos;
+    if (wanted && line.find("takes no writes") == std::string::npos) errors += line + "\n";
+  }
+  return errors;
 }
 
 std::string TwoShards::Conninfo(Side side, std::string_view user) const {

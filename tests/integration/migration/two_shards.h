@@ -31,6 +31,8 @@ class TwoShards {
   support::PostgresServer& server(Side side) {
     return side == Side::kSource ? *source_ : *destination_;
   }
+  // Lines of the server's log that tell of an error.
+  std::string ErrorsOf(Side side) const;
   std::string Conninfo(Side side, std::string_view user = "foreshard") const;
   std::unique_ptr<PgShard> Shard(const MigrationSpec& spec, Side side) const;
   // A session of role `user`; ends the test when there is none.
