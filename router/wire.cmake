@@ -1,5 +1,12 @@
 # The half of the router that speaks to clients and servers.
 foreshard_library(foreshard_router
-  SOURCES loop.cpp loop_stream.cpp scram.cpp tls.cpp
-  DEPS foreshard_base foreshard_model foreshard_pg_wire
-  PRIVATE_DEPS PkgConfig::LIBUV OpenSSL::SSL OpenSSL::Crypto)
+  SOURCES loop.cpp loop_stream.cpp scram.cpp tls.cpp users.cpp greeter.cpp server_login.cpp prepared.cpp session_settings.cpp
+          session.cpp session_simple.cpp session_extended.cpp session_local.cpp session_reply.cpp session_fanout.cpp
+          session_commit.cpp session_copy.cpp session_retry.cpp session_aside.cpp pool.cpp config.cpp state.cpp upstream.cpp
+          client.cpp worker.cpp worker_control.cpp http.cpp admin.cpp exporter.cpp service.cpp
+  DEPS foreshard_base foreshard_model foreshard_pg_wire foreshard_router_brain
+  PRIVATE_DEPS PkgConfig::LIBUV OpenSSL::SSL OpenSSL::Crypto nlohmann_json::nlohmann_json PkgConfig::PROMETHEUS)
+
+foreshard_program(foreshard-router
+  SOURCES main.cpp
+  DEPS foreshard_router foreshard_kube_rest foreshard_kube CLI11::CLI11)

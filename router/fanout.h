@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "router/copy_splitter.h"
+#include "router/merge.h"
+#include "router/server_link.h"
+#include "router/statement.h"
+
+// One statement (or the end of one transaction) on several servers, in rounds: each server of a
+// round is told something, and the round ends when each is ready again. Plain data;
+// session_fanout.cpp, session_copy.cpp and session_commit.cpp move it on.
+//
+//   read             kRun
+//   control          kRun (SAVEPOINT, SET, ROLLBACK ... on every server of the transaction)
+//   write            BEGIN + kRun, then the end of a transaction
+//   end, one writer  kCommit
+//   end, several     kPrepare (all writers but the first) -> kDecide (first: decision row + COMMIT)
+//   -> kCommitPrepared failure          kRollback, kRollbackPrepared
+
+namespace foreshard::router {
+
+struct Fanout {
+  enum class Step {
+    kRun,
+    kCommit,
+    kPrepare,
+    kDecide,
+    kCommitPrepared,
+    kRollback,
+    kRollbackPrepared
+  };
+  enum class Purpose { kRead, kWrite, kEach, kControl, kEnd };
+
+  struct Part {
+    ServerLink* link = nullptr;
+    int ready_to_skip = 0;  // ReadyForQuery of what we put before the statement
+    bool done = true;       // in this round
+    bool prepared = false;  // PREPARE TRANSACTION succeeded
+    bool lost = false;
+    std::string error;  // body of its first ErrorResponse
+    std::string tag;
+  };
+
+  Step step = Step::kRun;
+  Purpose purpose = Purpose::kRead;
+  bool simple = true;
+  bool own_block = false;  // BEGIN and its end are ours, not the client's
+  bool shown = false;      // the client has seen something of it
+  bool copy_out = false;
+  std::vector<Part> parts;
+  std::unique_ptr<Merger> merger;
+  std::unique_ptr<RowInterleaver> in_order;
+  std::shared_ptr<const Statement> effect;
+  std::string text;   // of a control statement
+  std::string tag;    // what the client is told when all is well
+  std::string error;  // body of the ErrorResponse that the client is told otherwise
+  std::string name;   // of the two-phase transaction
+  bool schema_changes = false;
+
+  // COPY FROM STDIN.
+  std::unique_ptr<CopySplitter> splitter;  // null with copy: every row goes to every shard
+  bool copy = false;
+  bool copy_open = false;                   // the client may send rows
+  std::vector<std::int32_t> part_of_shard;  // by index of the table's shards
+  bool copying_in() const { return copy && copy_open; }
+
+  bool round_done() const {
+    for (const Part& part : parts) {
+      if (!part.done) return false;
+    }
+    return true;
+  }
+  const Part* FirstError() const {
+    for (const Part& part : parts) {
+      if (!part.error.empty()) return &part;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace foreshard::router

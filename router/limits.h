@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+// Every queue, buffer and wait of the router has an end; here they stand together. What a user may
+// change is in config.h.
+
+namespace foreshard::router {
+
+inline constexpr std::size_t kClientMessageBytesMax =
+    64 * 1024 * 1024;  // one message of a client (54000)
+inline constexpr std::size_t kServerMessageBytesMax =
+    1'024 * 1024 * 1024;  // PostgreSQL's own limit
+inline constexpr std::size_t kAuthMessageBytesMax = 10'000;
+inline constexpr std::size_t kClientBacklogBytesMax =
+    1024 * 1024;  // unread by a slow client: its servers wait
+inline constexpr std::size_t kServerBacklogBytesMax =
+    1024 * 1024;  // unread by a slow server: its client waits
+inline constexpr std::size_t kBatchBytesMax = 1024 * 1024;  // kept for a retry of what did nothing
+inline constexpr std::size_t kStatementsPerSessionMax =
+    10'000;                                                    // named prepared statements (54000)
+inline constexpr std::size_t kStatementsPerServerMax = 1'000;  // then the server starts with none
+inline constexpr std::size_t kSettingsBytesMax = 64 * 1024;    // of SET, replayed on servers
+inline constexpr std::size_t kScatterBytesMax = 64 * 1024 * 1024;  // kept to merge answers (53200)
+inline constexpr std::size_t kReleaseBufferBytes =
+    4 * 1024;  // larger buffers are not kept by idle connections
+
+inline constexpr std::chrono::milliseconds kStartupTimeout{60'000};
+inline constexpr std::chrono::milliseconds kServerLoginTimeout{15'000};
+inline constexpr std::chrono::milliseconds kQueryWaitTimeout{
+    60'000};  // for a server connection (57014)
+inline constexpr std::chrono::milliseconds kServerIdleTimeout{600'000};
+inline constexpr std::chrono::milliseconds kReconnectPauseMin{10};
+inline constexpr std::chrono::milliseconds kReconnectPauseMax{500};
+inline constexpr std::chrono::milliseconds kStaleOwnerPause{
+    10};                                                      // between two shards that both refuse
+inline constexpr std::chrono::milliseconds kLameDuck{2'000};  // still accepting, no longer ready
+inline constexpr std::chrono::milliseconds kDrainTimeout{
+    25'000};  // below a Kubernetes grace period of 30 s
+inline constexpr std::chrono::milliseconds kUserTimeout{5'000};  // a frozen server
+
+}  // namespace foreshard::router

@@ -1,0 +1,325 @@
+#include "router/session.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "router/limits.h"
+
+namespace foreshard::router {
+
+Session::Session(SessionHost& host, SessionContext context, Options options)
+    : host_(host), context_(context), user_(std::move(options.user)) {
+  settings_.Begin(std::move(options.settings));
+  RefreshPlanContext();
+}
+
+Session::~Session() = default;
+
+std::size_t Session::Advance(std::string_view input) {
+  input_ = input;
+  while (wait_ == Wait::kNone) {
+    if (wait_failure_ && in_parts_) {
+      Fail(*std::exchange(wait_failure_, std::nullopt));
+      continue;
+    }
+    if (in_parts_) {
+      NextPart();
+      continue;
+    }
+    pg::WireFrame frame;
+    const pg::WireFrameState seen =
+        pg::NextFrame(input_.substr(done_), kClientMessageBytesMax, &frame);
+    if (seen == pg::WireFrameState::kIncomplete) break;
+    if (seen == pg::WireFrameState::kInvalid) {
+      FailProtocol("invalid message length");
+      break;
+    }
+    done_ += frame.whole.size();
+    if (wait_failure_) {
+      extended_ = extended_ || frame.type != 'Q';
+      Fail(*std::exchange(wait_failure_, std::nullopt));
+      continue;
+    }
+    if (Handle(frame) == Outcome::kAgain) done_ -= frame.whole.size();
+    if (done_ - cycle_begin_ > kBatchBytesMax && wait_ == Wait::kNone) {
+      cycle_begin_ = done_;  // Too much to keep for a retry.
+      retained_ = false;
+    }
+  }
+  const std::size_t consumed = cycle_begin_;
+  done_ -= cycle_begin_;
+  cycle_begin_ = 0;
+  input_ = {};
+  return consumed;
+}
+
+Session::Outcome Session::Handle(const pg::WireFrame& frame) {
+  if (fanout_ && fanout_->copying_in()) return OnCopyMessage(frame);
+  if (skip_to_sync_ && frame.type != 'S' && frame.type != 'X') return Outcome::kDone;
+  switch (frame.type) {
+    case 'Q':
+      return OnQuery(frame);
+    case 'P':
+      return OnParse(frame);
+    case 'B':
+      return OnBind(frame);
+    case 'D':
+      return OnDescribe(frame);
+    case 'E':
+      return OnExecute(frame);
+    case 'C':
+      return OnClose(frame);
+    case 'H':
+      return OnFlush(frame);
+    case 'S':
+      return OnSync();
+    case 'X':
+      wait_ = Wait::kClosed;
+      host_.CloseClient();
+      return Outcome::kDone;
+    case 'F':
+      extended_ = false;
+      Fail({.sqlstate = "0A000",
+            .message = "function calls of the protocol do not go through the router",
+            .hint = "Use SELECT function(...)."});
+      return Outcome::kDone;
+    case 'd':
+    case 'c':
+    case 'f':
+      return Outcome::kDone;  // After a failed COPY, as PostgreSQL: what is still on its way is
+                              // dropped.
+  }
+  FailProtocol("invalid frontend message type");
+  return Outcome::kDone;
+}
+
+void Session::FailProtocol(std::string_view message) {
+  pg::AppendError(&host_.client_out(), {.severity = "FATAL",
+                                        .code = "08P01",
+                                        .message = std::string(message),
+                                        .detail = {},
+                                        .hint = {}});
+  wait_ = Wait::kClosed;
+  host_.CloseClient();
+}
+
+void Session::Push(Expect expect) {
+  if (nothing_expected()) {
+    expects_.clear();
+    expects_head_ = 0;
+  }
+  expects_.push_back(expect);
+}
+
+// In a cycle of extended messages PostgreSQL says nothing before Flush or Sync; so neither do we,
+// and a cycle can be said again.
+void Session::Say(std::string_view bytes) {
+  if (!extended_) {
+    host_.client_out().append(bytes);
+    return;
+  }
+  Expect expect;
+  expect.kind = Expect::Kind::kLocal;
+  expect.begin = local_.size();
+  local_.append(bytes);
+  expect.end = local_.size();
+  Push(expect);
+}
+
+void Session::Fail(const Refusal& refusal) {
+  std::string error;
+  pg::AppendError(&error, {.severity = "ERROR",
+                           .code = refusal.sqlstate,
+                           .message = refusal.message,
+                           .detail = {},
+                           .hint = refusal.hint});
+  Say(error);
+  if (tx_ != Tx::kIdle) tx_ = Tx::kFailed;
+  if (!extended_) {
+    EndStatement();
+    return;
+  }
+  skip_to_sync_ = true;
+  pending_parses_.clear();
+  ForgetUnproven();
+  // What this pipeline wrote so far belongs to one implicit transaction with what failed now: the
+  // server must not commit it.
+  if (tx_ == Tx::kIdle && wrote_ && current_ != nullptr && current_->unsynced) {
+    ReleaseOne(*current_, false);
+    expects_.erase(
+        std::remove_if(expects_.begin() + static_cast<std::ptrdiff_t>(expects_head_),
+                       expects_.end(),
+                       [](const Expect& expect) { return expect.kind != Expect::Kind::kLocal; }),
+        expects_.end());
+    wrote_ = false;
+  }
+}
+
+// The end of a simple statement, good or bad.
+void Session::EndStatement() {
+  if (in_parts_ && tx_ != Tx::kFailed && part_ < parts_.size())
+    return;  // Advance() takes the next one.
+  if (in_parts_ && part_ >= parts_.size() && implicit_ && tx_ == Tx::kOpen)
+    return;  // NextPart() commits.
+  in_parts_ = false;
+  if (implicit_ && tx_ == Tx::kFailed) {
+    // An implicit block ends with its Query. Ending the connections is the surest rollback there
+    // is.
+    for (ServerLink* link : std::vector<ServerLink*>(attached_)) ReleaseOne(*link, !link->began);
+    EndedTransaction(false);
+  }
+  SendReady();
+}
+
+void Session::SendReady() {
+  pg::AppendReadyForQuery(&host_.client_out(), client_status());
+  EndCycle();
+}
+
+void Session::EndCycle() {
+  cycle_begin_ = done_;
+  retained_ = true;
+  expects_.clear();
+  expects_head_ = 0;
+  local_.clear();
+  works_used_ = 0;
+  skip_to_sync_ = extended_ = flushed_ = wrote_ = writes_now_ = commits_now_ = false;
+  pending_parses_.clear();
+  unproven_.clear();
+  parts_.clear();
+  in_parts_ = false;
+  retry_since_.reset();
+  retry_at_.reset();
+  retries_ = 0;
+  if (tx_ != Tx::kIdle) return;
+  answered_ = false;
+  unnamed_portal_.where = Portal::Where::kNone;
+  portals_.clear();
+  ReleaseServers();
+  host_.Finish();
+}
+
+void Session::ReleaseOne(ServerLink& link, bool reusable) {
+  std::erase(attached_, &link);
+  if (current_ == &link) current_ = nullptr;
+  const bool clean =
+      link.status == 'I' && !link.unsynced && link.prepared.size() <= kStatementsPerServerMax;
+  link.began = link.wrote = link.unsynced = false;
+  if (unnamed_portal_.link == &link) unnamed_portal_.where = Portal::Where::kNone;
+  std::erase_if(portals_, [&link](const auto& portal) { return portal.second.link == &link; });
+  host_.Release(link, reusable && clean);
+}
+
+void Session::ReleaseServers() {
+  while (!attached_.empty()) ReleaseOne(*attached_.back(), true);
+}
+
+ServerLink* Session::Attached(std::uint32_t shard) const {
+  for (ServerLink* link : attached_) {
+    if (link->shard == shard) return link;
+  }
+  return nullptr;
+}
+
+// The shard's server, ready for a statement; null: the message must wait (S4).
+ServerLink* Session::Need(std::uint32_t shard) {
+  ServerLink* link = Attached(shard);
+  if (link == nullptr) {
+    link = host_.Acquire(shard);
+    if (link == nullptr) {
+      wait_ = Wait::kServer;
+      return nullptr;
+    }
+    attached_.push_back(link);
+  }
+  return Ready(*link) ? link : nullptr;
+}
+
+bool Session::Ready(ServerLink& link) {
+  if (link.began || link.unsynced || SameSettings(link.settings, settings_.script())) return true;
+  Ask(link,
+      settings_.script() ? std::string_view(*settings_.script()) : std::string_view("RESET ALL"),
+      true);
+  return false;
+}
+
+// For statements that any shard can answer: the one in use, else the first.
+std::uint32_t Session::AnyShard() {
+  if (current_ != nullptr) return current_->shard;
+  return attached_.empty() ? host_.ShardNumber(0) : attached_.front()->shard;
+}
+
+Session::Outcome Session::Block(Wait wait) {
+  wait_ = wait;
+  return Outcome::kAgain;
+}
+
+void Session::OnServerReady(std::uint32_t shard, ServerLink& link) {
+  CHECK(Attached(shard) == nullptr, "a second server of one shard", shard);
+  attached_.push_back(&link);
+  if (wait_ == Wait::kServer) wait_ = Wait::kNone;
+}
+
+void Session::OnServerFailed(std::uint32_t, const Refusal& why, bool) {
+  if (wait_ != Wait::kServer) return;
+  wait_failure_ = why;
+  wait_ = Wait::kNone;
+}
+
+void Session::OnUnparked(bool may_go) {
+  if (wait_ != Wait::kParked) return;
+  wait_ = Wait::kNone;
+  if (!may_go) {
+    wait_failure_ = Refusal{.sqlstate = "57P03",
+                            .message = "the range is being moved and did not come back in time",
+                            .hint = "Retry the statement."};
+  }
+}
+
+void Session::OnTimer() {
+  if (wait_ == Wait::kPause) wait_ = Wait::kNone;
+}
+
+void Session::CancelWait() {
+  if (wait_ != Wait::kServer && wait_ != Wait::kParked && wait_ != Wait::kPause) return;
+  host_.StopWaiting();
+  wait_failure_ = Refusal{
+      .sqlstate = "57014", .message = "canceling statement due to user request", .hint = {}};
+  wait_ = Wait::kNone;
+}
+
+std::vector<ServerLink*> Session::BusyServers() const {
+  if (wait_ == Wait::kFanout) return attached_;
+  if (current_ != nullptr &&
+      (wait_ == Wait::kReady || wait_ == Wait::kDrain || !nothing_expected()))
+    return {current_};
+  return {};
+}
+
+void Session::OnClientGone() {
+  wait_ = Wait::kClosed;
+  host_.StopWaiting();
+  // A server in the middle of something cannot be given to anybody else.
+  const bool at_work = !nothing_expected() || fanout_ != nullptr || aside_.has_value();
+  while (!attached_.empty()) ReleaseOne(*attached_.back(), !at_work && tx_ == Tx::kIdle);
+  host_.Finish();
+}
+
+std::uint32_t Session::NewWork(std::uint32_t shard, const Statement& statement,
+                               const RouteDecision& decision) {
+  if (works_used_ == works_.size()) works_.emplace_back();
+  Work& work = works_[works_used_];
+  work.write = statement.writes || statement.writes_reference;
+  work.insert = statement.kind == StatementKind::kInsert;
+  work.shard = shard;
+  work.table = routed_by_;
+  work.keys = decision.keys;
+  work.owners = decision.owners;
+  work.effect.reset();
+  work.started = host_.Now();
+  work.rows = work.bytes = 0;
+  work.recorded = false;
+  return static_cast<std::uint32_t>(works_used_++);
+}
+
+}  // namespace foreshard::router

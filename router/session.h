@@ -1,0 +1,376 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pg/wire_frame.h"
+#include "pg/wire_frontend.h"
+#include "pg/wire_writer.h"
+#include "router/fanout.h"
+#include "router/plan_cache.h"
+#include "router/prepared.h"
+#include "router/route.h"
+#include "router/session_host.h"
+#include "router/session_settings.h"
+
+// One client after its login: what did it say, and what may happen next? A protocol state machine
+// without sockets, clocks or threads of its own: bytes in, calls to the host out.
+//
+// Words: a *cycle* is what a client says up to Sync, or one Query: its end is our ReadyForQuery. A
+// cycle's bytes stay in the caller's buffer until it ends, so that what did nothing can be said
+// again to another shard.
+//
+//   read a message -> classify, route -> park? -> get the shard's server -> [settings] [BEGIN]
+//   message -> replies -> ReadyForQuery
+//
+// Rules that keep it right:
+//   S1  At any time replies are outstanding on one server only, or a fan-out owns all servers.
+//   S2  BEGIN is answered here and said to a shard when the first statement for it comes.
+//   S3  A server goes back to the pool only when its last ReadyForQuery said 'I' and nothing is
+//   outstanding. S4  A message that must wait (server, hold, replies of another server) is read
+//   again when the wait is over; until then it has
+//       changed nothing.
+//   S5  Only what has shown the client nothing of this transaction is said again (FS001, a server
+//   that goes away).
+//
+// Files: session.cpp the loop and the ends of cycles; _simple Query; _extended Parse to Sync;
+// _local what needs no shard or all; _reply what servers say; _fanout several servers; _commit
+// two-phase; _retry stale owners and lost servers; _aside questions of our own to a server.
+
+namespace foreshard::router {
+
+struct SessionContext {
+  PlanCache& plans;
+  PreparedRegistry& prepared;
+};
+
+class Session {
+ public:
+  struct Options {
+    std::string user;
+    std::map<std::string, std::string> settings;  // of the startup packet
+  };
+  Session(SessionHost& host, SessionContext context, Options options);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Goes on as far as it can. `input`: all bytes of the client that were not consumed yet. Returns
+  // how many are consumed now.
+  std::size_t Advance(std::string_view input);
+  // Bytes of a server that is ours. Returns how many are consumed; the rest comes again with more.
+  // Then call Advance().
+  std::size_t OnServerBytes(ServerLink& link, std::string_view bytes);
+  // Answers to the host's calls. Then call Advance().
+  void OnServerReady(std::uint32_t shard, ServerLink& link);
+  void OnServerFailed(std::uint32_t shard, const Refusal& why, bool may_retry);
+  void OnServerLost(ServerLink& link, std::string_view reason);
+  void OnUnparked(bool may_go);
+  void OnTimer();
+  // Gives everything back. REQUIRES: nothing is called afterwards.
+  void OnClientGone();
+
+  // Between transactions, with nothing begun: the moment to end a session politely.
+  bool at_rest() const {
+    return wait_ == Wait::kNone && tx_ == Tx::kIdle && done_ == cycle_begin_ && expects_.empty();
+  }
+  bool in_transaction() const { return tx_ != Tx::kIdle; }
+  bool blocked() const { return wait_ != Wait::kNone; }
+  // Servers that are working for it now, for a cancel request.
+  std::vector<ServerLink*> BusyServers() const;
+  bool waiting_for_reply() const {
+    return wait_ == Wait::kReady || wait_ == Wait::kDrain || wait_ == Wait::kFanout;
+  }
+  // A cancel request while no server works: what waits ends with 57014.
+  void CancelWait();
+
+ private:
+  enum class Tx { kIdle, kOpen, kFailed };
+  enum class Wait { kNone, kServer, kParked, kPause, kDrain, kReady, kFanout, kAside, kClosed };
+  enum class Outcome { kDone, kAgain };  // kAgain: S4
+
+  struct Expect {
+    enum class Kind : std::uint8_t {
+      kParse,
+      kBind,
+      kDescribeStatement,
+      kDescribePortal,
+      kExecute,
+      kClose,
+      kSync,
+      kQuery,
+      kLocal
+    };
+    Kind kind = Kind::kQuery;
+    bool swallow = false;
+    std::uint32_t work = 0;      // kExecute, kQuery: index into works_
+    std::uint64_t prepared = 0;  // kParse: its id
+    std::size_t begin = 0;       // kLocal: bytes of local_
+    std::size_t end = 0;
+  };
+
+  // A statement that was sent, until its end; objects are reused.
+  struct Work {
+    bool write = false;
+    bool insert = false;
+    std::uint32_t shard = 0;
+    const CompiledTable* table = nullptr;
+    std::vector<Key> keys;
+    std::vector<Owner> owners;
+    std::shared_ptr<const Statement>
+        effect;  // SET and the like: to be remembered once it succeeded
+    MonotonicTime started;
+    std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;
+    bool recorded = false;
+  };
+
+  struct Portal {
+    enum class Where { kNone, kServer, kLocal, kFanout };
+    Where where = Where::kNone;
+    ServerLink* link = nullptr;
+    std::shared_ptr<PreparedStatement> statement;
+    std::string bind;        // kLocal, kFanout: body of the Bind
+    std::uint32_t work = 0;  // kServer
+    bool described = false;
+  };
+
+  // session.cpp
+  Outcome Handle(const pg::WireFrame& frame);
+  void EndCycle();
+  void SendReady();
+  void Fail(const Refusal& refusal);
+  void FailProtocol(std::string_view message);
+  void ReleaseServers();
+  void ReleaseOne(ServerLink& link, bool reusable);
+  ServerLink* Attached(std::uint32_t shard) const;
+  ServerLink* Need(std::uint32_t shard);
+  bool Ready(ServerLink& link);
+  std::uint32_t AnyShard();
+  void Say(std::string_view bytes);
+  void Push(Expect expect);
+  bool nothing_expected() const { return expects_head_ == expects_.size(); }
+  std::uint32_t NewWork(std::uint32_t shard, const Statement& statement,
+                        const RouteDecision& decision);
+  Outcome Block(Wait wait);
+  char client_status() const { return tx_ == Tx::kIdle ? 'I' : tx_ == Tx::kOpen ? 'T' : 'E'; }
+
+  // session_simple.cpp
+  Outcome OnQuery(const pg::WireFrame& frame);
+  Outcome RunText(std::string_view text, std::string_view frame);
+  Outcome RunRouted(const Statement& statement, std::string_view text, std::string_view frame);
+  Outcome NextPart();
+  void EndStatement();
+  bool AllOnOneShard(std::uint32_t* shard);
+  Outcome ForwardQuery(std::uint32_t shard, std::string_view text, std::string_view frame,
+                       std::shared_ptr<const Statement> effect);
+  std::shared_ptr<const Statement> Meaning(std::string_view text, const Normalized& normalized);
+  const Statement* Refused(const Statement& statement, Refusal* why) const;
+  const CompiledTable* routed_by_ = nullptr;  // never followed, only compared
+  bool RouteStatement(const Statement& statement, std::string_view text,
+                      const Normalized& normalized);
+  std::optional<Outcome> AdmitWork(const Statement& statement, std::size_t bytes);
+
+  // session_extended.cpp
+  Outcome OnParse(const pg::WireFrame& frame);
+  Outcome OnBind(const pg::WireFrame& frame);
+  Outcome OnDescribe(const pg::WireFrame& frame);
+  Outcome OnExecute(const pg::WireFrame& frame);
+  Outcome OnClose(const pg::WireFrame& frame);
+  Outcome OnSync();
+  Outcome OnFlush(const pg::WireFrame& frame);
+  void DecodeParameters(const pg::BindMessage& bind, const PreparedStatement& prepared);
+  Outcome BindToServer(const pg::WireFrame& frame, const pg::BindMessage& bind,
+                       std::shared_ptr<PreparedStatement> prepared, std::uint32_t shard,
+                       bool routed);
+  Outcome BindLocal(const pg::WireFrame& frame, const pg::BindMessage& bind,
+                    std::shared_ptr<PreparedStatement> prepared, Portal::Where where);
+  Outcome DescribeStatement(const pg::WireFrame& frame, std::string_view name);
+  Outcome DescribeFanout(Portal& portal);
+  std::shared_ptr<PreparedStatement> FindPrepared(std::string_view name);
+  bool Classified(PreparedStatement& prepared);
+  bool SwitchTo(ServerLink& link);
+  void SendPendingParses(ServerLink& link, const PreparedStatement* wanted);
+  void AnswerPendingParses();
+  void Prepare(ServerLink& link, const PreparedStatement& prepared, bool swallow);
+  Portal& PortalFor(std::string_view name);
+  Portal* FindPortal(std::string_view name);
+  void DrainUnsynced();
+  bool MustDrain() const;
+
+  // session_local.cpp
+  bool IsLocal(const Statement& statement) const;
+  Outcome RunLocal(const std::shared_ptr<const Statement>& statement, std::string_view text,
+                   std::string_view frame, bool simple);
+  Outcome ForwardOrAll(const std::shared_ptr<const Statement>& statement, std::string_view text,
+                       std::string_view frame, bool simple);
+  Outcome Begin(const Statement& statement, std::string_view text);
+  Outcome EndTransaction(const std::shared_ptr<const Statement>& statement, std::string_view text,
+                         std::string_view frame, bool simple);
+  Outcome Deallocate(const Statement& statement);
+  Outcome Discard(const Statement& statement);
+  Outcome Show(const Statement& statement);
+  bool IsOwnSetting(std::string_view name) const;
+  Outcome SetOwn(const Statement& statement);
+  void Complete(std::string_view tag);
+  void Apply(const Statement& statement, std::string_view text);
+  void EndedTransaction(bool committed);
+  void RefreshPlanContext();
+
+  // session_reply.cpp
+  std::size_t Replies(ServerLink& link, std::string_view bytes);
+  bool OnReply(ServerLink& link, const pg::WireFrame& frame);
+  bool OnErrorReply(ServerLink& link, const pg::WireFrame& frame);
+  bool OnCompleteReply(const pg::WireFrame& frame);
+  void OnReadyReply(ServerLink& link, char status);
+  void Pop();
+  void ForgetUnproven();
+  void Confirm(std::uint64_t id);
+  void SayLocals();
+  void DropUntilSync(ServerLink& link);
+  void RecordWork(Work& work, bool error);
+  std::size_t Unasked(ServerLink& link, std::string_view bytes);
+
+  // session_fanout.cpp
+  Outcome RunSeveral(const Statement& statement, std::string_view text, bool simple,
+                     Portal* portal);
+  std::vector<std::uint32_t> ShardsOfDecision();
+  void AppendPart(std::string* out, const RoutePart* part, std::string_view text,
+                  const Portal* portal);
+  void Tell(Fanout::Part& part, std::string_view sql);
+  std::size_t FanoutBytes(ServerLink& link, std::string_view bytes);
+  void FanoutFrame(std::size_t index, const pg::WireFrame& frame);
+  void FanoutRows(std::size_t index, const pg::WireFrame& frame);
+  void FanoutRoundEnded();
+  void FanoutRan();
+  void FanoutFailed();
+  void FinishFanout();
+  void FanoutLost(ServerLink& link, std::string_view reason);
+  int BeginOn(ServerLink& link);
+  void BeginBefore(ServerLink& link);
+
+  // session_copy.cpp
+  Outcome StartCopyIn(const Statement& statement, std::string_view text);
+  void CopyOpened();
+  Outcome OnCopyMessage(const pg::WireFrame& frame);
+  void CopyFailed(const Refusal& why);
+
+  // session_commit.cpp
+  Outcome CommitAll(bool simple);
+  void StartCommit();
+  void AfterPrepare();
+  void AfterDecision();
+  Outcome ControlAll(std::string sql, std::string tag,
+                     const std::shared_ptr<const Statement>& effect);
+  void StartRollback();
+
+  // session_retry.cpp
+  bool MayRetry() const;
+  bool OnRetryableError(ServerLink& link, std::string_view code, std::string_view detail);
+  void Retry(std::chrono::milliseconds pause);
+  void OnRetryReady(ServerLink& link);
+  void LoseReplies(const std::string& where, bool began);
+  Refusal Translate(std::string_view code, std::string_view message) const;
+
+  // session_aside.cpp
+  void Ask(ServerLink& link, std::string_view sql, bool is_settings);
+  std::size_t AsideBytes(ServerLink& link, std::string_view bytes);
+  void EndAside(ServerLink& link);
+  Outcome AskColumns(const std::string& table);
+
+  SessionHost& host_;
+  SessionContext context_;
+  std::string user_;
+  SessionSettings settings_;
+  SessionSettings settings_at_begin_;
+  SessionFacts facts_;
+  std::vector<std::string> search_path_;
+  PlanContext plan_context_;
+  std::uint64_t plan_catalogue_ = 0;
+
+  Wait wait_ = Wait::kNone;
+  std::string_view input_;       // during Advance() only
+  std::size_t cycle_begin_ = 0;  // of the input: what lies before need not come again
+  std::size_t done_ = 0;         // of the input: messages handled
+  bool retained_ = true;         // the whole cycle is still there
+
+  // Transaction.
+  Tx tx_ = Tx::kIdle;
+  bool implicit_ = false;  // the block of a multi-statement Query
+  std::string begin_;      // the client's BEGIN
+  std::vector<std::string>
+      replay_;             // SAVEPOINT, SET LOCAL, SET TRANSACTION: for shards that join later
+  bool answered_ = false;  // the client has seen a server's answer in this transaction
+  std::vector<ServerLink*> attached_;
+  ServerLink* current_ = nullptr;  // where replies are outstanding, or were last
+
+  // Cycle.
+  std::vector<Expect> expects_;
+  std::size_t expects_head_ = 0;
+  std::string local_;
+  std::vector<Work> works_;
+  std::size_t works_used_ = 0;
+  bool skip_to_sync_ = false;
+  bool extended_ = false;  // the cycle has extended messages
+  bool flushed_ = false;   // the client asked for answers before Sync
+  bool wrote_ =
+      false;  // a statement of this cycle may have written, outside of a transaction block
+  bool writes_now_ = false;     // the statement whose replies are awaited may write
+  bool commits_now_ = false;    // it is a COMMIT
+  std::size_t frame_left_ = 0;  // bytes of a large row that are still to be passed on
+  bool frame_shown_ = false;
+
+  // Retry.
+  std::optional<MonotonicTime> retry_since_;
+  std::uint32_t retries_ = 0;
+  bool retrying_ = false;                  // the refused statement's server is being made ready
+  std::optional<std::uint32_t> retry_at_;  // the shard that the last refusal named
+  std::optional<Refusal> wait_failure_;    // what ends the message that is read again
+
+  // Simple.
+  std::vector<std::string> parts_;
+  std::size_t part_ = 0;
+  bool in_parts_ = false;
+
+  // Extended.
+  std::map<std::string, std::shared_ptr<PreparedStatement>, std::less<>> named_;
+  std::shared_ptr<PreparedStatement> unnamed_;
+  struct PendingParse {
+    std::shared_ptr<PreparedStatement> statement;
+    std::string name;
+    std::string frame;  // of the unnamed statement: as the client sent it
+  };
+  std::vector<PendingParse> pending_parses_;
+  struct Unproven {
+    std::string name;
+    std::uint64_t id = 0;
+    bool confirmed = false;
+  };
+  std::vector<Unproven> unproven_;  // named in this cycle
+  Portal unnamed_portal_;
+  std::map<std::string, Portal, std::less<>> portals_;
+
+  // Buffers.
+  Normalized normalized_;
+  RouteDecision decision_;
+  Footprint footprint_;
+  std::vector<ParameterValue> parameters_;
+
+  std::unique_ptr<Fanout> fanout_;
+  struct Aside {
+    ServerLink* link = nullptr;
+    bool is_settings = false;
+    std::string table;
+    std::vector<std::string> rows;
+    std::optional<Refusal> failure;
+  };
+  std::optional<Aside> aside_;
+};
+
+}  // namespace foreshard::router

@@ -1,0 +1,96 @@
+#include "base/check.h"
+#include "pg/wire_backend.h"
+#include "router/limits.h"
+#include "router/session.h"
+
+// Questions of our own to a server while a message of the client waits.
+
+namespace foreshard::router {
+
+void Session::Ask(ServerLink& link, std::string_view sql, bool is_settings) {
+  CHECK(!aside_.has_value(), "two questions at a time");
+  aside_.emplace();
+  aside_->link = &link;
+  aside_->is_settings = is_settings;
+  pg::AppendQuery(&link.out(), sql);
+  link.unnamed = 0;
+  wait_ = Wait::kAside;
+}
+
+std::size_t Session::AsideBytes(ServerLink& link, std::string_view bytes) {
+  std::size_t at = 0;
+  pg::WireFrame frame;
+  while (pg::NextFrame(bytes.substr(at), kServerMessageBytesMax, &frame) ==
+         pg::WireFrameState::kComplete) {
+    at += frame.whole.size();
+    if (frame.type == 'D') {
+      pg::RowValues values(frame.body);
+      std::optional<std::string_view> value;
+      if (values.Next(&value)) aside_->rows.emplace_back(value.value_or(std::string_view()));
+    } else if (frame.type == 'E') {
+      const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
+      if (error && error->severity == "FATAL") {
+        OnServerLost(link, error->message);
+        return bytes.size();
+      }
+      aside_->failure =
+          Refusal{.sqlstate = error ? std::string(error->code) : "XX000",
+                  .message = error ? std::string(error->message) : "malformed error of a shard",
+                  .hint = error ? std::string(error->hint) : std::string()};
+    } else if (frame.type == 'S' && aside_->is_settings) {
+      host_.client_out().append(frame.whole);
+    } else if (frame.type == 'Z') {
+      link.status = frame.body.empty() ? '?' : frame.body[0];
+      EndAside(link);
+      return at;
+    }
+  }
+  return at;
+}
+
+void Session::EndAside(ServerLink& link) {
+  const Aside ended = std::move(*aside_);
+  aside_.reset();
+  wait_ = Wait::kNone;
+  if (retrying_) {
+    OnRetryReady(link);
+    return;
+  }
+  if (ended.failure) {
+    wait_failure_ = ended.failure;
+    return;
+  }
+  if (ended.is_settings) link.settings = settings_.script();
+  if (!ended.table.empty()) {
+    if (ended.rows.empty()) {
+      wait_failure_ = Refusal{.sqlstate = "42P01",
+                              .message = "relation \"" + ended.table + "\" does not exist",
+                              .hint = {}};
+      return;
+    }
+    host_.LearnColumns(ended.table, ended.rows);
+  }
+}
+
+// INSERT and COPY without a list of columns: ask a shard for them once.
+Session::Outcome Session::AskColumns(const std::string& table) {
+  if (host_.table() == nullptr) {
+    Fail({.sqlstate = "57P03",
+          .message = "the router has no routing table yet",
+          .hint = "Retry in a moment."});
+    return Outcome::kDone;
+  }
+  if (MustDrain()) {
+    DrainUnsynced();
+    return Outcome::kAgain;
+  }
+  ServerLink* link = Need(AnyShard());
+  if (link == nullptr) return Outcome::kAgain;
+  std::string sql(kColumnsQuery);
+  sql.replace(sql.find("$1"), 2, QuoteLiteral(table));
+  Ask(*link, sql, false);
+  aside_->table = table;
+  return Outcome::kAgain;
+}
+
+}  // namespace foreshard::router

@@ -1,0 +1,197 @@
+#include "base/check.h"
+#include "pg/wire_backend.h"
+#include "router/session.h"
+
+// The end of a transaction on several shards.
+//
+// With two writers or more: all but the first prepare; the first writes the decision row in its own
+// transaction and commits, so that its commit *is* the decision; then the others commit what they
+// prepared. Whoever finds an orphan looks at the first shard: a row says commit; where none is, one
+// that says abort is put there before anything is rolled back (foreshard.resolve).
+
+namespace foreshard::router {
+
+Session::Outcome Session::CommitAll(bool simple) {
+  if (attached_.empty()) {
+    const bool silent = in_parts_ && implicit_;
+    EndedTransaction(true);
+    if (!silent) {
+      Complete("COMMIT");
+    } else {
+      in_parts_ = false;
+      SendReady();
+    }
+    return Outcome::kDone;
+  }
+  fanout_ = std::make_unique<Fanout>();
+  fanout_->simple = simple;
+  fanout_->purpose = Fanout::Purpose::kEnd;
+  fanout_->tag = in_parts_ && implicit_ ? "" : "COMMIT";
+  for (ServerLink* link : attached_) {
+    if (link->began) {
+      fanout_->parts.push_back({.link = link,
+                                .ready_to_skip = 0,
+                                .done = true,
+                                .prepared = false,
+                                .lost = false,
+                                .error = {},
+                                .tag = {}});
+    }
+  }
+  wait_ = Wait::kFanout;
+  StartCommit();
+  return Outcome::kDone;
+}
+
+void Session::StartCommit() {
+  std::size_t writers = 0;
+  ServerLink* first = nullptr;
+  for (const Fanout::Part& part : fanout_->parts) {
+    if (!part.link->wrote) continue;
+    ++writers;
+    if (first == nullptr) first = part.link;
+  }
+  commits_now_ = true;
+  if (writers <= 1) {
+    fanout_->step = Fanout::Step::kCommit;
+    for (Fanout::Part& part : fanout_->parts) Tell(part, "COMMIT");
+    if (fanout_->parts.empty()) FinishFanout();
+    return;
+  }
+  if (!first->has_schema) {
+    pg::AppendError(
+        &fanout_->error,
+        {.severity = "ERROR",
+         .code = "0A000",
+         .message =
+             "a transaction that writes to several shards needs the schema \"foreshard\" on them",
+         .detail = {},
+         .hint = "The operator installs it; see docs."});
+    StartRollback();
+    return;
+  }
+  fanout_->name = host_.NewTransactionName(first->shard);
+  fanout_->step = Fanout::Step::kPrepare;
+  for (Fanout::Part& part : fanout_->parts) {
+    if (part.link == first) continue;
+    Tell(part,
+         part.link->wrote ? "PREPARE TRANSACTION '" + fanout_->name + "'" : std::string("COMMIT"));
+  }
+}
+
+void Session::AfterPrepare() {
+  for (Fanout::Part& part : fanout_->parts) part.prepared = part.tag == "PREPARE TRANSACTION";
+  const Fanout::Part* failed = fanout_->FirstError();
+  bool refused = failed != nullptr;
+  for (const Fanout::Part& part : fanout_->parts) refused = refused || part.tag == "ROLLBACK";
+  if (!refused) {
+    fanout_->step = Fanout::Step::kDecide;
+    for (Fanout::Part& part : fanout_->parts) {
+      if (part.link->wrote && !part.prepared)
+        Tell(part, "SELECT foreshard.decide('" + fanout_->name + "'); COMMIT");
+    }
+    return;
+  }
+  if (failed != nullptr) {
+    pg::WireWriter(&fanout_->error, 'E').Bytes(failed->error).End();
+  } else {
+    pg::AppendError(&fanout_->error, {.severity = "ERROR",
+                                      .code = "40001",
+                                      .message = "a shard rolled the transaction back",
+                                      .detail = {},
+                                      .hint = {}});
+  }
+  StartRollback();
+}
+
+// kCommit or kDecide is over.
+void Session::AfterDecision() {
+  const Fanout::Part* failed = fanout_->FirstError();
+  if (failed != nullptr && failed->lost && failed->link->wrote) {
+    // The commit was sent and nobody answered: it happened or it did not.
+    fanout_->error.clear();
+    pg::AppendError(
+        &fanout_->error,
+        {.severity = "ERROR",
+         .code = "08007",
+         .message = "shard " + host_.ShardId(failed->link->shard) + " did not answer to COMMIT",
+         .detail = {},
+         .hint = "Look whether the transaction took place before you repeat it."});
+    for (const Fanout::Part& part : fanout_->parts) {
+      if (part.prepared) host_.FinishLater(part.link->shard, fanout_->name);
+    }
+    FinishFanout();
+    return;
+  }
+  if (failed != nullptr) pg::WireWriter(&fanout_->error, 'E').Bytes(failed->error).End();
+  if (fanout_->step == Fanout::Step::kCommit) {
+    for (const Fanout::Part& part : fanout_->parts) {
+      if (part.link->wrote && !part.tag.empty() && !fanout_->own_block && !fanout_->tag.empty())
+        fanout_->tag = part.tag;
+    }
+    FinishFanout();
+    return;
+  }
+  if (failed != nullptr) {
+    StartRollback();
+    return;
+  }
+  fanout_->step = Fanout::Step::kCommitPrepared;
+  for (Fanout::Part& part : fanout_->parts) {
+    if (!part.prepared) continue;
+    if (part.lost) {
+      host_.FinishLater(part.link->shard, fanout_->name);
+    } else {
+      Tell(part, "COMMIT PREPARED '" + fanout_->name + "'");
+    }
+  }
+  if (fanout_->round_done()) FinishFanout();
+}
+
+void Session::StartRollback() {
+  fanout_->step = Fanout::Step::kRollback;
+  for (Fanout::Part& part : fanout_->parts) {
+    if (part.lost || part.link->status == '?') {
+      if (part.prepared) host_.FinishLater(part.link->shard, fanout_->name);
+    } else if (part.prepared) {
+      Tell(part, "ROLLBACK PREPARED '" + fanout_->name + "'");
+    } else if (part.link->status != 'I') {
+      Tell(part, "ROLLBACK");
+    }
+  }
+  if (fanout_->round_done()) FinishFanout();
+}
+
+// One statement on every server of the transaction, or on any if there is none.
+Session::Outcome Session::ControlAll(std::string sql, std::string tag,
+                                     const std::shared_ptr<const Statement>& effect) {
+  if (attached_.empty() && Need(AnyShard()) == nullptr) return Outcome::kAgain;
+  const bool rollback = tag == "ROLLBACK";
+  fanout_ = std::make_unique<Fanout>();
+  fanout_->simple = !extended_;
+  fanout_->purpose = Fanout::Purpose::kControl;
+  fanout_->effect = effect;
+  fanout_->text = sql;
+  fanout_->tag = std::move(tag);
+  for (ServerLink* link : attached_) {
+    if (rollback && !link->began) continue;
+    fanout_->parts.push_back({.link = link,
+                              .ready_to_skip = BeginOn(*link),
+                              .done = false,
+                              .prepared = false,
+                              .lost = false,
+                              .error = {},
+                              .tag = {}});
+    Tell(fanout_->parts.back(), sql);
+  }
+  if (fanout_->parts.empty()) {
+    fanout_.reset();
+    EndedTransaction(false);
+    Complete("ROLLBACK");
+    return Outcome::kDone;
+  }
+  wait_ = Wait::kFanout;
+  return Outcome::kDone;
+}
+
+}  // namespace foreshard::router

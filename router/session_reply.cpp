@@ -1,0 +1,304 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "pg/wire_backend.h"
+#include "router/limits.h"
+#include "router/session.h"
+
+// What servers say: passed on as it lies, but for what was asked by us and not by the client.
+
+namespace foreshard::router {
+namespace {
+
+constexpr std::size_t kStreamedFrameBytes =
+    32 * 1024;  // rows longer than this are passed on in pieces
+
+}  // namespace
+
+std::size_t Session::OnServerBytes(ServerLink& link, std::string_view bytes) {
+  if (wait_ == Wait::kClosed) return bytes.size();
+  if (aside_ && aside_->link == &link) return AsideBytes(link, bytes);
+  if (fanout_) return FanoutBytes(link, bytes);
+  if (&link != current_ || nothing_expected()) return Unasked(link, bytes);
+  return Replies(link, bytes);
+}
+
+// Notices, parameters, or the farewell of a server that ends.
+std::size_t Session::Unasked(ServerLink& link, std::string_view bytes) {
+  std::size_t at = 0;
+  pg::WireFrame frame;
+  while (pg::NextFrame(bytes.substr(at), kServerMessageBytesMax, &frame) ==
+         pg::WireFrameState::kComplete) {
+    at += frame.whole.size();
+    if (frame.type == 'E') link.status = '?';  // It will close; never give it to anybody else.
+    if (frame.type == 'N' && &link == current_) host_.client_out().append(frame.whole);
+  }
+  return at;
+}
+
+std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
+  std::size_t at = 0;
+  std::size_t shown = 0;  // [shown, at) waits to be appended
+  const std::size_t mark = host_.client_out().size();
+  const auto show = [&](std::size_t end) {
+    if (end > shown) host_.client_out().append(bytes.substr(shown, end - shown));
+    shown = end;
+  };
+  if (frame_left_ > 0) {
+    const std::size_t part = std::min(frame_left_, bytes.size());
+    frame_left_ -= part;
+    at = part;
+    if (!frame_shown_) shown = at;
+  }
+  while (at < bytes.size()) {
+    pg::WireFrame frame;
+    const pg::WireFrameState seen = pg::NextFrame(bytes.substr(at), kServerMessageBytesMax, &frame);
+    if (seen == pg::WireFrameState::kInvalid) {
+      link.status = '?';
+      OnServerLost(link, "it does not speak the protocol");
+      return bytes.size();
+    }
+    if (seen == pg::WireFrameState::kIncomplete) {
+      const std::size_t announced = pg::FrameBytesAnnounced(bytes.substr(at));
+      const bool row = bytes[at] == 'D' || bytes[at] == 'd';
+      if (!row || announced < kStreamedFrameBytes) break;
+      frame_left_ = announced - (bytes.size() - at);
+      frame_shown_ = !expects_[expects_head_].swallow;
+      if (frame_shown_) {
+        answered_ = true;
+      } else {
+        show(at);
+        shown = bytes.size();
+      }
+      at = bytes.size();
+      break;
+    }
+    if (frame.type == 'Z') {
+      show(at);
+      at += frame.whole.size();
+      shown = at;
+      OnReadyReply(link, frame.body.empty() ? '?' : frame.body[0]);
+      if (wait_ == Wait::kClosed || current_ != &link || nothing_expected()) return at;
+      continue;
+    }
+    if (frame.type == 'E' && MayRetry()) {
+      const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
+      if (error && OnRetryableError(link, error->code, error->detail)) {
+        host_.client_out().resize(mark);
+        return at + frame.whole.size();
+      }
+    }
+    const bool visible = OnReply(link, frame);
+    if (!visible) show(at);
+    at += frame.whole.size();
+    if (!visible) shown = at;
+    if (!nothing_expected() && expects_[expects_head_].kind == Expect::Kind::kLocal) {
+      show(at);
+      SayLocals();
+    }
+    if (wait_ == Wait::kClosed || current_ != &link) return bytes.size();
+  }
+  if (at > shown) answered_ = true;
+  show(at);
+  return at;
+}
+
+void Session::Pop() { ++expects_head_; }
+
+// Named in this cycle and never confirmed by a server: PostgreSQL does not know such a statement
+// after an error.
+void Session::ForgetUnproven() {
+  for (const Unproven& parse : unproven_) {
+    if (!parse.confirmed) named_.erase(parse.name);
+  }
+  unproven_.clear();
+}
+
+void Session::Confirm(std::uint64_t id) {
+  for (Unproven& parse : unproven_) {
+    if (parse.id == id) parse.confirmed = true;
+  }
+}
+
+void Session::SayLocals() {
+  while (!nothing_expected() && expects_[expects_head_].kind == Expect::Kind::kLocal) {
+    const Expect& expect = expects_[expects_head_];
+    host_.client_out().append(local_, expect.begin, expect.end - expect.begin);
+    Pop();
+  }
+}
+
+// True: the client may see it.
+bool Session::OnReply(ServerLink& link, const pg::WireFrame& frame) {
+  Expect& head = expects_[expects_head_];
+  const bool show = !head.swallow;
+  switch (frame.type) {
+    case 'D':
+    case 'd':
+      if (head.kind == Expect::Kind::kExecute || head.kind == Expect::Kind::kQuery) {
+        ++works_[head.work].rows;
+        works_[head.work].bytes += frame.whole.size();
+      }
+      return show;
+    case '1':
+      if (head.prepared != 0 && !unproven_.empty()) Confirm(head.prepared);
+      Pop();
+      return show;
+    case '2':
+    case '3':
+      Pop();
+      return show;
+    case 'T':
+    case 'n':
+      if (head.kind == Expect::Kind::kDescribeStatement ||
+          head.kind == Expect::Kind::kDescribePortal)
+        Pop();
+      return show;
+    case 'C':
+      return OnCompleteReply(frame);
+    case 'I':
+    case 's':
+      if (head.kind == Expect::Kind::kExecute) Pop();
+      return show;
+    case 'E':
+      return OnErrorReply(link, frame);
+    case 'G':  // COPY IN never comes this way: it is split by key.
+      pg::WireWriter(&link.out(), 'f').String("COPY FROM STDIN is not expected here").End();
+      return false;
+    case 'A':
+      return false;  // LISTEN is refused, so nobody asked.
+    case 'S':
+      return show;
+    default:
+      return show;  // t, N, H, c, W, V
+  }
+}
+
+bool Session::OnCompleteReply(const pg::WireFrame& frame) {
+  Expect& head = expects_[expects_head_];
+  if (head.kind != Expect::Kind::kExecute && head.kind != Expect::Kind::kQuery)
+    return !head.swallow;
+  if (head.swallow) return false;
+  Work& work = works_[head.work];
+  const std::string_view tag = frame.body;
+  if (work.write) work.rows = pg::RowsOfTag(tag.substr(0, tag.empty() ? 0 : tag.size() - 1));
+  if (work.effect) {
+    Apply(*work.effect, parts_.empty() ? std::string_view() : std::string_view(parts_[part_ - 1]));
+    work.effect.reset();
+  }
+  if (commits_now_ && tag.starts_with("ROLLBACK")) commits_now_ = false;
+  if (head.kind == Expect::Kind::kExecute) {
+    RecordWork(work, false);
+    Pop();
+  }
+  return true;
+}
+
+bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
+  const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
+  const Expect head = expects_[expects_head_];
+  if (error && (error->severity == "FATAL" || error->severity == "PANIC")) {
+    OnServerLost(link, error->message);
+    return false;
+  }
+  if (error && error->code == "0A000" && error->message.starts_with("cached plan"))
+    link.prepared.clear();
+  if (head.kind == Expect::Kind::kQuery) {
+    commits_now_ = false;
+    if (head.swallow) {  // Our BEGIN failed: what follows must not run outside of it.
+      link.status = '?';
+      OnServerLost(link, error ? error->message : std::string_view("BEGIN failed"));
+      return false;
+    }
+    RecordWork(works_[head.work], true);
+    works_[head.work].effect.reset();
+  } else {
+    if (head.kind == Expect::Kind::kExecute) RecordWork(works_[head.work], true);
+    DropUntilSync(link);
+    skip_to_sync_ = wait_ == Wait::kNone || wait_ == Wait::kServer || wait_ == Wait::kParked;
+    if (wait_ == Wait::kDrain) skip_to_sync_ = true;
+  }
+  if (error && (error->code == "FS001")) {
+    // The client has seen an answer of this transaction, so it cannot be said again for it (I3).
+    std::string translated;
+    const Refusal told = Translate(error->code, error->message);
+    pg::AppendError(&translated, {.severity = "ERROR",
+                                  .code = told.sqlstate,
+                                  .message = told.message,
+                                  .detail = {},
+                                  .hint = told.hint});
+    host_.client_out().append(translated);
+    return false;
+  }
+  return true;
+}
+
+// After an error the server skips to Sync; so do the replies that we waited for.
+void Session::DropUntilSync(ServerLink& link) {
+  while (!nothing_expected() && expects_[expects_head_].kind != Expect::Kind::kSync) {
+    const Expect& expect = expects_[expects_head_];
+    if (expect.kind == Expect::Kind::kParse && expect.prepared != 0)
+      link.prepared.erase(expect.prepared);
+    if (expect.kind == Expect::Kind::kParse && expect.prepared == 0) link.unnamed = 0;
+    Pop();
+  }
+  ForgetUnproven();
+  pending_parses_.clear();
+}
+
+void Session::RecordWork(Work& work, bool error) {
+  if (std::exchange(work.recorded, true)) return;
+  StatementRecord record;
+  record.shard = work.shard;
+  record.write = work.write;
+  record.insert = work.insert;
+  record.error = error;
+  record.rows = work.rows;
+  record.bytes = work.bytes;
+  record.backend = host_.Now() - work.started;
+  record.table = work.table;
+  record.scatter = work.keys.empty();
+  record.keys = &work.keys;
+  record.owners = &work.owners;
+  host_.Record(record);
+}
+
+void Session::OnReadyReply(ServerLink& link, char status) {
+  const Expect head = expects_[expects_head_];
+  link.status = status;
+  if (head.kind != Expect::Kind::kSync && head.kind != Expect::Kind::kQuery) {
+    link.status = '?';
+    OnServerLost(link, "it was ready before it had answered");
+    return;
+  }
+  Pop();
+  if (retrying_) {
+    OnRetryReady(link);
+    return;
+  }
+  if (head.swallow &&
+      head.kind == Expect::Kind::kQuery) {  // BEGIN, or what brings a shard into the transaction
+    SayLocals();
+    return;
+  }
+  if (head.kind == Expect::Kind::kQuery && works_used_ > head.work)
+    RecordWork(works_[head.work], false);
+  if (tx_ != Tx::kIdle && link.began) {
+    if (status == 'I') EndedTransaction(commits_now_);
+    if (status == 'E') tx_ = Tx::kFailed;
+    if (status == 'T' && attached_.size() == 1) tx_ = Tx::kOpen;
+  }
+  SayLocals();
+  if (wait_ == Wait::kDrain) {
+    if (nothing_expected()) wait_ = Wait::kNone;
+    return;
+  }
+  wait_ = Wait::kNone;
+  if (head.kind == Expect::Kind::kQuery) {
+    EndStatement();
+    return;
+  }
+  SendReady();
+}
+
+}  // namespace foreshard::router

@@ -1,0 +1,199 @@
+#include <charconv>
+
+#include "pg/wire_backend.h"
+#include "router/limits.h"
+#include "router/session.h"
+
+// What did nothing is said again: to the shard that owns the keys now, or to the server that came
+// back.
+
+namespace foreshard::router {
+namespace {
+
+// "migration=7 owner=s-9x2d epoch=13"
+std::optional<StaleOwner> ParseStaleOwner(std::string_view detail) {
+  StaleOwner stale;
+  while (!detail.empty()) {
+    const std::size_t space = detail.find(' ');
+    const std::string_view field = detail.substr(0, space);
+    detail.remove_prefix(space == std::string_view::npos ? detail.size() : space + 1);
+    const std::size_t equals = field.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view value = field.substr(equals + 1);
+    if (field.starts_with("owner=")) stale.owner = std::string(value);
+    if (field.starts_with("migration="))
+      std::from_chars(value.data(), value.data() + value.size(), stale.migration);
+    if (field.starts_with("epoch="))
+      std::from_chars(value.data(), value.data() + value.size(), stale.epoch);
+  }
+  return stale.owner.empty() ? std::nullopt : std::optional(stale);
+}
+
+}  // namespace
+
+// S5. Nothing of this transaction was seen by the client, and all of it can be said again.
+bool Session::MayRetry() const {
+  return retained_ && !answered_ && !flushed_ && !in_parts_ && !commits_now_ &&
+         attached_.size() == 1 && replay_.empty();
+}
+
+// True: the error stays between us and the server.
+bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::string_view detail) {
+  const bool stale = code == "FS001";
+  const bool going = code == "57P01" || code == "57P02" || code == "57P03";
+  const bool demoted =
+      code == "25006" && tx_ == Tx::kIdle && !settings_.Find("default_transaction_read_only");
+  if (!stale && !going && !demoted) return false;
+  if (!retry_since_) retry_since_ = host_.Now();
+  if (host_.Now() - *retry_since_ > host_.park_max()) return false;
+  if (stale) {
+    const std::optional<StaleOwner> owner = ParseStaleOwner(detail);
+    if (!owner) return false;
+    host_.LearnOwner(*owner);
+    const std::int64_t shard = host_.ShardNumberOf(owner->owner);
+    retry_at_.reset();
+    if (shard >= 0) retry_at_ = static_cast<std::uint32_t>(shard);
+    if (fanout_) return true;
+    retrying_ = true;
+    if (link.unsynced) {
+      pg::AppendEmpty(&link.out(), 'S');
+      link.unsynced = false;
+    }
+    expects_.clear();
+    expects_head_ = 0;
+    Expect expect;
+    expect.kind = Expect::Kind::kSync;
+    expect.swallow = true;
+    Push(expect);
+    wait_ = Wait::kDrain;
+    return true;
+  }
+  ReleaseOne(link, false);
+  Retry(kStaleOwnerPause);
+  return true;
+}
+
+// The server of the refused statement is ready: end its transaction, then begin the cycle again.
+void Session::OnRetryReady(ServerLink& link) {
+  if (link.status == 'T' || link.status == 'E') {
+    Ask(link, "ROLLBACK", false);
+    return;
+  }
+  retrying_ = false;
+  if (link.began) link.settings = link.settings_at_begin;
+  Retry(retries_ == 0 ? std::chrono::milliseconds(0) : kStaleOwnerPause);
+}
+
+void Session::Retry(std::chrono::milliseconds pause) {
+  ++retries_;
+  ReleaseServers();
+  host_.Finish();
+  done_ = cycle_begin_;
+  expects_.clear();
+  expects_head_ = 0;
+  local_.clear();
+  works_used_ = 0;
+  frame_left_ = 0;
+  skip_to_sync_ = extended_ = flushed_ = wrote_ = writes_now_ = commits_now_ = false;
+  pending_parses_.clear();
+  for (const Unproven& parse : unproven_) named_.erase(parse.name);
+  unproven_.clear();
+  unnamed_portal_.where = Portal::Where::kNone;
+  portals_.clear();
+  parts_.clear();
+  wait_ = Wait::kNone;
+  if (pause.count() == 0) return;
+  wait_ = Wait::kPause;
+  host_.WakeAfter(pause);
+}
+
+// An error of the machinery as the client may see it.
+Refusal Session::Translate(std::string_view code, std::string_view message) const {
+  if (code == "FS001") {
+    return {.sqlstate = "40001",
+            .message =
+                "could not serialize access: a range of keys moved to another shard during the "
+                "transaction",
+            .hint = "Retry the transaction."};
+  }
+  return {.sqlstate = std::string(code), .message = std::string(message), .hint = {}};
+}
+
+void Session::OnServerLost(ServerLink& link, std::string_view reason) {
+  link.status = '?';
+  if (wait_ == Wait::kClosed) return;
+  const std::string where =
+      "the connection to shard " + host_.ShardId(link.shard) + " broke: " + std::string(reason);
+  if (aside_ && aside_->link == &link) {
+    aside_.reset();
+    retrying_ = false;
+    const bool in_transaction = link.began;
+    ReleaseOne(link, false);
+    wait_ = Wait::kNone;
+    if (in_transaction && answered_) tx_ = Tx::kFailed;
+    return;  // The message is read again and takes another server.
+  }
+  if (fanout_) {
+    FanoutLost(link, reason);
+    if (Attached(link.shard) == &link && !fanout_) ReleaseOne(link, false);
+    return;
+  }
+  const bool outstanding = &link == current_ && !nothing_expected();
+  const bool began = link.began;
+  const bool may_retry =
+      outstanding && MayRetry() && frame_left_ == 0 && (!writes_now_ || retrying_);
+  ReleaseOne(link, false);
+  if (!outstanding) {
+    if (began && tx_ != Tx::kIdle) tx_ = Tx::kFailed;
+    if (wait_ == Wait::kNone || wait_ == Wait::kServer) return;
+  }
+  if (may_retry) {
+    retrying_ = false;
+    if (!retry_since_) retry_since_ = host_.Now();
+    Retry(kStaleOwnerPause);
+    return;
+  }
+  if (frame_left_ > 0 && frame_shown_) {  // Half a row was passed on: nothing sensible can follow.
+    wait_ = Wait::kClosed;
+    host_.CloseClient();
+    return;
+  }
+  LoseReplies(where, began);
+}
+
+// Tells the client that what it waits for will not come.
+void Session::LoseReplies(const std::string& where, bool began) {
+  Refusal why{.sqlstate = "08006", .message = where, .hint = {}};
+  if (commits_now_ || (!began && writes_now_)) {
+    why = {.sqlstate = "08007",
+           .message = where + "; it is not known whether the last statement took effect",
+           .hint = "Look before you repeat it."};
+  } else if (began) {
+    why = {.sqlstate = "40001", .message = where, .hint = "Retry the transaction."};
+  }
+  const bool synced = wait_ == Wait::kReady;
+  std::string error;
+  pg::AppendError(&error, {.severity = "ERROR",
+                           .code = why.sqlstate,
+                           .message = why.message,
+                           .detail = {},
+                           .hint = why.hint});
+  host_.client_out().append(error);
+  expects_.clear();
+  expects_head_ = 0;
+  frame_left_ = 0;
+  wait_ = Wait::kNone;
+  if (tx_ != Tx::kIdle) {
+    // COMMIT or not, this transaction is over for the server; the client ends it here.
+    tx_ = Tx::kFailed;
+    if (commits_now_) EndedTransaction(false);
+  }
+  if (!extended_) {
+    EndStatement();
+    return;
+  }
+  skip_to_sync_ = true;
+  if (synced) SendReady();
+}
+
+}  // namespace foreshard::router

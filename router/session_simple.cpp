@@ -1,0 +1,270 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "router/session.h"
+
+// Query: one text with any number of statements.
+
+namespace foreshard::router {
+namespace {
+
+bool IsTransactionControl(StatementKind kind) {
+  return kind == StatementKind::kBegin || kind == StatementKind::kCommit ||
+         kind == StatementKind::kRollback;
+}
+
+bool IsPlain(StatementKind kind) {
+  return kind == StatementKind::kRead || kind == StatementKind::kInsert ||
+         kind == StatementKind::kUpdate || kind == StatementKind::kDelete;
+}
+
+}  // namespace
+
+void Session::RefreshPlanContext() {
+  const Catalogue& catalogue = host_.catalogue();
+  search_path_ =
+      ParseSearchPath(settings_.Find("search_path").value_or("\"$user\", public"), user_);
+  plan_context_ = PlanContextOf(catalogue, search_path_);
+  plan_catalogue_ = catalogue.fingerprint();
+  facts_.shard_key = settings_.Find("foreshard.shard_key");
+  facts_.cross_shard_writes =
+      settings_.Find("foreshard.cross_shard_writes").value_or("on") != "off";
+}
+
+std::shared_ptr<const Statement> Session::Meaning(std::string_view text,
+                                                  const Normalized& normalized) {
+  if (plan_catalogue_ != host_.catalogue().fingerprint()) RefreshPlanContext();
+  plan_context_.catalogue = &host_.catalogue();
+  plan_context_.search_path = &search_path_;
+  return context_.plans.Get(text, normalized, plan_context_);
+}
+
+Session::Outcome Session::OnQuery(const pg::WireFrame& frame) {
+  const std::optional<std::string_view> text = pg::DecodeQuery(frame.body);
+  if (!text) {
+    FailProtocol("invalid Query message");
+    return Outcome::kDone;
+  }
+  if (!nothing_expected() ||
+      (current_ != nullptr && current_->unsynced)) {  // Query without a Sync before it.
+    AnswerPendingParses();
+    DrainUnsynced();
+    if (wait_ != Wait::kNone) return Outcome::kAgain;
+  }
+  extended_ = false;
+  Normalize(*text, normalized_);
+  if (normalized_.statements == 0 && normalized_.complete) {
+    std::string empty;
+    pg::AppendEmpty(&empty, 'I');
+    Say(empty);
+    SendReady();
+    return Outcome::kDone;
+  }
+  if (normalized_.statements <= 1) return RunText(*text, frame.whole);
+  for (const std::string_view part : SplitStatements(*text)) parts_.emplace_back(part);
+  std::uint32_t shard = 0;
+  if (AllOnOneShard(&shard)) {
+    parts_.clear();
+    return ForwardQuery(shard, *text, frame.whole, nullptr);
+  }
+  if (wait_ != Wait::kNone) {
+    parts_.clear();
+    return Outcome::kAgain;
+  }
+  in_parts_ = true;
+  part_ = 0;
+  return Outcome::kDone;
+}
+
+// Several statements that all go to the same shard travel as they came. Leaves the decision of the
+// last one in decision_.
+bool Session::AllOnOneShard(std::uint32_t* shard) {
+  std::optional<std::uint32_t> common;
+  if (tx_ == Tx::kFailed || host_.table() == nullptr) return false;
+  bool writes = false;
+  Footprint all;
+  for (const std::string& part : parts_) {
+    Normalize(part, normalized_);
+    const std::shared_ptr<const Statement> statement = Meaning(part, normalized_);
+    if (!IsPlain(statement->kind) || !statement->needs_columns_of.empty()) return false;
+    if (!RouteStatement(*statement, part, normalized_)) return false;
+    if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty()) return false;
+    const std::uint32_t number = host_.ShardNumber(decision_.parts[0].shard);
+    if (common && *common != number) return false;
+    common = number;
+    writes = writes || statement->writes;
+    for (std::size_t i = 0; i < decision_.keys.size(); ++i) {
+      all.keys.push_back(decision_.keys[i]);
+      all.pinned.push_back(decision_.owners[i].pinned);
+    }
+  }
+  if (!common) return false;
+  footprint_ = std::move(all);
+  const Admission admission = host_.Admit(footprint_, 0, tx_ != Tx::kIdle);
+  if (admission == Admission::kParked) wait_ = Wait::kParked;
+  if (admission != Admission::kGo) return false;
+  writes_now_ = writes;
+  *shard = *common;
+  return true;
+}
+
+// The next statement of a Query with several. They are one implicit transaction unless the text
+// says otherwise.
+Session::Outcome Session::NextPart() {
+  if (part_ >= parts_.size()) {
+    if (implicit_ && tx_ == Tx::kOpen) return CommitAll(true);
+    in_parts_ = false;
+    SendReady();
+    return Outcome::kDone;
+  }
+  const std::string& text = parts_[part_];
+  Normalize(text, normalized_);
+  const std::shared_ptr<const Statement> statement = Meaning(text, normalized_);
+  if (tx_ == Tx::kIdle && !IsTransactionControl(statement->kind)) {
+    tx_ = Tx::kOpen;
+    implicit_ = true;
+    begin_ = "BEGIN";
+    settings_at_begin_ = settings_;
+  }
+  ++part_;
+  const Outcome outcome = RunText(text, {});
+  if (outcome == Outcome::kAgain) --part_;
+  return outcome;
+}
+
+// One statement as text. `frame`: the client's message if it holds nothing else.
+Session::Outcome Session::RunText(std::string_view text, std::string_view frame) {
+  const std::shared_ptr<const Statement> statement = Meaning(text, normalized_);
+  Refusal why;
+  if (Refused(*statement, &why) != nullptr) {
+    Fail(why);
+    return Outcome::kDone;
+  }
+  if (host_.table() == nullptr) {
+    Fail({.sqlstate = "57P03",
+          .message = "the router has no routing table yet",
+          .hint = "Retry in a moment."});
+    return Outcome::kDone;
+  }
+  if (!statement->needs_columns_of.empty()) return AskColumns(statement->needs_columns_of);
+  if (IsLocal(*statement)) return RunLocal(statement, text, frame, true);
+  if (!RouteStatement(*statement, text, normalized_)) return Outcome::kDone;
+  return RunRouted(*statement, text, frame);
+}
+
+// What can be said before anything is routed. Null: nothing against it.
+const Statement* Session::Refused(const Statement& statement, Refusal* why) const {
+  if (statement.kind == StatementKind::kRefused) {
+    *why = statement.refusal;
+    return &statement;
+  }
+  const bool ends = statement.kind == StatementKind::kCommit ||
+                    statement.kind == StatementKind::kRollback ||
+                    statement.kind == StatementKind::kRollbackToSavepoint;
+  if (tx_ == Tx::kFailed && !ends) {
+    *why = {.sqlstate = "25P02",
+            .message =
+                "current transaction is aborted, commands ignored until end of transaction block",
+            .hint = {}};
+    return &statement;
+  }
+  return nullptr;
+}
+
+// Fills decision_. False: the client was told why not.
+bool Session::RouteStatement(const Statement& statement, std::string_view text,
+                             const Normalized& normalized) {
+  const CompiledTable* table = host_.table();
+  if (table == nullptr) {
+    Fail({.sqlstate = "57P03",
+          .message = "the router has no routing table yet",
+          .hint = "Retry in a moment."});
+    return false;
+  }
+  routed_by_ = table;
+  Route({.statement = statement,
+         .text = text,
+         .normalized = normalized,
+         .parameters = parameters_,
+         .catalogue = host_.catalogue(),
+         .table = *table,
+         .facts = facts_},
+        decision_);
+  if (decision_.kind != RouteKind::kRefused) return true;
+  if (!in_parts_ && !parts_.empty())
+    return false;  // Only tried (AllOnOneShard); the part says so when its turn comes.
+  Fail(decision_.refusal);
+  return false;
+}
+
+// Asks the hold. A value: the statement does not start now.
+std::optional<Session::Outcome> Session::AdmitWork(const Statement&, std::size_t bytes) {
+  if (decision_.keys.empty() && !decision_.scatter) return std::nullopt;
+  footprint_.scatter = decision_.scatter;
+  footprint_.keys = decision_.keys;
+  footprint_.pinned.clear();
+  for (const Owner& owner : decision_.owners) footprint_.pinned.push_back(owner.pinned);
+  switch (host_.Admit(footprint_, bytes, tx_ != Tx::kIdle)) {
+    case Admission::kGo:
+      return std::nullopt;
+    case Admission::kParked:
+      return Block(Wait::kParked);
+    case Admission::kFull:
+      Fail({.sqlstate = "57P03",
+            .message = "too many statements wait for a range that is being moved",
+            .hint = "Retry the statement."});
+      return Outcome::kDone;
+  }
+  Unreachable(Admission::kFull);
+}
+
+Session::Outcome Session::RunRouted(const Statement& statement, std::string_view text,
+                                    std::string_view frame) {
+  if (const std::optional<Outcome> later = AdmitWork(statement, text.size())) return *later;
+  writes_now_ = statement.writes || statement.writes_reference || statement.locks_rows;
+  switch (decision_.kind) {
+    case RouteKind::kOneShard: {
+      const RoutePart& part = decision_.parts[0];
+      const std::uint32_t shard = retry_at_ ? *retry_at_ : host_.ShardNumber(part.shard);
+      if (!part.text.empty()) return ForwardQuery(shard, part.text, {}, nullptr);
+      return ForwardQuery(shard, text, frame, nullptr);
+    }
+    case RouteKind::kAnyShard:
+      return ForwardQuery(AnyShard(), text, frame, nullptr);
+    case RouteKind::kSeveralShards:
+    case RouteKind::kAllShards:
+      return RunSeveral(statement, text, true, nullptr);
+    case RouteKind::kCopyIn:
+      return StartCopyIn(statement, text);
+    case RouteKind::kLocal:
+    case RouteKind::kRefused:
+      Fail({.sqlstate = "0A000",
+            .message = "this statement does not go through the router yet",
+            .hint = {}});
+      return Outcome::kDone;
+  }
+  Unreachable(decision_.kind);
+}
+
+Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view text,
+                                       std::string_view frame,
+                                       std::shared_ptr<const Statement> effect) {
+  ServerLink* link = Need(shard);
+  if (link == nullptr) return Outcome::kAgain;
+  current_ = link;
+  BeginBefore(*link);
+  static const Statement kNone;
+  const std::uint32_t work = NewWork(shard, kNone, decision_);
+  works_[work].write = writes_now_;
+  works_[work].effect = std::move(effect);
+  frame.empty() ? pg::AppendQuery(&link->out(), text) : void(link->out().append(frame));
+  link->unnamed = 0;  // A Query drops the unnamed statement.
+  link->wrote = link->wrote || writes_now_;
+  Expect expect;
+  expect.work = work;
+  Push(expect);
+  wait_ = Wait::kReady;
+  return Outcome::kDone;
+}
+
+}  // namespace foreshard::router

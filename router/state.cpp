@@ -1,0 +1,185 @@
+#include "router/state.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace foreshard::router {
+namespace {
+
+constexpr std::size_t kLearnedMax = 64;
+
+// foreshard.range keeps signed hashes or key values; a table keeps canonical bounds.
+std::optional<std::string> BoundOf(const model::KeySpace& space,
+                                   const std::optional<std::string>& text) {
+  if (!text) return std::string();
+  if (space.strategy == model::Strategy::kRange) {
+    const Result<std::string> bound = model::CanonicalBound(space, *text);
+    return bound ? std::optional(*bound) : std::nullopt;
+  }
+  try {
+    return model::FormatPosition(model::PositionOfHash(std::stoll(*text)));
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+// "{a,b}" as PostgreSQL writes text[]; quoted elements with backslashes.
+std::vector<std::string> ArrayElements(std::string_view text) {
+  std::vector<std::string> elements;
+  if (text.size() < 2 || text.front() != '{') return elements;
+  text.remove_prefix(1);
+  text.remove_suffix(1);
+  while (!text.empty()) {
+    std::string element;
+    if (text.front() == '"') {
+      text.remove_prefix(1);
+      while (!text.empty() && text.front() != '"') {
+        if (text.front() == '\\' && text.size() > 1) text.remove_prefix(1);
+        element.push_back(text.front());
+        text.remove_prefix(1);
+      }
+      if (!text.empty()) text.remove_prefix(1);
+    } else {
+      const std::size_t comma = std::min(text.find(','), text.size());
+      element = std::string(text.substr(0, comma));
+      text.remove_prefix(comma);
+    }
+    elements.push_back(std::move(element));
+    if (!text.empty()) text.remove_prefix(1);
+  }
+  return elements;
+}
+
+}  // namespace
+
+RouterState::View RouterState::Current() const {
+  const std::lock_guard lock(mutex_);
+  return view_;
+}
+
+void RouterState::SetConfig(RouterConfig config) {
+  auto catalogue = Catalogue::Make(config.tables);
+  CHECK(catalogue.ok(), "a configuration that was not checked");
+  const std::lock_guard lock(mutex_);
+  view_.config = std::make_shared<const RouterConfig>(std::move(config));
+  view_.catalogue = *catalogue;
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+void RouterState::SetUsers(std::shared_ptr<const Users> users) {
+  const std::lock_guard lock(mutex_);
+  view_.users = std::move(users);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+void RouterState::SetTls(std::shared_ptr<const TlsContext> client,
+                         std::shared_ptr<const TlsContext> shard) {
+  const std::lock_guard lock(mutex_);
+  view_.client_tls = std::move(client);
+  view_.shard_tls = std::move(shard);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+void RouterState::LearnColumns(const std::string& table, std::vector<std::string> columns) {
+  const std::lock_guard lock(mutex_);
+  view_.catalogue = view_.catalogue->WithColumns(table, std::move(columns));
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+void RouterState::TableChanged() {
+  const std::lock_guard lock(mutex_);
+  if (feed_.version() == feed_version_) return;
+  Rebuild();
+}
+
+void RouterState::Rebuild() {
+  feed_version_ = feed_.version();
+  std::shared_ptr<const CompiledTable> table = feed_.Current();
+  if (table == nullptr) return;
+  std::erase_if(learned_, [&table](const LearnedOwner& learned) {
+    return learned.epoch <= table->epoch().value;
+  });
+  for (const LearnedOwner& learned : learned_) {
+    model::RoutingTable changed = table->table();
+    const model::Epoch epoch{std::max(learned.epoch, changed.epoch.value + 1)};
+    Result<model::RoutingTable> next = std::move(changed);
+    for (const model::KeyRange& range : learned.ranges) {
+      if (next) {
+        const model::Epoch within{std::max(epoch.value, next->epoch.value + 1)};
+        next = model::WithOwner(*next, range, model::ShardId{learned.owner}, within);
+      }
+    }
+    if (next && !learned.keys.empty()) {
+      const model::Epoch within{std::max(epoch.value, next->epoch.value + 1)};
+      next = model::WithPins(*next, learned.keys, model::ShardId{learned.owner}, within);
+    }
+    if (!next) continue;
+    next->epoch = epoch;
+    const Result<std::shared_ptr<const CompiledTable>> compiled =
+        CompiledTable::Compile(*std::move(next));
+    if (compiled) table = *compiled;
+  }
+  view_.table = std::move(table);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+bool RouterState::Learn(LearnedOwner learned) {
+  if (view_.table == nullptr || learned.epoch <= view_.table->epoch().value) return false;
+  if (learned.ranges.empty() && learned.keys.empty()) return false;
+  learned_.push_back(std::move(learned));
+  std::sort(learned_.begin(), learned_.end(),
+            [](const LearnedOwner& a, const LearnedOwner& b) { return a.epoch < b.epoch; });
+  if (learned_.size() > kLearnedMax) learned_.erase(learned_.begin());
+  Rebuild();
+  return true;
+}
+
+bool RouterState::LearnOwner(const StaleOwner& stale) {
+  stale_owner_total.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  if (view_.table == nullptr) return false;
+  for (const model::Moving& moving : view_.table->table().moving) {
+    if (moving.number.value != stale.migration) continue;
+    LearnedOwner learned;
+    if (moving.keys.empty()) {
+      learned.ranges = {moving.range};
+    } else {
+      learned.keys = moving.keys;
+    }
+    learned.owner = stale.owner;
+    learned.epoch = stale.epoch;
+    return Learn(std::move(learned));
+  }
+  return false;
+}
+
+bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges) {
+  const std::lock_guard lock(mutex_);
+  if (view_.table == nullptr) return false;
+  const model::KeySpace& space = view_.table->table().key_space;
+  bool changed = false;
+  for (const KnownRange& range : ranges) {
+    LearnedOwner learned;
+    learned.owner = range.owner;
+    learned.epoch = range.epoch;
+    if (range.kind == "keys") {
+      for (const std::string& key : ArrayElements(range.keys)) {
+        const Result<std::string> canonical = model::CanonicalKey(space.key_type, key);
+        if (canonical) learned.keys.push_back(*canonical);
+      }
+    } else {
+      const std::optional<std::string> from = BoundOf(space, range.lower_bound);
+      const std::optional<std::string> to = BoundOf(space, range.upper_bound);
+      if (!from || !to) {
+        log::Warning("range_not_understood", {{"range", range.range_id}});
+        continue;
+      }
+      learned.ranges.push_back({.from = *from, .to = *to});
+    }
+    changed = Learn(std::move(learned)) || changed;
+  }
+  return changed;
+}
+
+}  // namespace foreshard::router

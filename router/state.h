@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "router/config.h"
+#include "router/server_login.h"
+#include "router/session_host.h"
+#include "router/table_feed.h"
+#include "router/tls.h"
+#include "router/users.h"
+
+// What all event loops of the process share: immutable snapshots that are swapped as a whole, and
+// counters.
+//
+// Owner:   main(). Lives as long as the process.
+// Threads: any. A loop compares version() (one atomic load) and takes a new View only when
+// something changed.
+
+namespace foreshard::router {
+
+// A change of ownership that a shard told us (FS001, foreshard.range) before the routing table did.
+struct LearnedOwner {
+  std::vector<model::KeyRange> ranges;
+  std::vector<std::string> keys;
+  std::string owner;
+  std::int64_t epoch = 0;
+};
+
+class RouterState {
+ public:
+  struct View {
+    std::shared_ptr<const RouterConfig> config;
+    std::shared_ptr<const Catalogue> catalogue;
+    std::shared_ptr<const Users> users;
+    std::shared_ptr<const TlsContext> client_tls;  // null: no TLS for clients
+    std::shared_ptr<const TlsContext> shard_tls;
+    std::shared_ptr<const CompiledTable>
+        table;  // null until the first one came; with what was learned
+  };
+  struct Options {
+    std::string name;  // of this router
+    TlsMode shard_tls_mode = TlsMode::kPrefer;
+    bool keeps_only_first_table = false;
+  };
+
+  RouterState(Options options, TableFeed& feed) : options_(std::move(options)), feed_(feed) {}
+
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  View Current() const;
+
+  void SetConfig(RouterConfig config);  // REQUIRES: of ParseRouterConfig
+  void SetUsers(std::shared_ptr<const Users> users);
+  void SetTls(std::shared_ptr<const TlsContext> client, std::shared_ptr<const TlsContext> shard);
+  void LearnColumns(const std::string& table, std::vector<std::string> columns);
+
+  // The feed may have a new table. Any thread; cheap if it has not.
+  void TableChanged();
+  // True: the view changed.
+  bool LearnOwner(const StaleOwner& stale);
+  bool LearnRanges(const std::vector<KnownRange>& ranges);
+
+  const Options& options() const { return options_; }
+  TableFeed& feed() { return feed_; }
+
+  // Ownership is one fact for the process, so these counters are too.
+  std::atomic<std::uint64_t> stale_owner_total{0};
+  std::atomic<std::uint64_t> stale_owner_given_up_total{0};
+  std::atomic<std::uint64_t> hold_expired_total{0};
+  std::atomic<std::uint64_t> lease_lapsed_total{0};
+  std::atomic<std::uint64_t> in_doubt{0};
+  std::atomic<bool> text_orders_as_bytes{false};
+  std::atomic<std::uint64_t> transaction_names{0};
+  std::atomic<std::uint64_t> clients{0};
+  std::atomic<bool> draining{false};
+  std::atomic<bool> ready{false};
+
+ private:
+  bool Learn(LearnedOwner learned);
+  void Rebuild();  // REQUIRES: mutex_ is held
+
+  Options options_;
+  TableFeed& feed_;
+  mutable std::mutex mutex_;  // guards view_, learned_
+  View view_;
+  std::uint64_t feed_version_ = 0;
+  std::vector<LearnedOwner> learned_;  // by epoch, newer than the feed's table
+  std::atomic<std::uint64_t> version_{1};
+};
+
+}  // namespace foreshard::router

@@ -1,0 +1,182 @@
+#include "router/upstream.h"
+
+#include "pg/wire_startup.h"
+#include "router/client.h"
+#include "router/limits.h"
+#include "router/worker.h"
+
+namespace foreshard::router {
+
+Upstream::Upstream(Worker& worker, Options options)
+    : worker_(worker), options_(std::move(options)) {
+  shard = worker_.pool().group(options_.group).shard;
+}
+
+Upstream::~Upstream() {
+  if (stream_ != nullptr) stream_->Close();
+}
+
+void Upstream::Connect() {
+  login_deadline_ = worker_.Now() + kServerLoginTimeout;
+  stream_ = worker_.loop().Connect(options_.address, this);
+}
+
+std::string& Upstream::out() {
+  nowhere_.clear();
+  return stream_ == nullptr ? nowhere_ : stream_->out();
+}
+
+void Upstream::OnConnected(Stream& stream) {
+  if (stream.tls() != nullptr || options_.tls_mode == TlsMode::kDisable ||
+      options_.tls == nullptr) {
+    StartLogin();
+    return;
+  }
+  state_ = State::kAskedTls;
+  pg::AppendSslRequest(&stream.out());
+}
+
+void Upstream::StartLogin() {
+  state_ = State::kLogin;
+  if (stream_->tls() != nullptr)
+    options_.login.binding_hash = stream_->tls()->PeerCertificateHash();
+  login_.emplace(options_.login);
+  login_->Start(&stream_->out());
+}
+
+void Upstream::OnBytes(std::string_view bytes) {
+  switch (state_) {
+    case State::kAskedTls:
+      if (bytes == "S") {
+        stream_->StartTls(options_.tls, TlsStream::Role::kClient);
+      } else if (bytes == "N" && options_.tls_mode != TlsMode::kRequire) {
+        StartLogin();
+      } else {
+        FailLogin("08001", "the shard does not offer TLS");
+      }
+      return;
+    case State::kLogin:
+      LoginBytes(bytes);
+      return;
+    case State::kReady:
+      SessionBytes(bytes);
+      return;
+    case State::kConnecting:
+    case State::kClosed:
+      return;
+  }
+  Unreachable(state_);
+}
+
+void Upstream::LoginBytes(std::string_view bytes) {
+  buffer_.append(bytes);
+  std::string_view rest = buffer_;
+  const ServerLogin::Next next = login_->Receive(&rest, &stream_->out());
+  buffer_.erase(0, buffer_.size() - rest.size());
+  if (next == ServerLogin::Next::kMore) return;
+  if (next == ServerLogin::Next::kFailed) {
+    FailLogin(login_->failure_code(), login_->failure());
+    return;
+  }
+  if (login_->in_recovery()) {
+    FailLogin("57P03", "the server is in recovery: not the primary");
+    return;
+  }
+  state_ = State::kReady;
+  has_schema = login_->has_foreshard_schema();
+  worker_.UpstreamReady(*this);
+}
+
+void Upstream::SessionBytes(std::string_view bytes) {
+  if (client_ == nullptr) {
+    // An idle server that speaks says good-bye (57P01) or something nobody asked for.
+    Close();
+    worker_.UpstreamGone(*this, "it spoke while idle");
+    return;
+  }
+  Client& client = *client_;
+  delivering_ = true;
+  std::size_t consumed = 0;
+  if (buffer_.empty()) {
+    consumed = client.ServerBytes(*this, bytes);
+    if (consumed < bytes.size()) buffer_.assign(bytes.substr(consumed));
+  } else {
+    buffer_.append(bytes);
+    consumed = client.ServerBytes(*this, buffer_);
+    buffer_.erase(0, consumed);
+    if (buffer_.empty() && buffer_.capacity() > kReleaseBufferBytes) buffer_ = {};
+  }
+  delivering_ = false;
+  Settle();
+  worker_.Continue(client);
+}
+
+void Upstream::GiveBack(bool reusable) {
+  reusable_ = reusable_ && reusable;
+  give_back_ = true;
+  if (!delivering_) Settle();
+}
+
+void Upstream::Settle() {
+  if (!give_back_ || cancels_ > 0) return;
+  give_back_ = false;
+  client_ = nullptr;
+  if (!reusable_ || !buffer_.empty() || stream_ == nullptr) {
+    Close();
+    worker_.UpstreamGone(*this, {});
+    return;
+  }
+  stream_->Resume();
+  worker_.UpstreamFree(*this);
+}
+
+void Upstream::CancelEnds() {
+  --cancels_;
+  Settle();
+}
+
+void Upstream::Close() {
+  state_ = State::kClosed;
+  if (stream_ != nullptr) std::exchange(stream_, nullptr)->CloseAfterFlush();
+}
+
+void Upstream::FailLogin(std::string_view code, std::string_view reason) {
+  const std::string why(reason);
+  const std::string what(code);
+  state_ = State::kClosed;
+  if (stream_ != nullptr) std::exchange(stream_, nullptr)->Close();
+  worker_.UpstreamFailed(*this, what, why);
+}
+
+void Upstream::OnGone(std::string_view reason) {
+  stream_ = nullptr;
+  const std::string why(reason);
+  if (state_ != State::kReady) {
+    state_ = State::kClosed;
+    worker_.UpstreamFailed(*this, "08006", why);
+    return;
+  }
+  state_ = State::kClosed;
+  reusable_ = false;
+  if (client_ == nullptr) {
+    worker_.UpstreamGone(*this, why);
+    return;
+  }
+  Client& client = *client_;
+  if (!give_back_) client.ServerLost(*this, why);  // It gives the connection back.
+  worker_.Continue(client);
+}
+
+void Upstream::PauseReading() {
+  if (stream_ != nullptr) stream_->Pause();
+}
+
+void Upstream::ResumeReading() {
+  if (stream_ != nullptr) stream_->Resume();
+}
+
+void Upstream::OnDrained() {
+  if (client_ != nullptr) client_->ServerDrained();
+}
+
+}  // namespace foreshard::router

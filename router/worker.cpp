@@ -1,0 +1,400 @@
+#include "router/worker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "pg/wire_startup.h"
+#include "pg/wire_writer.h"
+#include "router/limits.h"
+
+namespace foreshard::router {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{20};
+constexpr std::size_t kSpareMax = 256;
+
+HoldLimits LimitsOf(const RouterConfig& config) {
+  return {.park_max = std::chrono::milliseconds(config.park_max_millis), .released_at_once = 64};
+}
+
+// What no repetition cures: the user, its password or the database is wrong on the shard.
+bool IsFinal(std::string_view code) {
+  return code.starts_with("28") || code == "3D000" || code == "42501" || code == "08P01";
+}
+
+}  // namespace
+
+Worker::Worker(RouterState& state, const Clock& clock, Options options)
+    : state_(state),
+      clock_(clock),
+      options_(options),
+      hold_(state.Current().config->tables.key_space, LimitsOf(*state.Current().config)),
+      heat_(std::make_unique<Heat>(state.Current().config->tables.key_space, options.seed)),
+      mock_secret_(RandomScramKey()),
+      random_(options.seed),
+      wall_(clock.Wall()) {
+  Refresh();
+  loop_.Every(kTick, [this] { Tick(); });
+}
+
+Worker::~Worker() {
+  loop_.StopListening();
+  for (std::unique_ptr<Client>& client : clients_) {
+    if (client) client->Leave();
+  }
+  clients_.clear();
+  upstreams_.clear();
+  graveyard_.clear();
+}
+
+Result<std::uint16_t> Worker::Listen(const std::string& host, std::uint16_t port) {
+  return loop_.Listen(host, port, [this](Stream& stream) { return Accept(stream); });
+}
+
+StreamEvents* Worker::Accept(Stream& stream) {
+  Slot slot = static_cast<Slot>(clients_.size());
+  if (free_slots_.empty()) {
+    clients_.emplace_back();
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+  }
+  const ScramKey random = RandomScramKey();
+  const std::uint32_t secret = pg::LoadUint32(reinterpret_cast<const char*>(random.data()));
+  view();
+  clients_[slot] = std::make_unique<Client>(*this, stream, slot, secret);
+  ++clients_open_;
+  return clients_[slot].get();
+}
+
+void Worker::Refresh() {
+  seen_version_ = state_.version();
+  RouterState::View next = state_.Current();
+  const bool table_changed = next.table != view_.table;
+  view_ = std::move(next);
+  const auto workers = static_cast<std::size_t>(options_.workers);
+  pool_.SetLimit(std::max<std::size_t>(
+      1, (view_.config->server_connections_per_shard + workers - 1) / workers));
+  if (!table_changed || view_.table == nullptr) return;
+  ReadShards();
+  heat_->TableChanged(*view_.table);
+  hold_.TableChanged(view_.table->epoch());
+}
+
+std::uint32_t Worker::NumberFor(const std::string& id) {
+  for (std::uint32_t number = 0; number < shards_.size(); ++number) {
+    if (shards_[number].id == id) return number;
+  }
+  shards_.push_back({});
+  shards_.back().id = id;
+  shards_.back().stats.id = id;
+  return static_cast<std::uint32_t>(shards_.size() - 1);
+}
+
+void Worker::ReadShards() {
+  numbers_.clear();
+  for (const model::ShardAddress& shard : view_.table->table().shards) {
+    const std::uint32_t number = NumberFor(shard.id.value);
+    numbers_.push_back(number);
+    ConnectOptions address;
+    const std::size_t slash = shard.primary_service.find('/');
+    const Result<HostPort> place = ParseHostPort(shard.primary_service.substr(0, slash), 5432);
+    if (!place) {
+      log::Warning("shard_address_invalid",
+                   {{"shard", shard.id.value}, {"address", shard.primary_service}});
+      continue;
+    }
+    address.host = place->host;
+    address.port = place->port;
+    address.user_timeout = kUserTimeout;
+    ShardInfo& info = shards_[number];
+    const bool moved = !info.address.host.empty() &&
+                       (info.address.host != address.host || info.address.port != address.port);
+    info.address = address;
+    info.database =
+        slash == std::string::npos ? std::string() : shard.primary_service.substr(slash + 1);
+    if (!moved) continue;
+    for (const auto& [key, upstream] : upstreams_) {
+      if (upstream->shard == number) upstream->Retire();
+    }
+  }
+}
+
+std::int64_t Worker::ShardNumberOf(std::string_view id) const {
+  for (std::size_t number = 0; number < shards_.size(); ++number) {
+    if (shards_[number].id == id) return static_cast<std::int64_t>(number);
+  }
+  return -1;
+}
+
+void Worker::LearnOwner(const StaleOwner& stale) {
+  state_.LearnOwner(stale);
+  view();
+}
+
+Upstream* Worker::Acquire(GroupId group, Slot slot) {
+  while (true) {
+    const Pool::Answer answer = pool_.Acquire(group, slot, Now());
+    if (answer.close_first != nullptr) {
+      auto& old = static_cast<Upstream&>(*answer.close_first);
+      old.Close();
+      Bury(old);
+    }
+    if (answer.connect) OpenConnection(group);
+    if (answer.use == nullptr) return nullptr;
+    auto& upstream = static_cast<Upstream&>(*answer.use);
+    if (!upstream.retired()) return &upstream;
+    upstream.Close();
+    pool_.Closed(group, upstream);
+    Bury(upstream);
+  }
+}
+
+void Worker::OpenConnection(GroupId group) {
+  const Pool::Group& key = pool_.group(group);
+  ShardInfo& shard = shards_[key.shard];
+  if (Now() < shard.retry_at) {
+    pool_.ConnectFailed(group);
+    if (std::exchange(shard.retry_planned, true)) return;
+    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(shard.retry_at - Now());
+    loop_.After(wait + std::chrono::milliseconds(1), [this, number = key.shard] {
+      shards_[number].retry_planned = false;
+      OpenWanted(number);
+    });
+    return;
+  }
+  Upstream::Options options;
+  options.group = group;
+  options.address = shard.address;
+  options.login = {.user = key.user,
+                   .database = shard.database.empty() ? key.database : shard.database,
+                   .identity = identities_[key.user],
+                   .router = state_.options().name,
+                   .epoch = view_.table ? view_.table->epoch().value : 0,
+                   .nonce = RandomNonce(),
+                   .binding_hash = {}};
+  options.tls_mode = state_.options().shard_tls_mode;
+  options.tls = view_.shard_tls;
+  auto upstream = std::make_unique<Upstream>(*this, std::move(options));
+  Upstream& opened = *upstream;
+  upstreams_.emplace(&opened, std::move(upstream));
+  opened.Connect();
+}
+
+void Worker::OpenWanted(std::uint32_t shard) {
+  if (Now() < shards_[shard].retry_at) return;
+  while (const std::optional<GroupId> group = pool_.WantsConnection(shard)) OpenConnection(*group);
+}
+
+void Worker::UpstreamReady(Upstream& upstream) {
+  ShardInfo& shard = shards_[upstream.shard];
+  shard.pause = std::chrono::milliseconds(0);
+  shard.retry_at = {};
+  pool_.Connected(upstream.group());
+  state_.LearnRanges(upstream.login().ranges());
+  state_.text_orders_as_bytes.store(upstream.login().text_orders_as_bytes(),
+                                    std::memory_order_relaxed);
+  view();
+  UpstreamFree(upstream);
+}
+
+void Worker::UpstreamFree(Upstream& upstream) {
+  if (upstream.retired()) {
+    upstream.Close();
+    UpstreamGone(upstream, {});
+    return;
+  }
+  const std::optional<WaiterId> waiter = pool_.Free(upstream.group(), upstream, Now());
+  if (!waiter) {
+    OpenWanted(upstream.shard);
+    return;
+  }
+  Client* client = clients_[*waiter].get();
+  client->ServerReady(upstream);
+  handoff_.push_back(*waiter);
+  HandOff();
+}
+
+// Sessions that may go on do so one after another, never inside one another.
+void Worker::HandOff() {
+  if (std::exchange(handing_off_, true)) return;
+  for (std::size_t i = 0; i < handoff_.size(); ++i) {
+    if (Client* client = clients_[handoff_[i]].get(); client != nullptr) client->Continue();
+  }
+  handoff_.clear();
+  handing_off_ = false;
+}
+
+void Worker::Continue(Client& client) {
+  handoff_.push_back(client.slot());
+  HandOff();
+}
+
+void Worker::UpstreamFailed(Upstream& upstream, const std::string& code,
+                            const std::string& reason) {
+  const GroupId group = upstream.group();
+  const std::uint32_t number = upstream.shard;
+  ShardInfo& shard = shards_[number];
+  pool_.ConnectFailed(group);
+  Bury(upstream);
+  if (shard.last_failure != reason) {
+    log::Warning("shard_connection_failed",
+                 {{"shard", shard.id}, {"code", code}, {"reason", reason}});
+    shard.last_failure = reason;
+  }
+  if (IsFinal(code)) {
+    FailWaiters(
+        group,
+        {.sqlstate = code, .message = fmt::format("shard {}: {}", shard.id, reason), .hint = {}});
+    return;
+  }
+  shard.pause = std::clamp(shard.pause * 2, kReconnectPauseMin, kReconnectPauseMax);
+  shard.retry_at = Now() + shard.pause;
+  if (std::exchange(shard.retry_planned, true)) return;
+  loop_.After(shard.pause + std::chrono::milliseconds(1), [this, number] {
+    shards_[number].retry_planned = false;
+    OpenWanted(number);
+  });
+}
+
+void Worker::FailWaiters(GroupId group, const Refusal& why) {
+  const std::uint32_t shard = pool_.group(group).shard;
+  for (const WaiterId waiter : pool_.TakeWaiters(group)) {
+    if (Client* client = clients_[waiter].get(); client != nullptr) {
+      client->ServerFailed(shard, why);
+      Continue(*client);
+    }
+  }
+}
+
+void Worker::UpstreamGone(Upstream& upstream, const std::string& reason) {
+  if (!reason.empty()) {
+    log::Info("shard_connection_closed",
+              {{"shard", shards_[upstream.shard].id}, {"reason", reason}});
+  }
+  const std::uint32_t shard = upstream.shard;
+  pool_.Closed(upstream.group(), upstream);
+  Bury(upstream);
+  OpenWanted(shard);
+}
+
+void Worker::Bury(Upstream& upstream) {
+  const auto found = upstreams_.find(&upstream);
+  CHECK(found != upstreams_.end(), "a connection that is not ours");
+  graveyard_.push_back(std::move(found->second));
+  upstreams_.erase(found);
+  if (std::exchange(reap_planned_, true)) return;
+  loop_.After(std::chrono::milliseconds(0), [this] { Reap(); });
+}
+
+void Worker::ClientGone(Client& client) {
+  leaving_.push_back(client.slot());
+  if (std::exchange(reap_planned_, true)) return;
+  loop_.After(std::chrono::milliseconds(0), [this] { Reap(); });
+}
+
+void Worker::Reap() {
+  reap_planned_ = false;
+  graveyard_.clear();
+  std::vector<Slot> leaving;
+  leaving.swap(leaving_);
+  for (const Slot slot : leaving) {
+    const std::unique_ptr<Client> client = std::move(clients_[slot]);
+    client->Leave();
+    parked_since_.erase(slot);
+    free_slots_.push_back(slot);
+    --clients_open_;
+    state_.clients.fetch_sub(client->admitted() ? 1 : 0, std::memory_order_relaxed);
+  }
+}
+
+void Worker::Finish(Slot slot) {
+  hold_.Finish(slot);
+  if (!hold_.idle()) LetGo();
+}
+
+// What was parked and may go now.
+void Worker::LetGo() {
+  while (const std::optional<Slot> slot = hold_.Next()) {
+    if (Client* client = clients_[*slot].get(); client != nullptr) {
+      client->Unparked(true);
+      handoff_.push_back(*slot);
+    }
+  }
+  HandOff();
+}
+
+void Worker::Tick() {
+  wall_ = clock_.Wall();
+  view();
+  const MonotonicTime now = Now();
+  if (!hold_.idle()) {
+    for (const Slot slot : hold_.Expire(now)) {
+      if (Client* client = clients_[slot].get(); client != nullptr) {
+        client->Unparked(false);
+        handoff_.push_back(slot);
+      }
+    }
+    LetGo();
+  }
+  for (const Pool::Expired& expired : pool_.Expire(now - kQueryWaitTimeout)) {
+    const std::uint32_t shard = pool_.group(expired.group).shard;
+    if (Client* client = clients_[expired.waiter].get(); client != nullptr) {
+      client->ServerFailed(
+          shard, {.sqlstate = "57P03",
+                  .message = fmt::format("no connection to shard {}: {}", shards_[shard].id,
+                                         shards_[shard].last_failure.empty()
+                                             ? "all are in use"
+                                             : shards_[shard].last_failure),
+                  .hint = "Retry in a moment."});
+      Continue(*client);
+    }
+  }
+  for (const auto& [group, link] : pool_.TakeIdle(now - kServerIdleTimeout)) {
+    auto& upstream = static_cast<Upstream&>(*link);
+    upstream.Close();
+    Bury(upstream);
+  }
+  std::vector<Upstream*> overdue;
+  for (const auto& [key, upstream] : upstreams_) {
+    if (upstream->LoginOverdue(now)) overdue.push_back(upstream.get());
+  }
+  for (Upstream* upstream : overdue) upstream->FailLogin("08006", "the login took too long");
+  for (const std::unique_ptr<Client>& client : clients_) {
+    if (client == nullptr) continue;
+    if (client->greeting_overdue(now)) client->CloseClient();
+    if (draining_) client->EndIfAtRest();
+  }
+}
+
+void Worker::StartDraining() {
+  draining_ = true;
+  loop_.StopListening();
+  Tick();
+}
+
+void Worker::StopNow() {
+  for (const std::unique_ptr<Client>& client : clients_) {
+    if (client) client->End("57P01", "terminating connection due to administrator command");
+  }
+  Reap();
+  loop_.Stop();
+}
+
+std::string Worker::TakeBuffer() {
+  if (spare_buffers_.empty()) return {};
+  std::string buffer = std::move(spare_buffers_.back());
+  spare_buffers_.pop_back();
+  return buffer;
+}
+
+void Worker::GiveBuffer(std::string buffer) {
+  if (spare_buffers_.size() >= kSpareMax || buffer.capacity() < 64 || buffer.capacity() > 64 * 1024)
+    return;
+  buffer.clear();
+  spare_buffers_.push_back(std::move(buffer));
+}
+
+}  // namespace foreshard::router

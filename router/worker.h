@@ -1,0 +1,203 @@
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "router/client.h"
+#include "router/heat.h"
+#include "router/hold.h"
+#include "router/loop.h"
+#include "router/pool.h"
+#include "router/state.h"
+#include "router/upstream.h"
+
+// One thread of the data path: its event loop, its clients, its pool, its caches. Nothing here is
+// shared with another thread but RouterState's snapshots and counters.
+
+namespace foreshard::router {
+
+// Upper bounds of the latency histogram, in seconds.
+inline constexpr std::array<double, 12> kLatencyBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                                          0.05,   0.1,   0.25,   0.5,   1.0,  5.0};
+
+// What one worker has counted; added up by the exporter.
+struct WorkerStats {
+  struct Shard {
+    std::string id;
+    std::uint64_t statements[2][2] = {};  // [write][error]
+    std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;
+    double latency_sum = 0;
+    std::array<std::uint64_t, kLatencyBounds.size() + 1> latency = {};
+    std::uint64_t open = 0;
+    std::uint64_t idle = 0;
+  };
+  struct Range {
+    model::KeyRange range;
+    std::string shard;
+    HeatCounters reads;
+    HeatCounters writes;
+  };
+  std::vector<Shard> shards;
+  std::vector<Range> ranges;
+  HeatCounters scatter_reads;
+  HeatCounters scatter_writes;
+  std::uint64_t clients = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t parked = 0;
+  std::uint64_t holds_expired = 0;
+  std::uint64_t in_doubt = 0;
+  double park_seconds = 0;
+  std::uint64_t parks = 0;
+  std::map<std::string, std::uint64_t> login_failures;  // by SQLSTATE
+  std::uint64_t plan_hits = 0;
+  std::uint64_t plan_misses = 0;
+};
+
+class Worker {
+ public:
+  struct Options {
+    std::size_t index = 0;
+    std::size_t workers = 1;
+    std::uint64_t seed = 0;
+  };
+  Worker(RouterState& state, const Clock& clock, Options options);
+  ~Worker();
+
+  Loop& loop() { return loop_; }
+  Result<std::uint16_t> Listen(const std::string& host, std::uint16_t port);
+  void SetPeers(std::vector<Worker*> workers) { peers_ = std::move(workers); }
+
+  // From this loop's thread only (post to it).
+  HoldState BeginHold(const HoldRequest& request);
+  Result<HoldState> StateOfHold(model::MigrationNumber number);
+  std::int64_t ReleaseHold(model::MigrationNumber number);
+  std::vector<HoldRequest> held() const { return hold_.held(); }
+  HeatSnapshot SnapshotHeat() const { return heat_->Snapshot(); }
+  WorkerStats Stats();
+  void StartDraining();
+  std::size_t clients() const { return clients_open_; }
+  void StopNow();
+
+  // For clients and upstreams.
+  MonotonicTime Now() const { return loop_.Now(); }
+  RouterState& state() { return state_; }
+  const RouterState::View& view() {
+    if (state_.version() != seen_version_) Refresh();
+    return view_;
+  }
+  void Refresh();
+  Pool& pool() { return pool_; }
+  Hold& hold() { return hold_; }
+  SessionContext session_context() { return {plans_, prepared_}; }
+  const ScramKey& mock_secret() const { return mock_secret_; }
+
+  Upstream* Acquire(GroupId group, Slot slot);
+  void Finish(Slot slot);
+  void Continue(Client& client);
+  void ClientGone(Client& client);
+  void UpstreamReady(Upstream& upstream);
+  void UpstreamFree(Upstream& upstream);
+  void UpstreamFailed(Upstream& upstream, const std::string& code, const std::string& reason);
+  void UpstreamGone(Upstream& upstream, const std::string& reason);
+
+  std::optional<Refusal> MayAdmitClient();
+  void LearnIdentity(const std::string& user, const ScramIdentity& identity) {
+    identities_[user] = identity;
+  }
+  const std::map<std::string, std::string>* WelcomeParameters(const std::string& user,
+                                                              const std::string& database) const;
+  void LearnWelcome(const std::string& user, const std::string& database,
+                    std::map<std::string, std::string> parameters);
+  void CountLoginFailure(const std::string& code) { ++login_failures_[code]; }
+
+  std::uint32_t CancelId(Slot slot) const {
+    return static_cast<std::uint32_t>((options_.index << 20) + slot + 1);
+  }
+  void CancelRequested(const Greeter::CancelTarget& target);
+  void CancelOn(Upstream& upstream);
+
+  std::uint32_t ShardNumber(std::uint32_t index) { return numbers_.at(index); }
+  std::int64_t ShardNumberOf(std::string_view id) const;
+  std::string ShardId(std::uint32_t shard) const { return shards_.at(shard).id; }
+  void LearnOwner(const StaleOwner& stale);
+  void SchemaChanged() { plans_.Clear(); }
+  void Record(const StatementRecord& record);
+  std::string NewTransactionName(std::uint32_t first_shard);
+  void FinishLater(const std::string& user, const std::string& database, std::uint32_t shard,
+                   std::string name);
+
+  std::string TakeBuffer();
+  void GiveBuffer(std::string buffer);
+
+ private:
+  struct ShardInfo {
+    std::string id;
+    ConnectOptions address;
+    std::string database;  // "host:port/database": another name there than clients use
+    MonotonicTime retry_at{};
+    std::chrono::milliseconds pause{0};
+    bool retry_planned = false;
+    std::string last_failure;
+    WorkerStats::Shard stats;
+  };
+  struct CancelConnection;
+
+  StreamEvents* Accept(Stream& stream);
+  void OpenConnection(GroupId group);
+  void OpenWanted(std::uint32_t shard);
+  void Bury(Upstream& upstream);
+  void Reap();
+  void Tick();
+  void HandOff();
+  void LetGo();
+  void ReadShards();
+  std::uint32_t NumberFor(const std::string& id);
+  void FailWaiters(GroupId group, const Refusal& why);
+
+  RouterState& state_;
+  const Clock& clock_;
+  Options options_;
+  PlanCache plans_;
+  PreparedRegistry prepared_;
+  Pool pool_;
+  Hold hold_;
+  std::unique_ptr<Heat> heat_;
+  ScramKey mock_secret_;
+  Random random_;
+
+  RouterState::View view_;
+  std::uint64_t seen_version_ = 0;
+  std::vector<ShardInfo> shards_;       // by number
+  std::vector<std::uint32_t> numbers_;  // of the table's index
+
+  std::vector<std::unique_ptr<Client>> clients_;  // by slot
+  std::vector<Slot> free_slots_;
+  std::size_t clients_open_ = 0;
+  std::map<Upstream*, std::unique_ptr<Upstream>> upstreams_;
+  std::vector<std::unique_ptr<Upstream>> graveyard_;
+  std::vector<Slot> leaving_;
+  bool reap_planned_ = false;
+
+  std::vector<Slot> handoff_;
+  bool handing_off_ = false;
+  std::map<Slot, MonotonicTime> parked_since_;
+  double park_seconds_ = 0;
+  std::uint64_t parks_ = 0;
+
+  std::map<std::string, ScramIdentity> identities_;
+  std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> welcome_;
+  std::map<std::string, std::uint64_t> login_failures_;
+  std::vector<std::string> spare_buffers_;
+  std::vector<Worker*> peers_;
+  WallTime wall_;
+  bool draining_ = false;
+  std::vector<std::shared_ptr<CancelConnection>> cancels_;
+  Loop loop_;  // last: its handles end before what they call
+};
+
+}  // namespace foreshard::router

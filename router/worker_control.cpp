@@ -1,0 +1,165 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "pg/wire_startup.h"
+#include "router/limits.h"
+#include "router/worker.h"
+
+// The worker's side of cancel requests, holds, counters and two-phase names.
+
+namespace foreshard::router {
+
+// Carries one CancelRequest to a shard. The server's connection stays ours until the shard has
+// closed this one: only then is it sure that the signal can hit no later statement.
+struct Worker::CancelConnection final : StreamEvents {
+  Worker& worker;
+  Upstream* target;
+  Stream* stream = nullptr;
+  bool over = false;
+
+  CancelConnection(Worker& owner, Upstream& upstream) : worker(owner), target(&upstream) {}
+  ~CancelConnection() override {
+    if (stream != nullptr) stream->Close();
+  }
+  void OnConnected(Stream& connected) override {
+    pg::AppendCancelRequest(&connected.out(), target->process_id(), target->secret_key());
+  }
+  void OnBytes(std::string_view) override {}
+  void OnGone(std::string_view) override {
+    stream = nullptr;
+    End();
+  }
+  void End() {
+    if (std::exchange(over, true)) return;
+    target->CancelEnds();
+    worker.loop_.After(std::chrono::milliseconds(0), [&cancels = worker.cancels_] {
+      std::erase_if(cancels, [](const auto& cancel) { return cancel->over; });
+    });
+  }
+};
+
+void Worker::CancelRequested(const Greeter::CancelTarget& target) {
+  if (target.process_id == 0) return;
+  const std::uint32_t id = target.process_id - 1;
+  const std::size_t index = id >> 20;
+  const Slot slot = id & 0xfffff;
+  if (index >= peers_.size()) return;
+  Worker* owner = peers_[index];
+  owner->loop().Post([owner, slot, secret = target.secret_key] {
+    if (slot >= owner->clients_.size() || owner->clients_[slot] == nullptr) return;
+    Client& client = *owner->clients_[slot];
+    if (client.secret() == secret) client.Cancel();
+  });
+}
+
+void Worker::CancelOn(Upstream& upstream) {
+  auto cancel = std::make_shared<CancelConnection>(*this, upstream);
+  upstream.CancelBegins();
+  cancel->stream = loop_.Connect(upstream.address(), cancel.get());
+  cancels_.push_back(std::move(cancel));
+}
+
+HoldState Worker::BeginHold(const HoldRequest& request) { return hold_.Begin(request, Now()); }
+
+Result<HoldState> Worker::StateOfHold(model::MigrationNumber number) { return hold_.State(number); }
+
+std::int64_t Worker::ReleaseHold(model::MigrationNumber number) {
+  view();
+  const std::int64_t released = hold_.Release(number);
+  LetGo();
+  return released;
+}
+
+std::optional<Refusal> Worker::MayAdmitClient() {
+  if (state_.draining.load(std::memory_order_relaxed)) {
+    return Refusal{
+        .sqlstate = "57P01", .message = "the router is shutting down", .hint = "Connect again."};
+  }
+  const std::uint64_t before = state_.clients.fetch_add(1, std::memory_order_relaxed);
+  if (before < view_.config->client_connections_max) return std::nullopt;
+  return Refusal{.sqlstate = "53300", .message = "sorry, too many clients already", .hint = {}};
+}
+
+const std::map<std::string, std::string>* Worker::WelcomeParameters(
+    const std::string& user, const std::string& database) const {
+  const auto found = welcome_.find({user, database});
+  return found == welcome_.end() ? nullptr : &found->second;
+}
+
+void Worker::LearnWelcome(const std::string& user, const std::string& database,
+                          std::map<std::string, std::string> parameters) {
+  parameters.erase("application_name");
+  welcome_[{user, database}] = std::move(parameters);
+}
+
+void Worker::Record(const StatementRecord& record) {
+  WorkerStats::Shard& stats = shards_[record.shard].stats;
+  ++stats.statements[record.write ? 1 : 0][record.error ? 1 : 0];
+  stats.rows += record.rows;
+  stats.bytes += record.bytes;
+  const double seconds = std::chrono::duration<double>(record.backend).count();
+  stats.latency_sum += seconds;
+  const auto bucket = std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), seconds);
+  ++stats.latency[static_cast<std::size_t>(bucket - kLatencyBounds.begin())];
+  if (view_.table == nullptr) return;
+  const HeatSample sample{.write = record.write,
+                          .insert = record.insert,
+                          .error = record.error,
+                          .rows = record.rows,
+                          .bytes = record.bytes,
+                          .backend_nanos = static_cast<std::uint64_t>(record.backend.count())};
+  if (record.table == view_.table.get() || record.keys->empty()) {
+    heat_->Record(*record.keys, *record.owners, sample, wall_);
+    return;
+  }
+  std::vector<Owner> owners;
+  for (const Key& key : *record.keys) owners.push_back(view_.table->Find(key));
+  heat_->Record(*record.keys, owners, sample, wall_);
+}
+
+WorkerStats Worker::Stats() {
+  WorkerStats stats;
+  for (std::uint32_t number = 0; number < shards_.size(); ++number) {
+    stats.shards.push_back(shards_[number].stats);
+    stats.shards.back().open = pool_.open(number);
+    stats.shards.back().idle = pool_.idle(number);
+  }
+  if (view_.table != nullptr) {
+    const std::vector<model::OwnedRange>& ranges = view_.table->table().ranges;
+    for (std::size_t i = 0; i < ranges.size() && i < heat_->reads().size(); ++i) {
+      stats.ranges.push_back(
+          {ranges[i].range, ranges[i].shard.value, heat_->reads()[i], heat_->writes()[i]});
+    }
+  }
+  stats.scatter_reads = heat_->scatter_reads();
+  stats.scatter_writes = heat_->scatter_writes();
+  stats.clients = clients_open_;
+  stats.waiting = pool_.waiting();
+  stats.parked = static_cast<std::uint64_t>(hold_.parked());
+  stats.holds_expired = hold_.expired_total();
+  stats.park_seconds = park_seconds_;
+  stats.parks = parks_;
+  stats.login_failures = login_failures_;
+  stats.plan_hits = plans_.hits();
+  stats.plan_misses = plans_.misses();
+  return stats;
+}
+
+// "foreshard:<first shard>:<router>:<number>:<random>": whoever finds it prepared knows where the
+// decision stands.
+std::string Worker::NewTransactionName(std::uint32_t first_shard) {
+  const std::uint64_t number = state_.transaction_names.fetch_add(1, std::memory_order_relaxed);
+  return fmt::format("foreshard:{}:{}:{}:{:016x}", shards_[first_shard].id, state_.options().name,
+                     number, random_.Next());
+}
+
+void Worker::FinishLater(const std::string& user, const std::string&, std::uint32_t shard,
+                         std::string name) {
+  state_.in_doubt.fetch_add(1, std::memory_order_relaxed);
+  log::Warning("transaction_in_doubt",
+               {{"shard", shards_[shard].id}, {"transaction", name}, {"user", user}});
+}
+
+}  // namespace foreshard::router
