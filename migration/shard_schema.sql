@@ -307,6 +307,28 @@ BEGIN
   END IF;
 END $$;
 
+-- Two-phase transactions of routers. The first shard writes the decision in its own part of the transaction, so its commit is
+-- the decision; the other parts are prepared before it. Who finds an orphan calls resolve() there and does what it says.
+CREATE TABLE IF NOT EXISTS foreshard.decision (
+  name      text        PRIMARY KEY,  -- of the prepared transactions on the other shards
+  committed boolean     NOT NULL,
+  at        timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE OR REPLACE FUNCTION foreshard.decide(p_name text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO foreshard.decision (name, committed) VALUES (p_name, true)
+$$;
+
+-- True: commit. Waits for a decision that is being written; where none is, it decides against, for good.
+CREATE OR REPLACE FUNCTION foreshard.resolve(p_name text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO foreshard.decision (name, committed) VALUES (p_name, false) ON CONFLICT (name) DO NOTHING;
+  RETURN (SELECT committed FROM foreshard.decision WHERE name = p_name);
+END $$;
+
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA foreshard FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION foreshard.owner_check(text, text), foreshard.connected(text, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION foreshard.owner_check(text, text), foreshard.connected(text, bigint),
+  foreshard.decide(text), foreshard.resolve(text) TO PUBLIC;
 GRANT SELECT ON foreshard.range TO PUBLIC;
