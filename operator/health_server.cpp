@@ -123,6 +123,10 @@ std::string HealthServer::AnswerTo(const std::string& request) const {
   }
   if (path == "/metrics")
     return Response(200, "OK", "text/plain; version=0.0.4; charset=utf-8", answers_.metrics());
+  if (answers_.targets) {
+    const std::optional<std::string> targets = answers_.targets(path);
+    if (targets) return Response(200, "OK", "application/json", *targets);
+  }
   return Response(404, "Not Found", kText, "/healthz, /readyz or /metrics\n");
 }
 

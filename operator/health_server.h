@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -9,8 +10,8 @@
 
 namespace foreshard::op {
 
-// GET /healthz, /readyz and /metrics over plain HTTP/1.1, one request a connection, for probes and
-// scrapes. Slow or rude clients are cut off after two seconds; eight may wait.
+// GET /healthz, /readyz, /metrics and /targets/... over plain HTTP/1.1, one request a connection,
+// for probes and scrapes. Slow or rude clients are cut off after two seconds; eight may wait.
 //
 // Owner: main(). Threads: Run() from one.
 class HealthServer {
@@ -18,6 +19,8 @@ class HealthServer {
   struct Answers {
     std::function<bool()> ready;
     std::function<std::string()> metrics;  // text exposition format
+    // JSON for a path below /targets, or nothing; may be empty.
+    std::function<std::optional<std::string>(const std::string& path)> targets = {};
   };
 
   // Binds and listens at once; port 0: the kernel chooses. Errors: kGiveUp with the address.

@@ -126,7 +126,10 @@ int Run(Flags flags) {
   Wiring wiring(**api, clock, flags.options, exporter);
   Result<std::unique_ptr<HealthServer>> health =
       HealthServer::Listen(flags.listen, {.ready = [&wiring] { return wiring.Synced(); },
-                                          .metrics = [&exporter] { return exporter.Text(); }});
+                                          .metrics = [&exporter] { return exporter.Text(); },
+                                          .targets = [&wiring](const std::string& path) {
+                                            return wiring.Targets(path);
+                                          }});
   if (!health) return Fail(health.error());
 
   sigset_t signals;

@@ -8,6 +8,7 @@
 #include "operator/builders/names.h"
 #include "operator/controllers/shardset_controller.h"
 #include "operator/limits.h"
+#include "operator/scrape_targets.h"
 #include "operator/shards/pg_shard_admin.h"
 
 namespace foreshard::op {
@@ -111,6 +112,12 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
   if (!verdict.shard_set.empty()) shard_sets_->Add({ref.name_space, verdict.shard_set});
   if (migrations_ != nullptr && !verdict.migration.empty())
     migrations_->Add({ref.name_space, verdict.migration});
+}
+
+std::optional<std::string> Wiring::Targets(const std::string& path) {
+  const auto pods = cached_.List(kube::kPods, {.name_space = options_.name_space},
+                                 Deadline::After(clock_, std::chrono::seconds(1)));
+  return ScrapeTargets(path, pods ? pods->items : std::vector<kube::Object>());
 }
 
 void Wiring::FollowLease(std::stop_token stop) {

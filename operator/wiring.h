@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -44,6 +45,10 @@ class Wiring {
 
   // The first lists are complete (also while somebody else leads).
   bool Synced() const { return cached_.Synced(); }
+
+  // What Prometheus should scrape (operator/scrape_targets.h), from the copies: also while somebody
+  // else leads.
+  std::optional<std::string> Targets(const std::string& path);
 
  private:
   struct Part {
