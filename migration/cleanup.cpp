@@ -237,6 +237,18 @@ Status DeleteMovingRows(pg::Connection& connection, const Work& work, const Turn
   }
 }
 
+// A migration that was refused before its slot was named has brought no row. What lies on the
+// destination then is another migration's, which moves the same keys to the same shard:
+// foreshard-dst found it, two migrations of one range.
+Result<bool> CopyMayHaveBegun(pg::Connection& source, const Work& work) {
+  const Result<pg::Rows> named = source.Exec(
+      "SELECT EXISTS (SELECT FROM foreshard.migration, jsonb_array_elements(objects) AS o "
+      "WHERE migration_id = $1 AND o->>'kind' = 'slot')",
+      {work.spec().number.value}, work.In(kCall));
+  if (!named) return named.error();
+  return named->Bool(0, 0);
+}
+
 Status UndoAll(const Work& work, const Turn& turn) {
   Result<Sessions> sessions = ConnectBoth(work);
   if (!sessions) return sessions.error();
@@ -272,9 +284,11 @@ Status UndoAll(const Work& work, const Turn& turn) {
     if (!ended) return ended;
   }
   // Only now: an UPDATE of a row that is gone finds nothing, and then nothing asks the gate.
-  if (Status deleted = DeleteGroup(*sessions->destination, work, turn, Side::kDestination);
-      !deleted) {
-    return deleted;
+  const Result<bool> copied = CopyMayHaveBegun(*sessions->source, work);
+  if (!copied) return copied.error();
+  if (*copied) {
+    const Status deleted = DeleteGroup(*sessions->destination, work, turn, Side::kDestination);
+    if (!deleted) return deleted;
   }
   for (const Side side : {Side::kDestination, Side::kSource}) {
     if (Status dropped = DropTriggers(sessions->of(side), work, turn, side); !dropped)
