@@ -52,6 +52,8 @@ struct Fanout {
   bool own_block = false;  // BEGIN and its end are ours, not the client's
   bool shown = false;      // the client has seen something of it
   bool copy_out = false;
+  bool alike =
+      false;  // each server does the same (reference tables): the first one's answer counts
   std::vector<Part> parts;
   std::unique_ptr<Merger> merger;
   std::unique_ptr<RowInterleaver> in_order;

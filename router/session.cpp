@@ -191,6 +191,7 @@ void Session::EndCycle() {
   retry_since_.reset();
   retry_at_.reset();
   retries_ = 0;
+  asked_columns_ = false;
   if (tx_ != Tx::kIdle) return;
   answered_ = false;
   unnamed_portal_.where = Portal::Where::kNone;

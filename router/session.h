@@ -318,6 +318,7 @@ class Session {
   std::size_t works_used_ = 0;
   bool skip_to_sync_ = false;
   bool extended_ = false;  // the cycle has extended messages
+  bool asked_columns_ = false;  // once a cycle, so that nothing asks for ever
   bool flushed_ = false;   // the client asked for answers before Sync
   bool wrote_ =
       false;  // a statement of this cycle may have written, outside of a transaction block

@@ -69,6 +69,7 @@ void Session::EndAside(ServerLink& link) {
       return;
     }
     host_.LearnColumns(ended.table, ended.rows);
+    asked_columns_ = true;
   }
 }
 

@@ -17,6 +17,7 @@ Session::Outcome Session::StartCopyIn(const Statement& statement, std::string_vi
   fanout_ = std::make_unique<Fanout>();
   fanout_->purpose = Fanout::Purpose::kWrite;
   fanout_->copy = true;
+  fanout_->alike = statement.copy->table_class != TableClass::kSharded;
   if (statement.copy->table_class == TableClass::kSharded) {
     fanout_->splitter = std::make_unique<CopySplitter>(
         *statement.copy, CopySplitter::Options{.space = host_.table()->table().key_space,

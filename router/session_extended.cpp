@@ -75,6 +75,8 @@ bool Session::Classified(PreparedStatement& prepared) {
     prepared.plan_context = plan_context_.fingerprint;
   }
   Refusal why;
+  if (!prepared.statement->needs_columns_of.empty() && tx_ != Tx::kFailed && !asked_columns_)
+    return true;
   if (Refused(*prepared.statement, &why) == nullptr) return true;
   Fail(why);
   return false;
@@ -117,7 +119,8 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
   }
   if (!Classified(*prepared)) return Outcome::kDone;
   const Statement& statement = *prepared->statement;
-  if (!statement.needs_columns_of.empty()) return AskColumns(statement.needs_columns_of);
+  if (!statement.needs_columns_of.empty())
+    return AskColumns(std::string(statement.needs_columns_of));
   if (host_.table() == nullptr) {
     Fail({.sqlstate = "57P03",
           .message = "the router has no routing table yet",
@@ -357,6 +360,8 @@ Session::Outcome Session::DescribeStatement(const pg::WireFrame& frame, std::str
     return Outcome::kDone;
   }
   if (!Classified(*prepared)) return Outcome::kDone;
+  if (!prepared->statement->needs_columns_of.empty())
+    return AskColumns(std::string(prepared->statement->needs_columns_of));
   if (IsLocal(*prepared->statement) && prepared->statement->kind != StatementKind::kShow) {
     AnswerPendingParses();
     std::string answer;

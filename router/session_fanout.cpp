@@ -37,6 +37,7 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
   fanout_->purpose = statement.no_transaction ? Fanout::Purpose::kEach
                      : writes                 ? Fanout::Purpose::kWrite
                                               : Fanout::Purpose::kRead;
+  fanout_->alike = statement.writes_reference;
   fanout_->schema_changes = statement.kind == StatementKind::kDdl;
   if (writes && !statement.no_transaction && tx_ == Tx::kIdle) {
     fanout_->own_block = true;
@@ -51,7 +52,7 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
     fanout_->in_order = std::make_unique<RowInterleaver>(std::move(rows));
   } else {
     fanout_->merger = std::make_unique<Merger>(
-        decision_.merge, MergeOptions{.shards = shards.size(),
+        decision_.merge, MergeOptions{.shards = fanout_->alike ? 1 : shards.size(),
                                       .limit = decision_.limit,
                                       .offset = decision_.offset,
                                       .text_orders_as_bytes = host_.text_orders_as_bytes(),
@@ -239,7 +240,7 @@ void Session::FanoutFrame(std::size_t index, const pg::WireFrame& frame) {
   }
   if (part.ready_to_skip > 0 || !part.error.empty()) return;
   if (frame.type == 'N') {
-    host_.client_out().append(frame.whole);
+    if (index == 0) host_.client_out().append(frame.whole);
   } else if (frame.type == 'C') {
     part.tag = std::string(frame.body.substr(0, frame.body.empty() ? 0 : frame.body.size() - 1));
   } else if (frame.type == 'G') {
@@ -250,6 +251,7 @@ void Session::FanoutFrame(std::size_t index, const pg::WireFrame& frame) {
 }
 
 void Session::FanoutRows(std::size_t index, const pg::WireFrame& frame) {
+  if (fanout_->alike && index > 0) return;
   Status good;
   switch (frame.type) {
     case 'T':
@@ -350,7 +352,9 @@ void Session::FanoutRan() {
   if (fanout_->copy_out) pg::AppendEmpty(&host_.client_out(), 'c');
   const bool rows =
       fanout_->merger && fanout_->purpose == Fanout::Purpose::kRead && !fanout_->copy_out;
-  fanout_->tag = rows ? fanout_->merger->CommandTag() : AddCommandTags(tags);
+  fanout_->tag = rows             ? fanout_->merger->CommandTag()
+                 : fanout_->alike ? tags.front()
+                                  : AddCommandTags(tags);
   if (fanout_->schema_changes) host_.SchemaChanged();
   if (fanout_->own_block) {
     StartCommit();

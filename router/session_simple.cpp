@@ -86,7 +86,7 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
   for (const std::string& part : parts_) {
     Normalize(part, normalized_);
     const std::shared_ptr<const Statement> statement = Meaning(part, normalized_);
-    if (!IsPlain(statement->kind) || !statement->needs_columns_of.empty()) return false;
+    if (!IsPlain(statement->kind)) return false;
     if (!RouteStatement(*statement, part, normalized_)) return false;
     if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty()) return false;
     const std::uint32_t number = host_.ShardNumber(decision_.parts[0].shard);
@@ -136,7 +136,9 @@ Session::Outcome Session::NextPart() {
 Session::Outcome Session::RunText(std::string_view text, std::string_view frame) {
   const std::shared_ptr<const Statement> statement = Meaning(text, normalized_);
   Refusal why;
-  if (Refused(*statement, &why) != nullptr) {
+  const bool may_learn =
+      !statement->needs_columns_of.empty() && tx_ != Tx::kFailed && !asked_columns_;
+  if (!may_learn && Refused(*statement, &why) != nullptr) {
     Fail(why);
     return Outcome::kDone;
   }
@@ -146,7 +148,7 @@ Session::Outcome Session::RunText(std::string_view text, std::string_view frame)
           .hint = "Retry in a moment."});
     return Outcome::kDone;
   }
-  if (!statement->needs_columns_of.empty()) return AskColumns(statement->needs_columns_of);
+  if (may_learn) return AskColumns(statement->needs_columns_of);
   if (IsLocal(*statement)) return RunLocal(statement, text, frame, true);
   if (!RouteStatement(*statement, text, normalized_)) return Outcome::kDone;
   return RunRouted(*statement, text, frame);
