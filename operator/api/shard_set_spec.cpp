@@ -155,6 +155,11 @@ model::ShardTemplate ReadTemplate(const Fields& fields) {
   model::ShardTemplate shard;
   shard.members = fields.Small("members", 2, {.least = 1, .most = 9});
   shard.synchronous_replication = fields.Bool("synchronousReplication", true);
+  if (shard.synchronous_replication && shard.members == 1) {
+    // Strict: the primary would wait for a replica that nobody wants, and take no write ever.
+    fields.problems().Add(fields.PathOf("synchronousReplication"), "true",
+                          "false with one member, or at least two members");
+  }
   const Fields storage = fields.Object("storage");
   const Fields::Quantity size = storage.Size("size");
   if (size.value <= 0)

@@ -62,7 +62,7 @@ Status Run(pg::Connection& session, const std::string& sql, Deadline deadline) {
 Status SetRole(pg::Connection& session, const std::string& role, std::string_view attributes,
                const std::string& verifier, Deadline deadline) {
   const Result<bool> there =
-      Exists(session, "SELECT FROM pg_roles WHERE rolname = $1", role, deadline);
+      Exists(session, "SELECT 1 FROM pg_roles WHERE rolname = $1", role, deadline);
   if (!there) return there.error();
   return Run(session,
              fmt::format("{} ROLE {} {} PASSWORD {}", *there ? "ALTER" : "CREATE",
@@ -84,7 +84,7 @@ Status SetRoles(pg::Connection& session, const ShardSetup& setup, Deadline deadl
 
 Status SetDatabase(pg::Connection& session, const std::string& database, Deadline deadline) {
   const Result<bool> there =
-      Exists(session, "SELECT FROM pg_database WHERE datname = $1", database, deadline);
+      Exists(session, "SELECT 1 FROM pg_database WHERE datname = $1", database, deadline);
   if (!there) return there.error();
   if (*there) return Ok();
   return Run(session, fmt::format("CREATE DATABASE {} OWNER app", pg::QuoteIdentifier(database)),

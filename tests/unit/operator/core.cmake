@@ -2,6 +2,22 @@ foreshard_library(foreshard_shardset_world
   SOURCES controllers/shardset_world.cpp
   DEPS foreshard_operator_shardset foreshard_fake_kube_api GTest::gtest)
 
+foreshard_test(unit.operator.shardset
+  SOURCES controllers/shardset_test.cpp
+  DEPS foreshard_shardset_world
+  LABELS behaviour-01 behaviour-02 behaviour-03 behaviour-04 behaviour-08 behaviour-09 behaviour-10)
+
+foreshard_test(unit.operator.api
+  SOURCES api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
+          api/routing_table_json_test.cpp
+  DEPS foreshard_operator_api)
+
 foreshard_test(unit.operator.core
-  SOURCES controllers/shardset_controller_test.cpp
-  DEPS foreshard_shardset_world)
+  SOURCES backoff_test.cpp cached_api_test.cpp certificates_test.cpp event_filter_test.cpp exporter_test.cpp
+          health_server_test.cpp migration_meter_test.cpp random_secret_test.cpp scram_verifier_test.cpp
+          wiring_test.cpp work_queue_test.cpp
+  DEPS foreshard_operator_wiring foreshard_fake_kube_api foreshard_test_support)
+
+foreshard_test(golden.operator.builders
+  SOURCES builders_test.cpp
+  DEPS foreshard_operator_builders foreshard_test_support)

@@ -15,10 +15,12 @@ namespace foreshard::op {
 
 inline constexpr const char* kQuickSpec = R"({
   "sharding": {"strategy": "Hash", "keyType": "Bigint",
-    "tables": [{"name": "public.customers", "column": "id"}, {"name": "public.orders", "column": "customer_id"}],
+    "tables": [{"name": "public.customers", "column": "id"},
+      {"name": "public.orders", "column": "customer_id"}],
     "referenceTables": ["public.countries"], "initialShards": 2},
   "shardTemplate": {"members": 2, "storage": {"size": "1Gi"},
-    "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1000m", "memory": "512Mi"}}},
+    "resources": {"requests": {"cpu": "100m", "memory": "256Mi"},
+      "limits": {"cpu": "1000m", "memory": "512Mi"}}},
   "router": {"replicas": 1}})";
 
 class ShardSetWorld {

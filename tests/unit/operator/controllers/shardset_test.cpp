@@ -1,9 +1,8 @@
-#include "operator/controllers/shardset_controller.h"
-
 #include <gtest/gtest.h>
 
 #include "operator/api/conditions.h"
 #include "operator/builders/names.h"
+#include "operator/controllers/shardset_controller.h"
 #include "tests/unit/operator/controllers/shardset_world.h"
 
 namespace foreshard::op {
@@ -77,7 +76,8 @@ TEST_F(ShardSetControllerTest, WhatSomebodyChangedComesBack) {
 TEST_F(ShardSetControllerTest, AnInvalidSpecIsNamedAndTheRestKeepsServing) {
   MakeReady();
   world.Write(
-      R"({"sharding":{"tables":[{"name":"orders","column":"id"}]},"shardTemplate":{"storage":{"size":"1Gi"}}})");
+      R"({"sharding":{"tables":[{"name":"orders","column":"id"}]},
+      "shardTemplate":{"storage":{"size":"1Gi"}}})");
   world.Settle();
   EXPECT_EQ(world.ConditionReason("Ready"), "InvalidSpec");
   EXPECT_NE(world.ConditionMessage("Ready").find("spec.sharding.tables[0].name: 'orders'"),
@@ -143,7 +143,8 @@ TEST_F(ShardSetControllerTest, AShardForAMigrationExistsAsLongAsItIsNamed) {
   MakeReady();
   world.Create(kube::kShardMigrations, "split",
                R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
-      "metadata":{"name":"split","namespace":"shop"},"spec":{"shardSetName":"orders","type":"Split","source":"x"}})");
+      "metadata":{"name":"split","namespace":"shop"},
+      "spec":{"shardSetName":"orders","type":"Split","source":"x"}})");
   world.Patch(kube::kShardMigrations, "split",
               R"({"status":{"phase":"Planned","destination":"s-new1"}})", "status");
   world.Settle();

@@ -1,0 +1,45 @@
+#include "operator/event_filter.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "kube/kinds.h"
+
+namespace foreshard::op {
+namespace {
+
+kube::Object Endpoints(const std::string& version, const std::string& annotations) {
+  kube::Object object;
+  object.metadata.name_space = "shop";
+  object.metadata.name = "orders-s-1";
+  object.metadata.labels = {{"foreshard.dev/shardset", "orders"}};
+  object.json = fmt::format(
+      R"({{"metadata":{{"name":"orders-s-1","resourceVersion":"{}","annotations":{}}}}})", version,
+      annotations);
+  return object;
+}
+
+TEST(EventFilter, PatronisHeartbeatChangesNothing) {
+  EventFilter filter;
+  EXPECT_TRUE(
+      filter.Look(kube::kEndpoints, Endpoints("1", R"({"leader":"a","renewTime":"1"})")).changed);
+  EXPECT_FALSE(
+      filter.Look(kube::kEndpoints, Endpoints("2", R"({"leader":"a","renewTime":"2"})")).changed);
+  EXPECT_TRUE(
+      filter.Look(kube::kEndpoints, Endpoints("3", R"({"leader":"b","renewTime":"3"})")).changed);
+}
+
+TEST(EventFilter, RemembersOfWhichSetWhatIsGoneWas) {
+  EventFilter filter;
+  filter.Look(kube::kEndpoints, Endpoints("1", "{}"));
+  kube::Object gone;
+  gone.metadata.name_space = "shop";
+  gone.metadata.name = "orders-s-1";
+  const EventFilter::Verdict verdict = filter.Look(kube::kEndpoints, gone);
+  EXPECT_TRUE(verdict.changed);
+  EXPECT_EQ(verdict.shard_set, "orders");
+  EXPECT_EQ(filter.Look(kube::kEndpoints, gone).shard_set, "");
+}
+
+}  // namespace
+}  // namespace foreshard::op
