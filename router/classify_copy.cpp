@@ -116,6 +116,7 @@ void ClassifyCopy(Source& source, const Json& body, Statement& out) {
   ReadOptions(body, copy, out);
   const bool from = Flag(body, "is_from");
   if (const Json& query = Field(body, "query"); !query.is_null()) {
+    if (source.IsPunctuationAt(1, '(')) source.Narrow(1, source.AfterParenthesis(1));
     ClassifyQuery(source, query, out);
     if (out.kind == StatementKind::kRefused) return;
     if (out.kind != StatementKind::kRead)

@@ -95,7 +95,7 @@ void QueryReader::CollectComparison(const Json& body, Scope& scope, Facts& facts
       if (value.from == ValueSource::From::kUnknown) {
         facts.unknown.insert(variable);
       } else {
-        facts.lists.emplace(variable, KeyList{value});
+        facts.Restrict(variable, KeyList{value});
       }
     }
   } else if (equals && (kind == "AEXPR_IN" || kind == "AEXPR_OP_ANY")) {
@@ -104,7 +104,7 @@ void QueryReader::CollectComparison(const Json& body, Scope& scope, Facts& facts
       const bool known = std::none_of(values.begin(), values.end(), [](const ValueSource& value) {
         return value.from == ValueSource::From::kUnknown;
       });
-      if (known) facts.lists.emplace(*a, values);
+      if (known) facts.Restrict(*a, values);
       if (!known) facts.unknown.insert(*a);
     }
   }
@@ -134,7 +134,7 @@ void QueryReader::CollectOr(const Json& body, Scope& scope, Facts& facts) {
     }
   }
   if (!common) return;
-  for (const auto& [variable, list] : *common) facts.lists.emplace(variable, list);
+  for (const auto& [variable, list] : *common) facts.Restrict(variable, list);
 }
 
 // k IN (SELECT …): the rows of both sides meet where keys are equal.

@@ -10,7 +10,6 @@ namespace foreshard::router {
 
 namespace {
 
-
 class RecipeMaker {
  public:
   RecipeMaker(Source& source, const Json& select, bool grouped_by_key)
@@ -26,7 +25,7 @@ class RecipeMaker {
   bool FindClauses();
   // Where the clauses after ORDER BY begin.
   std::uint32_t FindTail(std::uint32_t first) const {
-    return source_.FindWord(first, source_.token_count(), {"limit", "offset", "fetch", "for"});
+    return source_.FindWord(first, source_.last_token(), {"limit", "offset", "fetch", "for"});
   }
   void Targets();
   void AggregateTarget(std::size_t index, const Json& call);
@@ -104,8 +103,8 @@ std::optional<std::string> OtherCollation(const Json& node, bool* c) {
 }
 
 bool RecipeMaker::FindClauses() {
-  const std::uint32_t end = source_.token_count();
-  const std::uint32_t select = source_.FindWord(0, end, {"select"});
+  const std::uint32_t end = source_.last_token();
+  const std::uint32_t select = source_.FindWord(source_.first_token(), end, {"select"});
   from_ = source_.FindWord(select, end, {"from"});
   while (from_ < end && source_.IsWordAt(from_ - 1, "distinct") && from_ - 1 > select + 1) {
     from_ = source_.FindWord(from_ + 1, end, {"from"});  // IS DISTINCT FROM
@@ -256,7 +255,7 @@ void RecipeMaker::Groups() {
   if (!recipe_.grouped) return;
   const Json& targets = Items(select_, "targetList");
   std::vector<bool> is_grouped(targets.size(), false);
-  const std::uint32_t end = source_.token_count();
+  const std::uint32_t end = source_.last_token();
   const std::uint32_t group = source_.FindWord(from_, end, {"group"});
   std::vector<TokenSpan> spans;
   if (group < end) {
@@ -332,7 +331,7 @@ void RecipeMaker::SortItem(const Json& item, TokenSpan span) {
 void RecipeMaker::Sort() {
   const Json& items = Items(select_, "sortClause");
   if (items.empty()) return;
-  const std::uint32_t end = source_.token_count();
+  const std::uint32_t end = source_.last_token();
   const std::uint32_t order = source_.FindWord(from_, end, {"order"});
   if (order == end) return Fail("ORDER BY written in this way");
   const std::uint32_t last = FindTail(order + 2);
@@ -342,7 +341,7 @@ void RecipeMaker::Sort() {
 }
 
 void RecipeMaker::Limits() {
-  const std::uint32_t end = source_.token_count();
+  const std::uint32_t end = source_.last_token();
   recipe_.limit_at = FindTail(from_);
   const Json& limit = Field(select_, "limitCount");
   const Json& offset = Field(select_, "limitOffset");

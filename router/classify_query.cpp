@@ -29,7 +29,6 @@ void QueryReader::Refuse(Refusal refusal) {
 void QueryReader::ReadTop(const Json& node) {
   const std::string_view type = TypeOf(node);
   const Json& body = BodyOf(node);
-  CheckFunctions(node);
   if (type == "SelectStmt") {
     out_.kind = StatementKind::kRead;
     out_.returns_rows = true;
@@ -45,6 +44,7 @@ void QueryReader::ReadTop(const Json& node) {
     ReadDelete(body, nullptr, true);
   }
   if (!Items(body, "returningList").empty()) out_.returns_rows = true;
+  CheckFunctions(node);
   if (!refused()) Finish(node);
 }
 

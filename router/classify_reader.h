@@ -68,6 +68,12 @@ class QueryReader {
     std::vector<std::pair<int, int>> equal;
     std::vector<std::pair<int, int>> within;  // first IN (SELECT second …)
     std::set<int> unknown;
+
+    // Each list is a superset of the truth, so the smaller one is as right.
+    void Restrict(int variable, KeyList list) {
+      const auto [at, fresh] = lists.try_emplace(variable, list);
+      if (!fresh && list.size() < at->second.size()) at->second = std::move(list);
+    }
   };
 
   static Export NothingShown();  // of a set operation or a recursive WITH

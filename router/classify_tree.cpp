@@ -105,6 +105,16 @@ Source::Source(std::string_view text, const Normalized& normalized, const Catalo
   std::erase_if(tokens_, [&](const Token& token) {
     return token.kind == TokenKind::kPunctuation && text[token.begin] == ';';
   });
+  Narrow(0, token_count());
+}
+
+void Source::Narrow(std::uint32_t first, std::uint32_t last) {
+  while (first < last && IsPunctuationAt(first, '(') && AfterParenthesis(first) == last) {
+    ++first;
+    --last;
+  }
+  first_ = first;
+  last_ = last;
 }
 
 std::uint32_t Source::TokenAt(int location) const {

@@ -48,6 +48,12 @@ class Source {
   const std::vector<std::string>& search_path() const { return search_path_; }
   std::uint32_t token_count() const { return static_cast<std::uint32_t>(tokens_.size()); }
 
+  // The tokens of the query itself: COPY ( … ) TO narrows them to what is inside, and so does a
+  // query in parentheses.
+  std::uint32_t first_token() const { return first_; }
+  std::uint32_t last_token() const { return last_; }
+  void Narrow(std::uint32_t first, std::uint32_t last);
+
   // The token that begins at this byte; token_count() if none does.
   std::uint32_t TokenAt(int location) const;
   bool IsWordAt(std::uint32_t token, std::string_view lower) const;
@@ -88,6 +94,8 @@ class Source {
   const Catalogue& catalogue_;
   const std::vector<std::string>& search_path_;
   std::vector<Token> tokens_;
+  std::uint32_t first_ = 0;
+  std::uint32_t last_ = 0;
   std::vector<std::uint32_t> looked_at_;
 };
 

@@ -90,6 +90,30 @@ struct World {
   }
 };
 
+// "one 1", "several 0,1,2,3", "all", "any", "local", "copy in" or "refused SQLSTATE".
+inline std::string Where(const RouteDecision& decision) {
+  std::string shards;
+  for (const RoutePart& part : decision.parts)
+    shards += (shards.empty() ? "" : ",") + std::to_string(part.shard);
+  switch (decision.kind) {
+    case RouteKind::kOneShard:
+      return "one " + shards;
+    case RouteKind::kSeveralShards:
+      return "several " + shards;
+    case RouteKind::kAllShards:
+      return "all";
+    case RouteKind::kAnyShard:
+      return "any";
+    case RouteKind::kLocal:
+      return "local";
+    case RouteKind::kCopyIn:
+      return "copy in";
+    case RouteKind::kRefused:
+      return "refused " + decision.refusal.sqlstate;
+  }
+  return "?";
+}
+
 inline ParameterValue TextParameter(std::string_view bytes, std::uint32_t oid = 0) {
   return {.is_null = false, .binary = false, .type_oid = oid, .bytes = bytes};
 }
