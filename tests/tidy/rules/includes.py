@@ -60,7 +60,7 @@ HOMES = (
     ("cpprestsdk", r"cpprest/|pplx/", r"kube/(rest_api|detail/[^/]*)\.(cpp|h)|operator/metrics/prometheus_http\.cpp|operator/webhook/.*",
      "use kube/kube_api.h or operator/metrics"),
     ("nlohmann::json", r"nlohmann/", r"operator/api/.*|kube/.*\.cpp|kube/detail/.*|operator/metrics/prometheus_(http|json)\.cpp|operator/webhook/.*|"
-     r"operator/routers/[^/]*\.cpp|router/(table_feed|admin|config|classify|detail/)[^/]*\.(cpp|h)|migration/([^/]*json[^/]*|progress)\.cpp|tests/.*|bench/.*|cli/.*",
+     r"operator/routers/[^/]*\.cpp|router/((?:\w+_)?table_feed|admin|config|classify|detail/)[^/]*\.(cpp|h)|migration/([^/]*json[^/]*|progress)\.cpp|tests/.*|bench/.*|cli/.*",
      "turn it into our structs once, at the rim"),
     ("yaml-cpp", r"yaml-cpp/", r"operator/api/manifest\.cpp|kube/kubeconfig\.cpp|tests/.*", "use operator/api/manifest.h"),
     ("prometheus-cpp", r"prometheus/", r".*/exporter[^/]*\.cpp", "use the program's exporter.h"),

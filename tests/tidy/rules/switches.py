@@ -5,7 +5,7 @@ import re
 from tree import Violation
 
 SWITCH = re.compile(r"\bswitch\s*\(")
-ENUM_CASE = re.compile(r"\bcase\s+(?:[\w:]+::)?k[A-Z]\w*\s*:")
+ENUM_CASE = re.compile(r"\bcase\s+[\w:]+::k[A-Z]\w*\s*:")
 
 
 def default_in_switch(tree):

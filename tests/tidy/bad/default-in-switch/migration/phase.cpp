@@ -25,3 +25,11 @@ bool Nested(Phase phase, char c) {
       }
   }
 }
+bool OpenSet(int oid) {
+  switch (oid) {
+    case kOidInt4:
+      return true;
+    default:
+      return false;
+  }
+}
