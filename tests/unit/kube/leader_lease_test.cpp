@@ -86,6 +86,18 @@ TEST_F(Election, ALeaderStopsBelievingBeforeItIsReplaced) {
   EXPECT_FALSE(b_.Leads()) << "the margin lies between the two";
 }
 
+TEST_F(Election, WhatIsLeftOfATermRunsOut) {
+  EXPECT_EQ(a_.Left(), 0ms);
+  a_.Step();
+  EXPECT_EQ(a_.Left(), 7'000ms) << "the duration without the margin";
+  clock_.Advance(3s);
+  EXPECT_EQ(a_.Left(), 4'000ms);
+  a_.Step();
+  EXPECT_EQ(a_.Left(), 7'000ms);
+  clock_.Advance(60s);
+  EXPECT_EQ(a_.Left(), 0ms);
+}
+
 TEST_F(Election, AReleaseIsSeenWithinTwoSeconds) {
   a_.Step();
   Pass(5s, {&a_, &b_});
