@@ -32,9 +32,11 @@ hierarchies() {
 make_groups() {
   local hierarchy group file controller
   if [ "$(stat -fc %T /sys/fs/cgroup)" = cgroup2fs ]; then
-    for controller in cpuset cpu io memory pids; do
-      echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control 2>/dev/null ||
-        grep -qw "$controller" /sys/fs/cgroup/cgroup.subtree_control || [ "$controller" = io ] ||
+    # kubelet asks for each of these that the machine has.
+    for controller in cpuset cpu io memory hugetlb pids; do
+      grep -qw "$controller" /sys/fs/cgroup/cgroup.controllers || continue
+      grep -qw "$controller" /sys/fs/cgroup/cgroup.subtree_control ||
+        { echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control; } 2>/dev/null ||
         die "the control group controller '$controller' cannot be used here (a container without its own cgroup root?)"
     done
   fi
