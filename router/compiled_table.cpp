@@ -111,6 +111,12 @@ CompiledTable::CompiledTable(model::RoutingTable table) : table_(std::move(table
   }
   first_of_byte_[256] = static_cast<std::uint32_t>(starts_.size()) - 1;
 
+  owning_shards_ = range_shards_;
+  for (const model::Pin& pin : table_.pins) owning_shards_.push_back(shards.at(pin.shard.value));
+  std::sort(owning_shards_.begin(), owning_shards_.end());
+  owning_shards_.erase(std::unique(owning_shards_.begin(), owning_shards_.end()),
+                       owning_shards_.end());
+
   const std::size_t slots = std::bit_ceil(std::max<std::size_t>(2, table_.pins.size() * 4));
   pins_.resize(slots);
   pin_mask_ = slots - 1;

@@ -32,6 +32,9 @@ class CompiledTable {
   const model::RoutingTable& table() const { return table_; }
   model::Epoch epoch() const { return table_.epoch; }
   std::uint32_t shards() const { return static_cast<std::uint32_t>(table_.shards.size()); }
+  // Shards that own a range or a pin, ascending. Others hold copies at most: reads and writes
+  // without a key leave them out.
+  const std::vector<std::uint32_t>& owning_shards() const { return owning_shards_; }
   std::uint32_t shard_of_range(std::uint32_t range) const { return range_shards_[range]; }
 
   // SQL that is true for the rows a shard must not show or change, because they are copies of keys
@@ -57,6 +60,7 @@ class CompiledTable {
   std::vector<std::uint32_t>
       first_of_byte_;  // 257: the last range that starts at or below position byte << 56
   std::vector<std::uint32_t> range_shards_;
+  std::vector<std::uint32_t> owning_shards_;
   std::vector<PinSlot> pins_;  // open addressing by position
   std::size_t pin_mask_ = 0;
 };

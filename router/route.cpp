@@ -130,6 +130,11 @@ std::vector<std::uint32_t> Router::ShardsOf(std::size_t begin, std::size_t end) 
 
 void Router::ByKeys(const Statement& statement) {
   if (!CollectKeys(statement, statement.writes)) return;
+  const std::vector<std::uint32_t>& owning = request_.table.owning_shards();
+  if (owning.size() == 1) {  // all rows are on one shard, so it answers everything
+    out_.scatter = out_.keys.empty();
+    return One(statement, owning.front());
+  }
   if (statement.keys_complete) {
     if (out_.owners.empty()) {  // NULL or an empty array: no row anywhere
       out_.kind = RouteKind::kAnyShard;
@@ -161,10 +166,7 @@ void Router::ByKeys(const Statement& statement) {
   out_.keys.clear();
   out_.owners.clear();
   out_.scatter = true;
-  std::vector<std::uint32_t> all(request_.table.shards());
-  for (std::uint32_t shard = 0; shard < all.size(); ++shard) all[shard] = shard;
-  if (all.size() == 1) return One(statement, 0);
-  Several(statement, all);
+  Several(statement, request_.table.owning_shards());
 }
 
 bool Router::ResolveLimits(const MergeRecipe& recipe) {
@@ -257,7 +259,7 @@ void Router::CopyOut() {
   } else if (!statement_.reads_sharded) {
     out_.kind = RouteKind::kAnyShard;
   } else {
-    for (std::uint32_t shard = 0; shard < request_.table.shards(); ++shard) {
+    for (const std::uint32_t shard : request_.table.owning_shards()) {
       if (!request_.table.ForeignRows(shard, "k").empty()) {
         return Refuse({"55006",
                        fmt::format("COPY of {} while keys move", statement_.copy->qualified),
