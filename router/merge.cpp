@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <unordered_set>
 
 #include "base/check.h"
+#include "router/merge_checks.h"
 #include "router/merge_groups.h"
 #include "router/merge_value.h"
 #include "router/merge_wire.h"
@@ -18,14 +18,6 @@ namespace {
 constexpr std::size_t kQueuedBytesPerShard = std::size_t{256} << 10;  // enough to keep a shard busy
 
 Error NotExact(std::string what) { return Error::GiveUp(std::move(what), "", "0A000"); }
-
-std::uint64_t CountOfTag(std::string_view tag) {
-  const std::size_t space = tag.rfind(' ');
-  std::uint64_t count = 0;
-  if (space != std::string_view::npos)
-    std::from_chars(tag.data() + space + 1, tag.data() + tag.size(), count);
-  return count;
-}
 
 }  // namespace
 
@@ -82,9 +74,6 @@ class Merger::Body {
     return {fields_[column].type_oid, static_cast<int>(fields_[column].format)};
   }
 
-  Status CheckTypes() const;
-  Status CheckSort() const;
-  Status CheckGroups() const;
   Result<std::vector<Value>> SortKeysOf(const std::vector<Cell>& cells) const;
   bool Before(const Row& a, const Row& b) const;
   Result<bool> IsNew(const std::vector<Cell>& cells);
@@ -124,85 +113,12 @@ Status Merger::Body::RowDescription(std::size_t shard, std::string_view body) {
                                              : std::int16_t{0};
   }
   if (recipe_ == nullptr) return Ok();
-  if (fields_.size() < recipe_->hidden ||
-      (grouped() && fields_.size() != recipe_->columns.size())) {
-    return NotExact("a shard answers with other columns than the statement names");
-  }
-  const Status checked = CheckTypes();
+  const Status checked = CheckMerge(*recipe_, fields_, options_.text_orders_as_bytes);
   if (!checked) return checked;
   if (grouped()) {
     std::vector<ColumnType> types;
     for (std::size_t i = 0; i < fields_.size(); ++i) types.push_back(TypeOfColumn(i));
     groups_.emplace(recipe_->columns, std::move(types));
-  }
-  return Ok();
-}
-
-Status Merger::Body::CheckTypes() const {
-  if (const Status sort = CheckSort(); !sort) return sort;
-  if (grouped()) return CheckGroups();
-  for (std::size_t i = 0; recipe_->distinct && i < visible(); ++i) {
-    if (!IsComparable(fields_[i].type_oid)) {
-      return NotExact(fmt::format(
-          "DISTINCT of column {} over several shards: its type is not known to the router",
-          fields_[i].name));
-    }
-  }
-  return Ok();
-}
-
-Status Merger::Body::CheckSort() const {
-  for (const SortKey& key : recipe_->sort) {
-    if (key.column >= fields_.size()) return NotExact("ORDER BY of a column that is not there");
-    const FieldDescription& field = fields_[key.column];
-    if (!IsComparable(field.type_oid)) {
-      return NotExact(fmt::format(
-          "ORDER BY {} over several shards: the order of its type is not known to the router",
-          field.name));
-    }
-    if (IsCollatable(field.type_oid) && !key.collate_c && !options_.text_orders_as_bytes) {
-      return NotExact(fmt::format(
-          "ORDER BY {} over several shards: write COLLATE \"C\", other collations order text in "
-          "ways the router does not know",
-          field.name));
-    }
-  }
-  return Ok();
-}
-
-Status Merger::Body::CheckGroups() const {
-  for (std::size_t i = 0; i < fields_.size(); ++i) {
-    const FieldDescription& field = fields_[i];
-    const OutputColumn& column = recipe_->columns[i];
-    const std::uint32_t oid = field.type_oid;
-    const bool integer = oid == kOidInt8 || oid == kOidInt4 || oid == kOidInt2;
-    switch (column.combine) {
-      case Combine::kKeep:
-        if (IsComparable(oid)) break;
-        return NotExact(fmt::format(
-            "GROUP BY {} over several shards: its type is not known to the router", field.name));
-      case Combine::kCount:
-        if (integer) break;
-        return NotExact("count() over several shards of an unexpected type");
-      case Combine::kSum:
-      case Combine::kAverage:
-        if (integer || oid == kOidNumeric) break;
-        return NotExact(
-            fmt::format("{}() over several shards is exact for whole numbers and numeric only",
-                        column.combine == Combine::kSum ? "sum" : "avg"));
-      case Combine::kMin:
-      case Combine::kMax:
-        if (IsCollatable(oid) && !column.collate_c && !options_.text_orders_as_bytes) {
-          return NotExact("min() or max() of text over several shards: write COLLATE \"C\"");
-        }
-        if (IsComparable(oid)) break;
-        return NotExact(
-            "min() or max() over several shards of a type that the router does not know");
-      case Combine::kAnd:
-      case Combine::kOr:
-        if (oid == kOidBool) break;
-        return NotExact("bool_and() or bool_or() of an unexpected type");
-    }
   }
   return Ok();
 }
@@ -338,14 +254,8 @@ Status Merger::Body::Take(std::string& out) {
   if (!described_ && !fields_.empty()) {
     described_ = true;
     if (options_.send_row_description) {
-      std::vector<FieldDescription> fields = fields_;
-      fields.resize(visible());
-      for (std::size_t i = 0; grouped() && i < fields.size(); ++i) {
-        if (recipe_->columns[i].combine != Combine::kAverage) continue;
-        fields[i].type_oid = kOidNumeric;
-        fields[i].type_size = -1;
-        fields[i].type_modifier = -1;
-      }
+      const std::vector<FieldDescription> fields =
+          recipe_ == nullptr ? fields_ : ClientFields(*recipe_, fields_);
       AppendMessage('T', WriteRowDescription(fields), out);
     }
   }
@@ -402,72 +312,5 @@ std::string Merger::CommandTag() const { return body_->CommandTag(); }
 std::uint64_t Merger::rows() const { return body_->rows(); }
 std::size_t Merger::queued_bytes() const { return body_->queued_bytes(); }
 bool Merger::wants(std::size_t shard) const { return body_->wants(shard); }
-
-Result<std::string> Merger::ClientRowDescription(const MergeRecipe* recipe, std::string_view body) {
-  Result<std::vector<FieldDescription>> fields = ReadRowDescription(body);
-  if (!fields) return fields.error();
-  if (recipe == nullptr) return std::string(body);
-  if (fields->size() < recipe->hidden)
-    return NotExact("a shard answers with other columns than the statement names");
-  fields->resize(fields->size() - recipe->hidden);
-  for (std::size_t i = 0; recipe->grouped && i < fields->size() && i < recipe->columns.size();
-       ++i) {
-    if (recipe->columns[i].combine != Combine::kAverage) continue;
-    FieldDescription& field = (*fields)[i];
-    field.type_oid = kOidNumeric;
-    field.type_size = -1;
-    field.type_modifier = -1;
-  }
-  return WriteRowDescription(*fields);
-}
-
-std::vector<std::int16_t> ShardFormats(const MergeRecipe* recipe,
-                                       std::vector<std::int16_t> client_formats) {
-  if (recipe == nullptr || client_formats.size() <= 1) return client_formats;
-  client_formats.resize(client_formats.size() + recipe->hidden, 0);
-  return client_formats;
-}
-
-std::string AddCommandTags(const std::vector<std::string>& tags) {
-  if (tags.empty()) return "";
-  const std::string& first = tags.front();
-  const std::size_t space = first.rfind(' ');
-  const bool counted = space != std::string::npos && space + 1 < first.size() &&
-                       first[space + 1] >= '0' && first[space + 1] <= '9';
-  if (!counted) return first;
-  std::uint64_t sum = 0;
-  for (const std::string& tag : tags) sum += CountOfTag(tag);
-  return fmt::format("{} {}", std::string_view(first).substr(0, space), sum);
-}
-
-RowInterleaver::RowInterleaver(std::vector<std::vector<std::uint32_t>> rows)
-    : rows_(std::move(rows)), seen_(rows_.size(), 0) {
-  std::size_t count = 0;
-  for (const std::vector<std::uint32_t>& shard : rows_) count += shard.size();
-  waiting_.resize(count);
-}
-
-void RowInterleaver::DataRow(std::size_t shard, std::string_view body) {
-  const std::size_t place = seen_[shard]++;
-  if (place < rows_[shard].size()) {
-    waiting_[rows_[shard][place]] = std::string(body);
-  } else {
-    waiting_.emplace_back(std::string(body));  // a trigger or rule gave more rows than were sent
-  }
-}
-
-void RowInterleaver::Take(std::string& out) {
-  for (; next_ < waiting_.size() && waiting_[next_]; ++next_) {
-    AppendMessage('D', *waiting_[next_], out);
-    waiting_[next_].reset();
-  }
-}
-
-void RowInterleaver::TakeRest(std::string& out) {
-  for (; next_ < waiting_.size(); ++next_) {
-    if (waiting_[next_]) AppendMessage('D', *waiting_[next_], out);
-    waiting_[next_].reset();
-  }
-}
 
 }  // namespace foreshard::router
