@@ -70,7 +70,8 @@ Result<std::optional<SetView>> KubeMigrationStore::ReadSet(const std::string& na
   const auto object = kube_.Get(kube::kShardSets, {name_space, name}, deadline);
   if (!object) return object.error();
   if (!*object) return std::optional<SetView>();
-  auto set = ParseShardSetFrame((*object)->json);
+  // The whole spec: tables and key space decide what moves.
+  auto set = ParseShardSet((*object)->json);
   if (!set) return set.error();
   SetView view{.set = std::move(*set), .table = {}, .table_version = {}, .migrations = {}};
 

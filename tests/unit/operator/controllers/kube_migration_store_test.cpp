@@ -1,0 +1,59 @@
+#include "operator/controllers/kube_migration_store.h"
+
+#include <gtest/gtest.h>
+
+#include "kube/kinds.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_kube_api.h"
+
+namespace foreshard::op {
+namespace {
+
+constexpr const char* kSet =
+    R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet",
+ "metadata":{"name":"orders","namespace":"shop"},
+ "spec":{"sharding":{"strategy":"Range","keyType":"Text",
+   "tables":[{"name":"public.customers","column":"id"},{"name":"public.orders","column":"customer_id"}],
+   "referenceTables":["public.countries"],"initialShards":2},
+  "shardTemplate":{"members":1,"synchronousReplication":false,"storage":{"size":"1Gi"}}}})";
+
+constexpr const char* kTable =
+    R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"RoutingTable",
+ "metadata":{"name":"orders","namespace":"shop"},
+ "spec":{"shardSetName":"orders","epoch":4,"ranges":[{"from":"","to":"m","shard":"s-a"},{"from":"m","to":"","shard":"s-b"}],
+ "pins":[],"shards":[{"id":"s-a","primaryService":"a","replicaService":"b"},{"id":"s-b","primaryService":"c","replicaService":"d"}],
+ "moving":[]}})";
+
+TEST(KubeMigrationStore, ASetBringsTheTablesAndTheKeySpaceThatDecideWhatMoves) {
+  fakes::FakeClock clock;
+  fakes::FakeKubeApi kube(clock);
+  const Deadline soon = Deadline::After(clock, std::chrono::seconds(1));
+  ASSERT_TRUE(kube.Create(kube::kShardSets, {"shop", "orders"}, kSet, soon));
+  ASSERT_TRUE(kube.Create(kube::kRoutingTables, {"shop", "orders"}, kTable, soon));
+  KubeMigrationStore store(kube, Images{});
+
+  const auto view = store.ReadSet("shop", "orders", soon);
+  ASSERT_TRUE(view) << view.error().message;
+  ASSERT_TRUE(*view);
+  const model::ShardingSpec& sharding = (*view)->set.spec.sharding;
+  ASSERT_EQ(sharding.tables.size(), 2u);
+  EXPECT_EQ(sharding.tables[1].name, "public.orders");
+  EXPECT_EQ(sharding.tables[1].column, "customer_id");
+  EXPECT_EQ(sharding.key_space.strategy, model::Strategy::kRange);
+  EXPECT_EQ(sharding.key_space.key_type, model::KeyType::kText);
+  EXPECT_EQ((*view)->table->key_space, sharding.key_space);
+  EXPECT_EQ((*view)->table->epoch.value, 4);
+}
+
+TEST(KubeMigrationStore, ASetThatIsNotThereIsAnAnswer) {
+  fakes::FakeClock clock;
+  fakes::FakeKubeApi kube(clock);
+  KubeMigrationStore store(kube, Images{});
+  const auto view =
+      store.ReadSet("shop", "orders", Deadline::After(clock, std::chrono::seconds(1)));
+  ASSERT_TRUE(view);
+  EXPECT_FALSE(*view);
+}
+
+}  // namespace
+}  // namespace foreshard::op

@@ -1,0 +1,3 @@
+foreshard_test(unit.operator.migration_store
+  SOURCES controllers/kube_migration_store_test.cpp
+  DEPS foreshard_operator_migration_kube foreshard_fake_kube_api)
