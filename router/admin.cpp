@@ -152,10 +152,12 @@ void Admin::Handle(HttpRequest request, HttpServer::Respond respond) {
     return Release(request.body, std::move(respond));
   if (request.method == "GET" && request.path == "/v1/table") return Table(std::move(respond));
   if (request.method == "GET" && request.path == "/v1/heat") return Heat(std::move(respond));
-  if (request.path == "/v1/lease" || request.path == "/v1/lease/grant") {
-    // Refused rather than pretended: an acknowledged lease would promise that reads stop when it
-    // lapses.
-    respond(Wrong(503, "lease: this router does not serve leases"));
+  if (request.method == "POST" && request.path == "/v1/lease")
+    return Lease(request.body, std::move(respond));
+  if (request.method == "POST" && request.path == "/v1/lease/grant") {
+    // A grant would let reads go unproven for its time; this router proves each one instead, which
+    // is always right.
+    respond(Good({{"sentMillisAgo", 0}}));
     return;
   }
   respond(Wrong(404, "no such resource"));
@@ -221,6 +223,7 @@ void Admin::Release(const std::string& body, HttpServer::Respond respond) {
     }
     state_.TableChanged();
   }
+  state_.EndLease(*number);
   Gather<std::int64_t>(
       [number = model::MigrationNumber{static_cast<std::int32_t>(*number)}](Worker& worker) {
         return worker.ReleaseHold(number);
@@ -231,6 +234,28 @@ void Admin::Release(const std::string& body, HttpServer::Respond respond) {
         const RouterState::View now = state_.Current();
         respond(Good({{"epoch", now.table ? now.table->epoch().value : 0}, {"released", sum}}));
       });
+}
+
+void Admin::Lease(const std::string& body, HttpServer::Respond respond) {
+  const Json object = Json::parse(body, nullptr, false);
+  if (!object.is_object()) return respond(Wrong(400, "body: not a JSON object"));
+  const Result<std::int64_t> number = Number(object, "number", std::nullopt);
+  if (!number) return respond(Wrong(400, number.error().message));
+  const auto leased = object.find("leased");
+  if (leased == object.end() || !leased->is_boolean())
+    return respond(Wrong(400, "leased: true or false is expected"));
+  if (leased->get<bool>()) {
+    HoldRequest scope;
+    const Status read = ReadScope(object, state_.Current().config->tables.key_space, &scope);
+    if (!read) return respond(Wrong(400, read.error().message));
+    state_.Lease({.migration = *number, .ranges = scope.ranges, .keys = scope.keys});
+  } else {
+    state_.EndLease(*number);
+  }
+  // The answer promises that no unproven read is under way: every loop must have seen the change
+  // and be past its turn.
+  Gather<int>([](Worker& worker) { return worker.view().leased.empty() ? 0 : 1; },
+              [respond](std::vector<int>) { respond(Good(Json::object())); });
 }
 
 void Admin::Table(HttpServer::Respond respond) {

@@ -41,6 +41,7 @@ class Admin {
   void Hold(const std::string& body, HttpServer::Respond respond);
   void AwaitDrain(model::MigrationNumber number, MonotonicTime until, HttpServer::Respond respond);
   void Release(const std::string& body, HttpServer::Respond respond);
+  void Lease(const std::string& body, HttpServer::Respond respond);
   void Table(HttpServer::Respond respond);
   void Heat(HttpServer::Respond respond);
 

@@ -337,6 +337,11 @@ void Client::SchemaChanged() { worker_.SchemaChanged(); }
 
 void Client::Record(const StatementRecord& record) { worker_.Record(record); }
 
+std::vector<Proof> Client::ProofsFor(const Footprint& footprint) {
+  if (worker_.view().leased.empty()) return {};
+  return worker_.ProofsFor(footprint);
+}
+
 std::string Client::NewTransactionName(std::uint32_t first_shard) {
   return worker_.NewTransactionName(first_shard);
 }

@@ -70,6 +70,7 @@ class Client final : public StreamEvents, public SessionHost {
   void LearnColumns(const std::string& table, std::vector<std::string> columns) override;
   void SchemaChanged() override;
   void Record(const StatementRecord& record) override;
+  std::vector<Proof> ProofsFor(const Footprint& footprint) override;
   std::string NewTransactionName(std::uint32_t first_shard) override;
   void FinishLater(std::uint32_t shard, std::string name) override;
   std::chrono::milliseconds park_max() const override;

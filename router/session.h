@@ -238,6 +238,7 @@ class Session {
   std::size_t Unasked(ServerLink& link, std::string_view bytes);
 
   // session_fanout.cpp
+  bool NeedsProof(const Statement& statement);
   Outcome RunSeveral(const Statement& statement, std::string_view text, bool simple,
                      Portal* portal);
   std::vector<std::uint32_t> ShardsOfDecision();
@@ -302,8 +303,9 @@ class Session {
 
   // Transaction.
   Tx tx_ = Tx::kIdle;
-  bool implicit_ = false;  // the block of a multi-statement Query
-  std::string begin_;      // the client's BEGIN
+  std::vector<Proof> proofs_;  // of a read whose ownership must be proven
+  bool implicit_ = false;      // the block of a multi-statement Query
+  std::string begin_;          // the client's BEGIN
   std::vector<std::string>
       replay_;             // SAVEPOINT, SET LOCAL, SET TRANSACTION: for shards that join later
   bool answered_ = false;  // the client has seen a server's answer in this transaction
@@ -317,9 +319,9 @@ class Session {
   std::vector<Work> works_;
   std::size_t works_used_ = 0;
   bool skip_to_sync_ = false;
-  bool extended_ = false;  // the cycle has extended messages
+  bool extended_ = false;       // the cycle has extended messages
   bool asked_columns_ = false;  // once a cycle, so that nothing asks for ever
-  bool flushed_ = false;   // the client asked for answers before Sync
+  bool flushed_ = false;        // the client asked for answers before Sync
   bool wrote_ =
       false;  // a statement of this cycle may have written, outside of a transaction block
   bool writes_now_ = false;     // the statement whose replies are awaited may write

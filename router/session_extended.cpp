@@ -142,7 +142,7 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
   if (!routed) return Outcome::kDone;
   if (decision_.kind == RouteKind::kLocal) decision_.kind = RouteKind::kAnyShard;  // cursors, SHOW
   const bool one = decision_.kind == RouteKind::kOneShard && decision_.parts[0].text.empty();
-  if (!one && decision_.kind != RouteKind::kAnyShard) {
+  if ((!one && decision_.kind != RouteKind::kAnyShard) || (one && NeedsProof(statement))) {
     return BindLocal(frame, *bind, std::move(prepared), Portal::Where::kFanout);
   }
   if (const std::optional<Outcome> later = AdmitWork(statement, frame.whole.size())) return *later;

@@ -21,6 +21,16 @@ std::vector<std::uint32_t> Session::ShardsOfDecision() {
   return shards;
 }
 
+// Fills proofs_. True: the read must run in one snapshot with them.
+bool Session::NeedsProof(const Statement& statement) {
+  proofs_.clear();
+  if (statement.kind != StatementKind::kRead || statement.writes || tx_ != Tx::kIdle) return false;
+  footprint_.scatter = decision_.scatter;
+  footprint_.keys = decision_.keys;
+  proofs_ = host_.ProofsFor(footprint_);
+  return !proofs_.empty();
+}
+
 Session::Outcome Session::RunSeveral(const Statement& statement, std::string_view text, bool simple,
                                      Portal* portal) {
   const std::vector<std::uint32_t> shards = ShardsOfDecision();
@@ -39,11 +49,12 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
                                               : Fanout::Purpose::kRead;
   fanout_->alike = statement.writes_reference;
   fanout_->schema_changes = statement.kind == StatementKind::kDdl;
-  if (writes && !statement.no_transaction && tx_ == Tx::kIdle) {
+  const bool proven = !writes && NeedsProof(statement);
+  if ((proven || (writes && !statement.no_transaction)) && tx_ == Tx::kIdle) {
     fanout_->own_block = true;
     tx_ = Tx::kOpen;
     implicit_ = true;
-    begin_ = "BEGIN";
+    begin_ = proven ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN";
     settings_at_begin_ = settings_;
   }
   if (decision_.rows_in_order) {
@@ -162,6 +173,9 @@ int Session::BeginOn(ServerLink& link) {
   if (tx_ == Tx::kIdle || link.began) return 0;
   std::string script = begin_;
   for (const std::string& statement : replay_) script.append("\n;").append(statement);
+  for (const Proof& proof : proofs_) {
+    if (proof.shard == link.shard) script.append("\n;").append(proof.sql);
+  }
   pg::AppendQuery(&link.out(), script);
   link.began = true;
   link.unnamed = 0;
@@ -403,6 +417,7 @@ void Session::FanoutFailed() {
 // All rounds are over: tell the client.
 void Session::FinishFanout() {
   const std::unique_ptr<Fanout> ended = std::move(fanout_);
+  proofs_.clear();
   wait_ = Wait::kNone;
   if ((ended->own_block || ended->purpose == Fanout::Purpose::kEnd) && tx_ != Tx::kIdle) {
     EndedTransaction(ended->error.empty());

@@ -41,6 +41,12 @@ struct StaleOwner {
   std::int64_t epoch = 0;
 };
 
+// `sql` raises FS001 on a shard that no longer owns what is about to be read.
+struct Proof {
+  std::uint32_t shard = 0;
+  std::string sql;
+};
+
 class SessionHost {
  public:
   virtual ~SessionHost() = default;
@@ -78,6 +84,10 @@ class SessionHost {
   virtual void LearnColumns(const std::string& table, std::vector<std::string> columns) = 0;
   virtual void SchemaChanged() = 0;
   virtual void Record(const StatementRecord& record) = 0;
+
+  // What a Strong read of these keys must ask first, in its own snapshot, and on which shards.
+  // Nearly always empty.
+  virtual std::vector<Proof> ProofsFor(const Footprint& footprint) = 0;
 
   // A name for a two-phase transaction that nobody else uses.
   virtual std::string NewTransactionName(std::uint32_t first_shard) = 0;

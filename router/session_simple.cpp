@@ -18,6 +18,15 @@ bool IsPlain(StatementKind kind) {
          kind == StatementKind::kUpdate || kind == StatementKind::kDelete;
 }
 
+// Without the semicolon, so that conditions can be added at the end.
+std::string_view WithoutEnd(std::string_view text) {
+  while (!text.empty() &&
+         (text.back() == ';' || text.back() == ' ' || text.back() == '\n' || text.back() == '\t')) {
+    text.remove_suffix(1);
+  }
+  return text;
+}
+
 }  // namespace
 
 void Session::RefreshPlanContext() {
@@ -40,7 +49,7 @@ std::shared_ptr<const Statement> Session::Meaning(std::string_view text,
 }
 
 Session::Outcome Session::OnQuery(const pg::WireFrame& frame) {
-  const std::optional<std::string_view> text = pg::DecodeQuery(frame.body);
+  std::optional<std::string_view> text = pg::DecodeQuery(frame.body);
   if (!text) {
     FailProtocol("invalid Query message");
     return Outcome::kDone;
@@ -52,6 +61,7 @@ Session::Outcome Session::OnQuery(const pg::WireFrame& frame) {
     if (wait_ != Wait::kNone) return Outcome::kAgain;
   }
   extended_ = false;
+  *text = WithoutEnd(*text);
   Normalize(*text, normalized_);
   if (normalized_.statements == 0 && normalized_.complete) {
     std::string empty;
@@ -88,7 +98,9 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
     const std::shared_ptr<const Statement> statement = Meaning(part, normalized_);
     if (!IsPlain(statement->kind)) return false;
     if (!RouteStatement(*statement, part, normalized_)) return false;
-    if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty()) return false;
+    if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty() ||
+        NeedsProof(*statement))
+      return false;
     const std::uint32_t number = host_.ShardNumber(decision_.parts[0].shard);
     if (common && *common != number) return false;
     common = number;
@@ -226,6 +238,7 @@ Session::Outcome Session::RunRouted(const Statement& statement, std::string_view
   writes_now_ = statement.writes || statement.writes_reference || statement.locks_rows;
   switch (decision_.kind) {
     case RouteKind::kOneShard: {
+      if (!in_parts_ && NeedsProof(statement)) return RunSeveral(statement, text, true, nullptr);
       const RoutePart& part = decision_.parts[0];
       const std::uint32_t shard = retry_at_ ? *retry_at_ : host_.ShardNumber(part.shard);
       if (!part.text.empty()) return ForwardQuery(shard, part.text, {}, nullptr);

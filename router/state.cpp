@@ -177,9 +177,33 @@ bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges) {
       }
       learned.ranges.push_back({.from = *from, .to = *to});
     }
+    if (range.leased) {
+      LeaseLocked({.migration = range.migration, .ranges = learned.ranges, .keys = learned.keys});
+    }
     changed = Learn(std::move(learned)) || changed;
   }
   return changed;
+}
+
+void RouterState::Lease(LeasedKeys leased) {
+  const std::lock_guard lock(mutex_);
+  LeaseLocked(std::move(leased));
+}
+
+void RouterState::LeaseLocked(LeasedKeys leased) {
+  const auto same = [&leased](const LeasedKeys& known) {
+    return known.migration == leased.migration;
+  };
+  if (std::any_of(view_.leased.begin(), view_.leased.end(), same)) return;
+  view_.leased.push_back(std::move(leased));
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+void RouterState::EndLease(std::int64_t migration) {
+  const std::lock_guard lock(mutex_);
+  const std::size_t ended = std::erase_if(
+      view_.leased, [migration](const LeasedKeys& known) { return known.migration == migration; });
+  if (ended > 0) version_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace foreshard::router

@@ -34,6 +34,14 @@ struct LearnedOwner {
   std::int64_t epoch = 0;
 };
 
+// While a cutover is near, a Strong read of these keys must prove on its shard that the shard still
+// owns them (migration.md 8).
+struct LeasedKeys {
+  std::int64_t migration = 0;
+  std::vector<model::KeyRange> ranges;
+  std::vector<std::string> keys;
+};
+
 class RouterState {
  public:
   struct View {
@@ -42,13 +50,13 @@ class RouterState {
     std::shared_ptr<const Users> users;
     std::shared_ptr<const TlsContext> client_tls;  // null: no TLS for clients
     std::shared_ptr<const TlsContext> shard_tls;
+    std::vector<LeasedKeys> leased;
     std::shared_ptr<const CompiledTable>
         table;  // null until the first one came; with what was learned
   };
   struct Options {
     std::string name;  // of this router
     TlsMode shard_tls_mode = TlsMode::kPrefer;
-    bool keeps_only_first_table = false;
   };
 
   RouterState(Options options, TableFeed& feed) : options_(std::move(options)), feed_(feed) {}
@@ -66,6 +74,8 @@ class RouterState {
   // True: the view changed.
   bool LearnOwner(const StaleOwner& stale);
   bool LearnRanges(const std::vector<KnownRange>& ranges);
+  void Lease(LeasedKeys leased);
+  void EndLease(std::int64_t migration);
 
   const Options& options() const { return options_; }
   TableFeed& feed() { return feed_; }
@@ -84,7 +94,8 @@ class RouterState {
 
  private:
   bool Learn(LearnedOwner learned);
-  void Rebuild();  // REQUIRES: mutex_ is held
+  void LeaseLocked(LeasedKeys leased);  // REQUIRES: mutex_ is held
+  void Rebuild();                       // REQUIRES: mutex_ is held
 
   Options options_;
   TableFeed& feed_;

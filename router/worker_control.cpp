@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pg/wire_startup.h"
 #include "router/limits.h"
+#include "router/session_settings.h"
 #include "router/worker.h"
 
 // The worker's side of cancel requests, holds, counters and two-phase names.
@@ -92,6 +93,35 @@ void Worker::LearnWelcome(const std::string& user, const std::string& database,
                           std::map<std::string, std::string> parameters) {
   parameters.erase("application_name");
   welcome_[{user, database}] = std::move(parameters);
+}
+
+std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {
+  std::vector<Proof> proofs;
+  if (view_.table == nullptr || view_.config->read_consistency != "Strong") return proofs;
+  const model::KeySpace& space = view_.table->table().key_space;
+  for (const LeasedKeys& leased : view_.leased) {
+    const auto add = [&](const model::ShardId& owner) {
+      const std::int64_t shard = ShardNumberOf(owner.value);
+      if (shard < 0) return;
+      proofs.push_back({.shard = static_cast<std::uint32_t>(shard),
+                        .sql = fmt::format("SELECT foreshard.owner_check(range_id, {}) FROM "
+                                           "foreshard.range WHERE migration_id = {}",
+                                           QuoteLiteral(owner.value), leased.migration)});
+    };
+    bool touched = footprint.scatter;
+    for (const Key& key : footprint.keys) {
+      const std::string text = CanonicalText(space.key_type, key);
+      touched =
+          touched || std::find(leased.keys.begin(), leased.keys.end(), text) != leased.keys.end();
+      for (const model::KeyRange& range : leased.ranges)
+        touched = touched || model::ContainsKey(space, range, text);
+    }
+    if (!touched) continue;
+    for (const model::KeyRange& range : leased.ranges)
+      add(model::OwnerOfBound(view_.table->table(), range.from));
+    for (const std::string& key : leased.keys) add(model::OwnerOfKey(view_.table->table(), key));
+  }
+  return proofs;
 }
 
 void Worker::Record(const StatementRecord& record) {
