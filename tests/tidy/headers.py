@@ -6,6 +6,7 @@ the others are compiled here.
 """
 
 import concurrent.futures
+import hashlib
 import json
 import os
 import shlex
@@ -15,7 +16,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
-from tree import Tree  # noqa: E402
+from tree import Tree, includes  # noqa: E402
 
 
 def include_flags(build):
@@ -31,6 +32,17 @@ def include_flags(build):
     return [word for pair in flags for word in pair]
 
 
+def closure(tree, path):
+    """The text of a header and of all of ours that it includes, directly or not."""
+    seen, waiting = set(), [path]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and tree.has(name):
+            seen.add(name)
+            waiting.extend(found for _, _, found in includes(tree, name))
+    return "".join(name + tree.text(name) for name in sorted(seen))
+
+
 def main():
     build, compiler = sys.argv[1:3]
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -38,9 +50,17 @@ def main():
     headers = [path for path in tree.cpp() if path.endswith(".h") and not tree.has(path[:-2] + ".cpp")]
     flags = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only", "-x", "c++"] + include_flags(build)
 
+    proved = os.path.join(build, "tidy-headers")  # what compiled once need not compile again until something of it changes
+    os.makedirs(proved, exist_ok=True)
+
     def compile_alone(path):
+        stamp = os.path.join(proved, hashlib.sha256((" ".join(flags) + closure(tree, path)).encode()).hexdigest())
+        if os.path.exists(stamp):
+            return path, 0, ""
         # Included rather than compiled itself, because of `#pragma once` in a main file.
         done = subprocess.run([compiler, *flags, "-"], input=f'#include "{path}"\n', cwd=root, capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            open(stamp, "w", encoding="utf-8").close()
         return path, done.returncode, done.stderr
 
     bad = 0
