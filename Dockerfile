@@ -51,15 +51,6 @@ COPY --from=programs /programs/foreshard-router /usr/bin/foreshard-router
 EXPOSE 5432
 ENTRYPOINT ["/usr/bin/foreshard-router"]
 
-FROM runtime AS mover
-ARG VERSION=dev
-LABEL org.opencontainers.image.title="foreshard-mover" \
-      org.opencontainers.image.description="Copies a key range from one shard to another while it is written" \
-      org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}"
-COPY --from=programs /programs/foreshard-mover /usr/bin/foreshard-mover
-ENTRYPOINT ["/usr/bin/foreshard-mover"]
-
 # A member of a shard: PostgreSQL under Patroni, and the exporter for the sidecar. Nothing is started by the installation.
 FROM ${BASE} AS postgres
 ARG VERSION=dev
@@ -81,6 +72,17 @@ USER 999:999
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
 EXPOSE 5432 8008 9187
 ENTRYPOINT ["/usr/bin/patroni"]
+
+FROM runtime AS mover
+ARG VERSION=dev
+LABEL org.opencontainers.image.title="foreshard-mover" \
+      org.opencontainers.image.description="Copies a key range from one shard to another while it is written" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
+# The schema of a new shard is dumped by PostgreSQL's own tool; its libraries are those of libpq.
+COPY --from=postgres /usr/lib/postgresql/15/bin/pg_dump /usr/bin/pg_dump
+COPY --from=programs /programs/foreshard-mover /usr/bin/foreshard-mover
+ENTRYPOINT ["/usr/bin/foreshard-mover"]
 
 FROM ${BASE} AS prometheus
 ARG VERSION=dev
