@@ -5,3 +5,13 @@ foreshard_test(unit.router.brain
           key_test.cpp key_values_test.cpp lexer_test.cpp normalize_test.cpp plan_cache_test.cpp rewrite_test.cpp
           route_test.cpp statement_test.cpp table_feed_test.cpp
   DEPS foreshard_router_brain nlohmann_json::nlohmann_json)
+
+foreshard_test(unit.router.merge
+  SOURCES decimal_test.cpp merge_checks_test.cpp merge_groups_test.cpp merge_tags_test.cpp merge_test.cpp
+          merge_value_test.cpp merge_wire_test.cpp
+  DEPS foreshard_router_brain)
+
+foreshard_test(unit.router.flow
+  SOURCES copy_splitter_test.cpp heat_test.cpp hold_test.cpp kube_table_feed_test.cpp reservoir_test.cpp
+          space_saving_test.cpp
+  DEPS foreshard_router_brain foreshard_fake_kube_api foreshard_test_support)
