@@ -25,8 +25,8 @@ namespace foreshard::migration {
 // One shard's part in an attempt.
 struct SideView {
   GateState state = GateState::kClosed;
-  model::Attempt attempt;
-  model::Epoch epoch;     // of its range row
+  model::Attempt attempt{};
+  model::Epoch epoch{};   // of its range row
   bool sentinel = false;  // the peer's sentinel of this attempt has arrived
 };
 
@@ -85,7 +85,7 @@ enum class WatchdogStep { kNothing, kRevoke, kReopen };
 
 struct WatchdogDecision {
   WatchdogStep step = WatchdogStep::kNothing;
-  model::Attempt attempt;
+  model::Attempt attempt{};
   model::Epoch epoch{};  // kReopen
   bool operator==(const WatchdogDecision&) const = default;
 };
@@ -124,7 +124,7 @@ std::chrono::milliseconds PauseAfterAttempt(model::Attempt attempt);
 struct SoakView {
   SideView source;
   SideView destination;
-  model::Attempt attempt;
+  model::Attempt attempt{};
   model::Epoch table_epoch;
   bool table_says_destination = true;
   std::optional<SubscriptionSeen> forward;  // on the destination

@@ -177,6 +177,23 @@ bool MoverDone(const MigrationObservation& seen) {
          done->phase == seen.migration.status.phase;
 }
 
+std::optional<MigrationDecision> DropDeadMarks(const MigrationObservation& seen) {
+  const auto dead = [&](const model::Moving& moving) {
+    const auto& all = seen.set->migrations;
+    const auto found = std::find_if(
+        all.begin(), all.end(),
+        [&](const model::ShardMigration& migration) { return migration.name == moving.migration; });
+    if (found == all.end()) return true;  // the list is newer than the table
+    if (found->status.number == 0) return false;
+    if (found->status.number != moving.number.value) return true;
+    const auto phase = migration::ParsePhase(found->status.phase);
+    return phase && migration::IsTerminal(*phase);
+  };
+  model::RoutingTable next = *seen.set->table;
+  if (std::erase_if(next.moving, dead) == 0) return std::nullopt;
+  return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(next)};
+}
+
 MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigrationStatus last) {
   const model::RoutingTable& table = *seen.set->table;
   const auto ours = [&](const model::Moving& moving) {

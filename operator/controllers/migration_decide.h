@@ -93,6 +93,10 @@ bool MoverDone(const MigrationObservation& seen);
 bool IsForeign(const MigrationObservation& seen, const std::optional<migration::ShardSeen>& side);
 // A shard failed over since its copy began.
 bool IdentityChanged(const MigrationObservation& seen);
+// The table without entries in `moving` that nobody will take away any more: their migration is
+// over or gone. An old leader can leave one behind, since object and table are not written
+// together. Nothing: there is none.
+std::optional<MigrationDecision> DropDeadMarks(const MigrationObservation& seen);
 // Leaves `moving`, drops the Job, then `last`: the end of Aborting and CleaningUp.
 MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigrationStatus last);
 

@@ -138,6 +138,7 @@ MigrationDecision DecidePlanned(const MigrationObservation& seen) {
     return Refuse(seen, "RangeNotOwned",
                   fmt::format("spec.range: shard '{}' does not own all of it", spec.source));
   }
+  if (auto sweep = DropDeadMarks(seen)) return *sweep;
   for (const model::Moving& moving : table.moving) {
     if (moving.migration != spec.name && KeysOverlap(spec.key_space, moving, spec)) {
       return WaitFor("KeysAreMoving", fmt::format("migration '{}' moves some", moving.migration),
@@ -180,6 +181,7 @@ MigrationDecision DecidePreflight(const MigrationObservation& seen) {
 MigrationDecision DecidePreparing(const MigrationObservation& seen) {
   const migration::MigrationSpec& spec = *seen.spec;
   const model::RoutingTable& table = *seen.set->table;
+  if (auto sweep = DropDeadMarks(seen)) return *sweep;
   bool marked = false;
   for (const model::Moving& moving : table.moving) {
     if (moving.migration == spec.name && moving.number == spec.number) {

@@ -147,9 +147,6 @@ MigrationDecision RollBack(const MigrationObservation& seen) {
   if (const auto blocker = migration::WhyNotReady(ReadyViewOf(seen, false))) {
     return WaitFor(blocker->reason, blocker->message, kReadyLook);
   }
-  if (seen.migration.status.attempt >= 2 * migration::kAttemptsMax) {
-    return WaitFor("TooManyAttempts", "the rollback was revoked too often", kSoakLook);
-  }
   return NextAttempt(seen, Phase::kRollingBack);
 }
 
@@ -286,7 +283,13 @@ MigrationDecision DecideAborting(const MigrationObservation& seen) {
   return EndWith(seen, EndedAs(seen, Phase::kAborted));
 }
 
+// What an old leader made once more after the end goes again: its Job, its entry in `moving`.
 MigrationDecision DecideTerminal(const MigrationObservation& seen) {
+  if (seen.set && seen.set->table) {
+    MigrationDecision rest = EndWith(seen, seen.migration.status);
+    if (rest.step != MigrationStep::kWriteStatus) return rest;
+    if (auto sweep = DropDeadMarks(seen)) return *sweep;
+  }
   const auto& finalizers = seen.migration.finalizers;
   const bool held =
       std::find(finalizers.begin(), finalizers.end(), kMigrationFinalizer) != finalizers.end();

@@ -21,7 +21,8 @@
 
 namespace foreshard::op {
 
-// A set and all that shares it with a migration.
+// A set and all that shares it with a migration. The list is read after the table, and both from
+// the server itself: whatever the table names existed when it was listed, unless it was deleted.
 struct SetView {
   model::ShardSet set;
   std::optional<model::RoutingTable> table;

@@ -28,11 +28,19 @@ Result<GateSeen> FakeShard::LookAtGate(model::Attempt attempt, Deadline) {
   seen.identity = {server_.id().value, server_.timeline};
   const auto found = server_.migrations.find(spec_.number.value);
   if (found != server_.migrations.end()) seen.row = found->second.row;
+  if (seen.row && pretended_revocation_ == attempt && attempt.value > 0) {
+    seen.row->state = GateState::kRevoked;
+    seen.row->attempt = attempt;
+  }
+  if (seen.row && seen.row->state == GateState::kOpen) {
+    seen.row->attempt = std::max(seen.row->attempt, pretended_mark_);
+  }
   const auto range = server_.ranges.find(spec_.number.value);
   if (range != server_.ranges.end()) seen.range = range->second.row;
   seen.gate = server_.gates.contains(spec_.number.value);
   const std::string& peer = migration::PeerOf(spec_, side_).value;
-  seen.sentinel = server_.barriers.contains({spec_.number.value, peer, true, attempt.value});
+  seen.sentinel = server_.barriers.contains({spec_.number.value, peer, true, attempt.value}) ||
+                  server_.bugs().drained_without_sentinel;
   const auto next = server_.barriers.lower_bound(
       {spec_.number.value, peer, false, std::numeric_limits<std::int64_t>::max()});
   if (next != server_.barriers.begin()) {
@@ -230,6 +238,10 @@ Result<GateState> FakeShard::GateRevoke(model::Token token, model::Attempt attem
   const auto seen = Claim(token);
   if (!seen) return seen.error();
   migration::MigrationRow& row = (*seen)->row;
+  if (server_.bugs().reopen_without_revoke) {
+    pretended_revocation_ = attempt;
+    return GateState::kRevoked;
+  }
   const bool open = row.state == GateState::kOpen && !server_.bugs().revoke_ignores_open;
   if (open || row.attempt > attempt) return row.state;
   row.state = GateState::kRevoked;
@@ -244,6 +256,10 @@ Status FakeShard::GateReopen(const migration::GateChange& change, Deadline) {
   if ((row.state != GateState::kOpen && row.state != GateState::kClosed) ||
       row.attempt > change.attempt) {
     return WrongState(**seen, "reopen");
+  }
+  if (server_.bugs().reopen_leaves_no_mark && row.state == GateState::kOpen) {
+    pretended_mark_ = change.attempt;
+    return Ok();
   }
   server_.gates.insert(spec_.number.value);
   Range().row.owner = change.owner;
@@ -289,6 +305,7 @@ Status FakeShard::SlotAdvance(model::Token token, migration::Lsn lsn, Deadline) 
   const auto seen = Claim(token);
   if (!seen) return seen.error();
   const migration::MigrationRow& row = (*seen)->row;
+  if ((*seen)->reverse_slot_pretended && row.state != GateState::kOpen) return Ok();
   if ((*seen)->reverse_slot_pretended && !server_.slots.contains(own_stream_)) {
     server_.slots[own_stream_] = {
         .number = spec_.number.value, .keys = keys_, .confirmed = server_.wal.size()};

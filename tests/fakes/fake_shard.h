@@ -191,6 +191,8 @@ class FakeShard final : public migration::Shard {
   std::string own_stream_;   // published here
   std::string peer_stream_;  // received here
   std::int64_t seen_timeline_ = 0;
+  model::Attempt pretended_revocation_{-1};  // planted bugs: what a look shows though it is not so
+  model::Attempt pretended_mark_{-1};
 };
 
 }  // namespace foreshard::fakes

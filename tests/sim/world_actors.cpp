@@ -1,0 +1,230 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "operator/controllers/cutover_loop.h"
+#include "tests/sim/actors.h"
+#include "tests/sim/world.h"
+
+namespace foreshard::sim {
+
+using fakes::FakeStatement;
+using fakes::kFakeKeys;
+using migration::Phase;
+
+// Between cutovers time flies, inside one it crawls: the same number of steps either way.
+void World::StepTime() {
+  if (AnySwitching()) {
+    clock_.Advance(std::chrono::microseconds(random_.Between(50, switching_tick_micros_)));
+  } else if (faults_on_) {
+    clock_.Advance(std::chrono::milliseconds(random_.Between(2, 60)));
+  } else {
+    clock_.Advance(std::chrono::milliseconds(random_.Between(2, 1'000)));
+  }
+}
+
+void World::StepLease() {
+  lease_holder_ = 1 - lease_holder_;
+  ++lease_transitions_;
+  Event(fmt::format("lease goes to operator {} ({})", lease_holder_, lease_transitions_));
+}
+
+void World::StepOperator(OperatorActor& actor) {
+  if (actor.paused_for > 0) {
+    --actor.paused_for;
+    return;
+  }
+  const bool holds = lease_holder_ == actor.index;
+  if (holds && actor.transitions != lease_transitions_) {
+    actor.transitions = lease_transitions_;
+    actor.believes = true;
+    for (const std::string& name : state_->Names()) {
+      coverage_.Hit("second_leader." + PhaseNow(name));
+    }
+  }
+  if (!holds && actor.believes) {
+    // It learns late that its lease ran out: until then both lead. Without faults it learns at
+    // once.
+    if (!faults_on_ || rates_.operator_pause == 0 || random_.Chance(0.05)) {
+      actor.believes = false;
+      actor.pending.reset();
+    }
+  }
+  if (!actor.believes) return;
+  if (actor.pending) {
+    ActOperator(actor);
+    return;
+  }
+  const std::vector<std::string> names = state_->Names();
+  if (names.empty()) return;
+  const std::string& name = names[actor.next++ % names.size()];
+  auto pass =
+      actor.controller->Look({"shop", name}, Deadline::After(clock_, std::chrono::hours(1)));
+  if (!pass || !*pass) return;
+  const op::MigrationStep step = (*pass)->decision.step;
+  coverage_.Hit(std::string("step.") + ToString(step));
+  if (step == op::MigrationStep::kWait && !(*pass)->decision.reason.empty()) {
+    coverage_.Hit("wait." + (*pass)->decision.reason);
+  }
+  if (step == op::MigrationStep::kNothing || step == op::MigrationStep::kWait) return;
+  actor.pending = std::move(**pass);
+}
+
+// A planted bug: the attempt begins before its number is written down.
+void World::ActBeforePersist(OperatorActor& actor) {
+  const auto& pass = *actor.pending;
+  if (!pass.decision.status || pass.decision.status->phase != "Cutover" || !pass.seen.spec) return;
+  const model::Token token = model::MakeToken(pass.decision.status->record, actor.transitions);
+  const Deadline soon = Deadline::After(clock_, std::chrono::seconds(1));
+  fakes::FakeShard source(*pass.seen.spec, migration::Side::kSource,
+                          Server(pass.seen.spec->source));
+  const model::Attempt attempt{pass.decision.status->attempt};
+  if (!source.LookAtGate(attempt, soon)) return;
+  if (!source.Enter(token, "Cutover", soon)) return;
+  if (!source.GateClose({.token = token,
+                         .attempt = attempt,
+                         .owner = pass.seen.spec->destination,
+                         .epoch = {pass.seen.set->table->epoch.value + 1}},
+                        soon)) {
+    return;
+  }
+}
+
+void World::ActOperator(OperatorActor& actor) {
+  if (options_.canary == Canary::kActBeforePersist) {
+    const bool first = actor.pending->decision.step == op::MigrationStep::kWriteStatus;
+    if (first) ActBeforePersist(actor);
+    if (first && random_.Chance(0.3)) {  // and the process ends between the two
+      actor.pending.reset();
+      return;
+    }
+  }
+  const op::MigrationController::Pass& pass = *actor.pending;
+  const std::string& name = pass.seen.migration.name;
+  const bool turn = pass.decision.step == op::MigrationStep::kCutoverTurn;
+  const auto outcome =
+      actor.controller->ActOneTurn(pass, Deadline::After(clock_, std::chrono::hours(1)));
+  Event(fmt::format("operator {} {} {}{}: {}", actor.index, name, ToString(pass.decision.step),
+                    pass.decision.status ? " " + pass.decision.status->phase : "",
+                    outcome ? "ok" : outcome.error().message));
+  if (!outcome) {
+    coverage_.Hit(std::string("error.") + ToString(outcome.error().kind));
+    if (outcome.error().kind == Error::Kind::kFenced) {
+      actor.believes = false;  // gives the lease back
+      if (lease_holder_ == actor.index) StepLease();
+    }
+    actor.pending.reset();
+    return;
+  }
+  // Inside a cutover the loop runs on without a look at the API.
+  if (turn && random_.Chance(0.7)) return;
+  actor.pending.reset();
+}
+
+void World::StepMovers() {
+  if (movers_.empty()) return;
+  auto at = movers_.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(random_.Below(movers_.size())));
+  at->second->Step(random_);
+}
+
+void World::StepKubelet() {
+  for (auto& [name, job] : state_->jobs()) {
+    if (!job.exists) continue;
+    if (job.deleting) {
+      movers_.erase(name);
+      job = {};
+      Event("kubelet removes the Job of " + name);
+      continue;
+    }
+    const std::string uid = job.spec->uid;
+    if (!job.preflight) {
+      const bool refused = faults_on_ && random_.Chance(rates_.preflight_refused);
+      job.preflight = migration::PreflightResult{
+          .passed = !refused, .reason = refused ? "NoPrimaryKey" : "", .message = "a table"};
+      if (refused) coverage_.Hit("fault.preflight_refused");
+      continue;
+    }
+    if (movers_.contains(name)) continue;
+    auto mover = std::make_unique<MoverActor>(*job.spec, Server(job.spec->source),
+                                              Server(job.spec->destination), clock_);
+    mover->clean_up_with_live_slot = options_.canary == Canary::kCleanUpWithLiveSlot;
+    mover->on_violation = [this](const std::string& what) { Violate(what); };
+    mover->on_event = [this, mover_name = name](const std::string& what) {
+      Event(what + " " + mover_name);
+    };
+    movers_[name] = std::move(mover);
+  }
+}
+
+void World::StepRouters() {
+  const std::size_t index = random_.Below(routers_.size());
+  fakes::FakeRouter& router = *routers_[index];
+  if (deaf_for_[index] > 0 && --deaf_for_[index] == 0) router.deaf = false;
+  if (!router.deaf && random_.Chance(0.3)) {
+    const bool late = faults_on_ && random_.Chance(rates_.stale);
+    router.Offer(state_->table(late ? random_.Below(4) : 0));
+  }
+  if (const auto reply = router.Step(random_)) Deliver(*reply);
+}
+
+void World::StepStreams() {
+  auto at = servers_.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(random_.Below(servers_.size())));
+  fakes::FakeServer& server = *at->second;
+  if (faults_on_ && random_.Chance(rates_.slow_stream)) return;
+  std::vector<std::string> names;
+  for (const auto& [name, subscription] : server.subscriptions) names.push_back(name);
+  for (const std::string& name : names) {
+    fakes::FakeSubscription& subscription = server.subscriptions.at(name);
+    if (faults_on_ && subscription.worker && random_.Chance(rates_.worker_restart)) {
+      subscription.worker = false;
+      coverage_.Hit("fault.worker_restart");
+      continue;
+    }
+    server.StepApply(name, *servers_.at(subscription.publisher),
+                     static_cast<int>(random_.Between(1, 12)), random_.Chance(0.3));
+  }
+}
+
+void World::StepClients() {
+  ClientActor& client = *clients_[random_.Below(clients_.size())];
+  if (client.waiting) return;
+  FakeStatement statement;
+  statement.id = next_statement_++;
+  statement.key = client.first_key + static_cast<int>(random_.Below(4));
+  statement.write = random_.Chance(0.6);
+  const auto at = static_cast<std::size_t>(statement.key);
+  client.acked_before = acked_[at];
+  client.router = random_.Below(routers_.size());
+  if (statement.write) ++attempted_[at];
+  client.waiting = statement;
+  routers_[client.router]->Submit(statement);
+}
+
+// S2: every read and every write sees what was acknowledged before it began, and nothing that
+// nobody wrote.
+void World::Deliver(const fakes::FakeReply& reply) {
+  for (const auto& client : clients_) {
+    if (!client->waiting || client->waiting->id != reply.statement) continue;
+    const FakeStatement statement = *client->waiting;
+    client->waiting.reset();
+    if (reply.failed) return;
+    const auto at = static_cast<std::size_t>(statement.key);
+    if (faults_on_ && random_.Chance(rates_.lost_reply)) {
+      coverage_.Hit("fault.lost_reply");
+      return;
+    }
+    const std::int64_t least = client->acked_before + (statement.write ? 1 : 0);
+    if (reply.value < least || reply.value > attempted_[at]) {
+      Violate(fmt::format("{} of key {} gives {}, acknowledged were {}, attempted {}",
+                          statement.write ? "write" : "read", statement.key, reply.value,
+                          client->acked_before, attempted_[at]));
+      return;
+    }
+    if (statement.write) acked_[at] = std::max(acked_[at], reply.value);
+    return;
+  }
+}
+
+}  // namespace foreshard::sim
