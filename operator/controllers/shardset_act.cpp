@@ -116,6 +116,19 @@ Status TellStatus(const ShardSetHands& hands, const ShardSetObservation& seen, c
   return Ok();
 }
 
+// A list that somebody else changed by its key (a port's number) cannot be put right by an apply:
+// the server keeps both items and refuses them. A merge patch replaces the list.
+Status Apply(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
+             Deadline deadline) {
+  const std::string json = ToJson(effect.object);
+  const Result<kube::Object> applied =
+      hands.kube.Apply(effect.resource, RefOf(seen, effect.name), json, {}, deadline);
+  const bool refused = !applied && applied.error().code == "422";
+  if (!refused || FindChild(seen.children, effect.resource.kind, effect.name) == nullptr)
+    return Dropped(applied);
+  return Dropped(hands.kube.Patch(effect.resource, RefOf(seen, effect.name), json, {}, deadline));
+}
+
 Status Patch(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
              Deadline deadline) {
   return Dropped(hands.kube.Patch(effect.resource, RefOf(seen, effect.name), ToJson(effect.object),
@@ -128,8 +141,7 @@ Status ActOnShardSet(const ShardSetHands& hands, const ShardSetObservation& seen
                      const Effect& effect, Deadline deadline) {
   switch (effect.kind) {
     case EffectKind::kApply:
-      return Dropped(hands.kube.Apply(effect.resource, RefOf(seen, effect.name),
-                                      ToJson(effect.object), {}, deadline));
+      return Apply(hands, seen, effect, deadline);
     case EffectKind::kPatch:
       return Patch(hands, seen, effect, deadline);
     case EffectKind::kDelete:
