@@ -21,7 +21,8 @@ struct KeySpace {
   bool operator==(const KeySpace&) const = default;
 };
 
-// A place in the hash space: hash + 2^63 modulo 2^64, so that unsigned order is the order of signed hashes.
+// A place in the hash space: hash + 2^63 modulo 2^64, so that unsigned order is the order of signed
+// hashes.
 using Position = std::uint64_t;
 
 constexpr Position PositionOfHash(std::int64_t hash) {
@@ -31,12 +32,14 @@ constexpr std::int64_t HashOfPosition(Position position) {
   return static_cast<std::int64_t>(position ^ (std::uint64_t{1} << 63));
 }
 
-// Lower-case hex of the 8 bytes with trailing zero bytes trimmed, as Vitess writes it: 2^62 is "40", 0 is "".
+// Lower-case hex of the 8 bytes with trailing zero bytes trimmed, as Vitess writes it: 2^62 is
+// "40", 0 is "".
 std::string FormatPosition(Position position);
 // Accepts 0 to 16 hex digits, even in number. Errors: kGiveUp names what is wrong.
 Result<Position> ParsePosition(std::string_view text);
 
-// Half-open [from, to) in canonical text: hex positions for Hash, key values for Range. "" as `from`: from the lowest;
+// Half-open [from, to) in canonical text: hex positions for Hash, key values for Range. "" as
+// `from`: from the lowest;
 // "" as `to`: to the highest. (The empty text key lies in the first range either way.)
 struct KeyRange {
   std::string from;
@@ -47,20 +50,22 @@ struct KeyRange {
 // "-40", "40-80", "80-", "-": for people.
 std::string ToString(const KeyRange& range);
 
-// Canonical text of a bound or key: bigint without plus sign or leading zeros, uuid lower case with dashes, hex lower case
-// with trailing zero bytes trimmed; text unchanged. Errors: kGiveUp with the value.
+// Canonical text of a bound or key: bigint without plus sign or leading zeros, uuid lower case with
+// dashes, hex lower case with trailing zero bytes trimmed; text unchanged. Errors: kGiveUp with the
+// value.
 Result<std::string> CanonicalBound(const KeySpace& space, std::string_view text);
 Result<std::string> CanonicalKey(KeyType type, std::string_view text);
 
 // Order of two canonical, non-empty bounds: < 0, 0, > 0. Text compares by bytes (COLLATE "C").
 int CompareBounds(const KeySpace& space, std::string_view a, std::string_view b);
 
-bool IsEmpty(const KeySpace& space, const KeyRange& range);                       // from >= to
+bool IsEmpty(const KeySpace& space, const KeyRange& range);  // from >= to
 bool Contains(const KeySpace& space, const KeyRange& outer, const KeyRange& inner);
 bool Overlap(const KeySpace& space, const KeyRange& a, const KeyRange& b);
 std::optional<KeyRange> Intersect(const KeySpace& space, const KeyRange& a, const KeyRange& b);
 
-// Where a canonical key lies: its own text for Range, FormatPosition(PositionOfHash(hash)) for Hash.
+// Where a canonical key lies: its own text for Range, FormatPosition(PositionOfHash(hash)) for
+// Hash.
 std::string BoundOfKey(const KeySpace& space, std::string_view canonical_key);
 bool ContainsKey(const KeySpace& space, const KeyRange& range, std::string_view canonical_key);
 

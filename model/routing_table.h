@@ -7,7 +7,8 @@
 #include "model/ids.h"
 #include "model/key_space.h"
 
-// Who owns what, as the API object `RoutingTable` says it. A plain value; `router/` compiles it for fast look-up.
+// Who owns what, as the API object `RoutingTable` says it. A plain value; `router/` compiles it for
+// fast look-up.
 
 namespace foreshard::model {
 
@@ -26,16 +27,16 @@ struct Pin {
 
 struct ShardAddress {
   ShardId id;
-  std::string primary_service;   // host name, without namespace when in the router's own
+  std::string primary_service;  // host name, without namespace when in the router's own
   std::string replica_service;
   bool operator==(const ShardAddress&) const = default;
 };
 
 // What is being moved: updates that would change a key's owner are refused here.
 struct Moving {
-  std::string migration;      // name of the ShardMigration
+  std::string migration;  // name of the ShardMigration
   MigrationNumber number;
-  KeyRange range;             // Split, Move
+  KeyRange range;                 // Split, Move
   std::vector<std::string> keys;  // Isolate, MoveKeys; canonical
   bool operator==(const Moving&) const = default;
 };
@@ -54,19 +55,23 @@ struct RoutingTable {
 inline constexpr std::size_t kRangesMax = 10'000;
 inline constexpr std::size_t kPinsMax = 10'000;
 
-// Errors: kGiveUp naming the field and the value, for a gap, an overlap, an unknown shard, a duplicate pin, too many.
+// Errors: kGiveUp naming the field and the value, for a gap, an overlap, an unknown shard, a
+// duplicate pin, too many.
 Status Validate(const RoutingTable& table);
 
 // REQUIRES: Validate(table) is good and the key is canonical. O(log ranges).
 const ShardId& OwnerOfKey(const RoutingTable& table, std::string_view canonical_key);
 const ShardId& OwnerOfBound(const RoutingTable& table, std::string_view bound);
 
-// The table after `range` (and, for keys, the pins) changed its owner: neighbours with the same owner become one range, a pin
-// that equals its range's owner disappears, the epoch is the given one.
-// REQUIRES: epoch > table.epoch. Errors: kGiveUp if the range is not wholly owned by one shard.
-Result<RoutingTable> WithOwner(const RoutingTable& table, const KeyRange& range, const ShardId& owner, Epoch epoch);
-Result<RoutingTable> WithPins(const RoutingTable& table, const std::vector<std::string>& canonical_keys,
-                              const ShardId& owner, Epoch epoch);
+// The table after `range` (and, for keys, the pins) changed its owner: neighbours with the same
+// owner become one range, a pin that equals its range's owner disappears, the epoch is the given
+// one. REQUIRES: epoch > table.epoch. Errors: kGiveUp if the range is not wholly owned by one
+// shard.
+Result<RoutingTable> WithOwner(const RoutingTable& table, const KeyRange& range,
+                               const ShardId& owner, Epoch epoch);
+Result<RoutingTable> WithPins(const RoutingTable& table,
+                              const std::vector<std::string>& canonical_keys, const ShardId& owner,
+                              Epoch epoch);
 
 // Ranges of one shard, in order.
 std::vector<KeyRange> RangesOf(const RoutingTable& table, const ShardId& shard);

@@ -1,5 +1,6 @@
 #include "router/kube_table_feed.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -16,12 +17,15 @@ namespace {
 using namespace std::chrono_literals;
 
 std::string TableJson(int epoch, const std::string& split, const std::string& version = "") {
-  return R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"RoutingTable","metadata":{"name":"orders","namespace":"shop")" +
-         (version.empty() ? std::string() : R"(,"resourceVersion":")" + version + "\"") +
-         R"(},"spec":{"shardSetName":"orders","epoch":)" + std::to_string(epoch) +
-         R"(,"ranges":[{"from":"","to":")" + split + R"(","shard":"s-a"},{"from":")" + split +
-         R"(","to":"","shard":"s-b"}],"shards":[{"id":"s-a","primaryService":"a"},)" +
-         R"({"id":"s-b","primaryService":"b"}]}})";
+  const std::string resource_version =
+      version.empty() ? "" : fmt::format(R"(,"resourceVersion":"{}")", version);
+  return fmt::format(
+      R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"RoutingTable",)"
+      R"("metadata":{{"name":"orders","namespace":"shop"{0}}},)"
+      R"("spec":{{"shardSetName":"orders","epoch":{1},)"
+      R"("ranges":[{{"from":"","to":"{2}","shard":"s-a"}},{{"from":"{2}","to":"","shard":"s-b"}}],)"
+      R"("shards":[{{"id":"s-a","primaryService":"a"}},{{"id":"s-b","primaryService":"b"}}]}}}})",
+      resource_version, epoch, split);
 }
 
 struct Feed {

@@ -22,6 +22,7 @@ void Ascending(std::uint32_t oid, const std::vector<std::string>& values) {
 }
 
 TEST(MergeValue, OrdersEachTypeAsPostgresDoes) {
+  EXPECT_TRUE(IsComparable(kOidNumeric));
   Ascending(kOidInt4, {"-10", "-9", "0", "2", "10"});
   Ascending(kOidFloat8, {"-Infinity", "-1e300", "-0.5", "0", "1e-9", "2", "10", "Infinity", "NaN"});
   Ascending(kOidNumeric, {"-1.5", "0", "0.01", "9", "10", "NaN"});

@@ -94,9 +94,11 @@ TEST(TableFeed, ReadersAndAWriterShareItFromThreads) {
 
 constexpr const char* kSpec = R"({
   "shardSetName": "orders", "epoch": 12,
-  "ranges": [{"from": "", "to": "8000", "shard": "s-4kq7"}, {"from": "80", "to": "", "shard": "s-9x2d"}],
+  "ranges": [{"from": "", "to": "8000", "shard": "s-4kq7"},
+             {"from": "80", "to": "", "shard": "s-9x2d"}],
   "pins": [{"key": "4711", "shard": "s-9x2d"}, {"key": "+15", "shard": "s-9x2d"}],
-  "shards": [{"id": "s-4kq7", "primaryService": "orders-s-4kq7", "replicaService": "orders-s-4kq7-replicas"},
+  "shards": [{"id": "s-4kq7", "primaryService": "orders-s-4kq7",
+              "replicaService": "orders-s-4kq7-replicas"},
              {"id": "s-9x2d", "primaryService": "127.0.0.1:6543"}],
   "moving": [{"migration": "orders-split", "range": {"from": "40", "to": "80"}, "keys": []}]})";
 
