@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "forecast/fine/pool.h"
+#include "forecast/hourly/pool.h"
 #include "forecast/state.h"
 
 namespace foreshard::forecast {
@@ -57,7 +58,8 @@ Result<Fitted> Fit(const History& history, const Calendar& calendar, const Optio
   const Status valid = CheckOptions(options);
   if (!valid) return valid.error();
   Result<std::unique_ptr<detail::State>> state =
-      FinePool::Fit(history, calendar, options, shared, random);
+      options.pool == Pool::kFine ? FinePool::Fit(history, calendar, options, shared, random)
+                                  : HourlyPool::Fit(history, calendar, options, shared, random);
   if (!state) return state.error();
   return Fitted(*std::move(state));
 }
@@ -95,6 +97,13 @@ model::Scenarios Draw(const Fitted& fitted, Horizon horizon) {
 model::Trust Score(const Fitted& fitted) { return fitted.state().Score(); }
 
 std::vector<StepReport> Explain(const Fitted& fitted) { return fitted.state().Explain(); }
+
+bool IsModel(Pool pool, std::string_view name) {
+  const auto known = [name](const auto& names) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  return pool == Pool::kFine ? known(kFineModelNames) : known(kHourlyModelNames);
+}
 
 Fitted Inherit(Fitted child, std::span<const Parent> parents) {
   child.state().Inherit(parents);
@@ -134,7 +143,8 @@ Result<Fitted> Parse(std::string_view bytes, const History& history, const Calen
   if (pool != static_cast<std::uint8_t>(options.pool))
     return Error::GiveUp("state is of another pool", "OldState");
   Result<std::unique_ptr<detail::State>> state =
-      FinePool::Blank(history, calendar, options, shared);
+      options.pool == Pool::kFine ? FinePool::Blank(history, calendar, options, shared)
+                                  : HourlyPool::Blank(history, calendar, options, shared);
   if (!state) return state.error();
   ByteReader reader(body);
   const Status loaded = (*state)->Load(reader);

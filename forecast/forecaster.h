@@ -67,6 +67,7 @@ struct Options {
   bool least_squares = false;
   bool select_best = false;
   bool equal_weights = false;
+  bool reference_rule = false;           // hourly: the 13 models and the rule of the golden test
   std::vector<std::string> only_models;  // empty: all of the pool
 };
 
@@ -163,6 +164,9 @@ struct StepReport {
   std::vector<ModelReport> models;
 };
 std::vector<StepReport> Explain(const Fitted& fitted);
+
+// Whether a model of that pool has this name (for only_models).
+bool IsModel(Pool pool, std::string_view name);
 
 // A range is what persists: a shard's series is composed of the intervals it owns now, from whoever
 // owned them then.

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -7,6 +8,8 @@
 
 #include "base/clock.h"
 #include "cli/forecast/backtest.h"
+#include "cli/forecast/evaluate.h"
+#include "cli/forecast/m4.h"
 #include "cli/forecast/report.h"
 #include "cli/forecast/trace.h"
 
@@ -92,6 +95,93 @@ int RunBacktest(const BacktestArguments& arguments) {
   return 0;
 }
 
+struct EvaluateArguments {
+  std::string train;
+  std::string test;
+  std::string naive2 = "auto";
+  std::vector<std::string> models;
+  int season = 24;
+  int horizon = 48;
+  int holdout = 0;
+  int threads = 1;
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+
+void ShowProgress(std::size_t done, std::size_t of) {
+  if (isatty(STDERR_FILENO) == 0) return;
+  fmt::print(stderr, "\r{} of {} series{}", done, of, done == of ? "\n" : "");
+  std::fflush(stderr);
+}
+
+// Empty on success, else what is wrong with the usage.
+std::string ReadEvaluateOptions(const EvaluateArguments& arguments, cli::EvaluateOptions& options) {
+  if (arguments.test.empty() == (arguments.holdout <= 0))
+    return "exactly one of --test and --holdout is needed";
+  if (arguments.naive2 == "official") {
+    options.naive2 = cli::Naive2::kOfficial;
+  } else if (arguments.naive2 == "compute") {
+    options.naive2 = cli::Naive2::kCompute;
+  } else if (arguments.naive2 != "auto") {
+    return fmt::format("--naive2 {}: auto, official or compute", arguments.naive2);
+  }
+  for (const std::string& model : arguments.models) {
+    if (!foreshard::forecast::IsModel(foreshard::forecast::Pool::kHourly, model)) {
+      return fmt::format("--models: no model is called '{}'", model);
+    }
+  }
+  options.season = arguments.season;
+  options.horizon = arguments.horizon;
+  options.threads = arguments.threads;
+  options.seed = arguments.seed;
+  options.models = arguments.models;
+  options.progress = ShowProgress;
+  return {};
+}
+
+int RunEvaluate(const EvaluateArguments& arguments) {
+  cli::EvaluateOptions options;
+  const std::string wrong = ReadEvaluateOptions(arguments, options);
+  if (!wrong.empty()) return Complain(kBadUsage, wrong);
+  const auto read = [](const std::string& path) -> Result<std::vector<cli::NamedSeries>> {
+    const Result<std::string> text = cli::ReadFile(path);
+    if (!text) return text.error();
+    auto series = cli::ParseM4(*text);
+    if (!series)
+      return Error::GiveUp(fmt::format("{}: {}", path, series.error().message), "BadInput");
+    return series;
+  };
+  auto train = read(arguments.train);
+  if (!train) return Complain(kBadInput, train.error().message);
+  std::vector<std::vector<double>> test;
+  const auto horizon = static_cast<std::size_t>(arguments.horizon);
+  if (arguments.holdout > 0) {
+    const auto held =
+        cli::HoldOut(*train, test, static_cast<std::size_t>(arguments.holdout), horizon);
+    if (!held)
+      return Complain(held.error().reason == "BadUsage" ? kBadUsage : kBadInput,
+                      held.error().message);
+  } else {
+    const auto after = read(arguments.test);
+    if (!after) return Complain(kBadInput, after.error().message);
+    auto matched = cli::MatchTest(*train, *after, horizon);
+    if (!matched)
+      return Complain(kBadInput, fmt::format("{}: {}", arguments.test, matched.error().message));
+    test = *std::move(matched);
+  }
+  const foreshard::SystemClock clock;
+  const foreshard::MonotonicTime start = clock.Monotonic();
+  const auto report = cli::Evaluate(*train, test, options);
+  if (!report) {
+    return Complain(report.error().reason == "BadOptions" ? kBadUsage : kBadInput,
+                    report.error().message);
+  }
+  const double seconds = SecondsSince(start, clock);
+  fmt::print("{}\n", arguments.json ? cli::EvaluateJson(*report, seconds)
+                                    : cli::EvaluateTable(*report, seconds));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -108,10 +198,29 @@ int main(int argc, char** argv) {
   backtest->add_option("--train", arguments.train, "length of the training part, e.g. 8d");
   backtest->add_option("--seasons", arguments.seasons, "one or two season lengths, e.g. 24h,168h");
   backtest->add_flag("--json", arguments.json, "one JSON object on standard output");
+  EvaluateArguments scored;
+  CLI::App* evaluate =
+      app.add_subcommand("evaluate", "forecast every series of a file in M4's format and score it");
+  evaluate->add_option("--train", scored.train, "CSV file: header, then id,value,value,...")
+      ->required();
+  evaluate->add_option("--test", scored.test, "the values that follow, same format");
+  evaluate
+      ->add_option("--holdout", scored.holdout,
+                   "instead of --test: score the values that start this far before each end")
+      ->check(CLI::PositiveNumber);
+  evaluate->add_option("--season", scored.season, "steps of a season")->check(CLI::Range(2, 1440));
+  evaluate->add_option("--horizon", scored.horizon, "steps ahead")->check(CLI::Range(1, 512));
+  evaluate->add_option("--naive2", scored.naive2, "auto, official or compute");
+  evaluate->add_option("--models", scored.models, "only these models, separated by commas")
+      ->delimiter(',');
+  evaluate->add_option("--threads", scored.threads, "threads; the result does not depend on it")
+      ->check(CLI::Range(1, 256));
+  evaluate->add_option("--seed", scored.seed, "seed of what is random");
+  evaluate->add_flag("--json", scored.json, "one JSON object on standard output");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kBadUsage;
   }
-  return RunBacktest(arguments);
+  return evaluate->parsed() ? RunEvaluate(scored) : RunBacktest(arguments);
 }

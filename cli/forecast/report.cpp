@@ -70,4 +70,38 @@ std::string BacktestTable(const BacktestHeading& heading, const BacktestReport& 
   return table + fmt::format("\n{:.2f} s\n", heading.seconds);
 }
 
+std::string EvaluateJson(const EvaluateReport& report, double seconds) {
+  std::string json = fmt::format(
+      R"({{"series":{},"smape":{},"mase":{},"owa":{},"msis":{},"coverage95":{},"wql":{},"seconds":{},)",
+      report.series, Number(report.smape, 5), Number(report.mase, 5), Number(report.owa, 5),
+      Number(report.msis, 4), Number(report.coverage95, 5), Number(report.wql, 5),
+      Number(seconds, 3));
+  json += fmt::format(R"("naive2":{{"source":"{}","smape":{},"mase":{}}},"models":[)",
+                      report.naive2_official ? "official" : "computed",
+                      Number(report.naive2_smape, 4), Number(report.naive2_mase, 4));
+  for (std::size_t i = 0; i < report.models.size(); ++i) {
+    const ModelScore& model = report.models[i];
+    json += fmt::format(R"({}{{"name":{},"smape":{},"mase":{},"owa":{}}})", i == 0 ? "" : ",",
+                        Quoted(model.name), Number(model.smape, 5), Number(model.mase, 5),
+                        Number(model.owa, 5));
+  }
+  return json + "]}";
+}
+
+std::string EvaluateTable(const EvaluateReport& report, double seconds) {
+  std::string table = fmt::format("{:<18} {:>8} {:>8} {:>8}\n", "model", "sMAPE", "MASE", "OWA");
+  for (const ModelScore& model : report.models) {
+    table += fmt::format("{:<18} {:>8.3f} {:>8.4f} {:>8.4f}\n", model.name, model.smape, model.mase,
+                         model.owa);
+  }
+  table += fmt::format("{:<18} {:>8.3f} {:>8.4f} {:>8.4f}\n\n", "ensemble", report.smape,
+                       report.mase, report.owa);
+  table += fmt::format("{} series; 95 % intervals: MSIS {:.3f}, coverage {:.1f} %; wQL {:.4f}\n",
+                       report.series, report.msis, 100 * report.coverage95, report.wql);
+  table += fmt::format("Naive2 ({}): sMAPE {:.3f}, MASE {:.3f}\n",
+                       report.naive2_official ? "official" : "computed", report.naive2_smape,
+                       report.naive2_mase);
+  return table + fmt::format("{:.1f} s\n", seconds);
+}
+
 }  // namespace foreshard::cli

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cli/forecast/backtest.h"
+#include "cli/forecast/evaluate.h"
 
 // Reports as JSON for programs (one object, every number finite) and as a table for people.
 
@@ -17,6 +18,9 @@ struct BacktestHeading {
 
 std::string BacktestJson(const BacktestHeading& heading, const BacktestReport& report);
 std::string BacktestTable(const BacktestHeading& heading, const BacktestReport& report);
+
+std::string EvaluateJson(const EvaluateReport& report, double seconds);
+std::string EvaluateTable(const EvaluateReport& report, double seconds);
 
 // A JSON string with quotes.
 std::string Quoted(const std::string& text);

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/forecast/backtest.h"
+#include "cli/forecast/evaluate.h"
+#include "cli/forecast/m4.h"
 #include "cli/forecast/report.h"
 #include "cli/forecast/trace.h"
 
@@ -163,6 +165,102 @@ TEST(Backtest, TheReportIsJsonWithEveryKey) {
 TEST(Backtest, AShortTraceIsRefused) {
   EXPECT_FALSE(Backtest(Wave(8), {}).ok());
   EXPECT_FALSE(Backtest({}, {}).ok());
+}
+
+std::string M4Refusal(std::string_view text) {
+  const auto parsed = ParseM4(text);
+  return parsed.ok() ? "accepted" : parsed.error().message;
+}
+
+TEST(M4, RowsAreReadWithQuotesAndEmptyEnds) {
+  const auto series = ParseM4("\"V1\",\"V2\",\"V3\"\n\"H1\",1,2.5,,\nH2,7,NA\r\n");
+  ASSERT_TRUE(series.ok()) << series.error().message;
+  ASSERT_EQ(series->size(), 2u);
+  EXPECT_EQ((*series)[0].id, "H1");
+  EXPECT_EQ((*series)[0].values, (std::vector<double>{1, 2.5}));
+  EXPECT_EQ((*series)[1].values, (std::vector<double>{7}));
+}
+
+TEST(M4, BadRowsAreRefusedWithTheirLine) {
+  EXPECT_NE(M4Refusal("").find("no series"), std::string::npos);
+  EXPECT_NE(M4Refusal("id,v\n").find("no series"), std::string::npos);
+  EXPECT_EQ(M4Refusal("id,v\nA,1,x\n"), "line 2: 'x' is not a number");
+  EXPECT_EQ(M4Refusal("id,v\nA,1,,3\n"), "line 2: series A goes on after an empty cell");
+  EXPECT_EQ(M4Refusal("id,v\nA,1\nA,2\n"), "line 3: id A comes twice");
+  EXPECT_EQ(M4Refusal("id,v\nA,\n"), "line 2: series A has no values");
+}
+
+TEST(M4, TestRowsAreMatchedById) {
+  const std::vector<NamedSeries> train = {{"A", {1}}, {"B", {2}}};
+  const auto matched = MatchTest(train, {{"B", {5, 6, 7}}, {"A", {3, 4}}}, 2);
+  ASSERT_TRUE(matched.ok());
+  EXPECT_EQ((*matched)[0], (std::vector<double>{3, 4}));
+  EXPECT_EQ((*matched)[1], (std::vector<double>{5, 6}));
+  EXPECT_FALSE(MatchTest(train, {{"A", {3, 4}}}, 2).ok());
+  EXPECT_FALSE(MatchTest(train, {{"A", {3}}, {"B", {1, 2}}}, 2).ok());
+}
+
+TEST(Evaluate, MeasuresAreThoseOfTheCompetition) {
+  EXPECT_DOUBLE_EQ(Smape({100, 50}, {110, 50}), (200.0 * 10 / 210) / 2);
+  EXPECT_DOUBLE_EQ(MaseScale({1, 2, 4, 8}, 2), (3 + 6) / 2.0);
+  // No season: the last value. A clear season: the season goes on.
+  EXPECT_EQ(Naive2Forecast({3, 1, 2}, 24, 2), (std::vector<double>{2, 2}));
+  std::vector<double> wave;
+  for (int i = 0; i < 24 * 8; ++i) wave.push_back(i % 24 < 12 ? 10 : 30);
+  const std::vector<double> ahead = Naive2Forecast(wave, 24, 24);
+  EXPECT_NEAR(ahead[0], 10, 1e-9);
+  EXPECT_NEAR(ahead[12], 30, 1e-9);
+}
+
+TEST(Evaluate, ThreadsAndOrderChangeNothing) {
+  std::vector<NamedSeries> train;
+  std::vector<std::vector<double>> test;
+  Random random(4);
+  for (int s = 0; s < 5; ++s) {
+    NamedSeries series{"S" + std::to_string(s), {}};
+    for (int i = 0; i < 30 * 24; ++i) {
+      series.values.push_back((s + 1) *
+                              (100 + 50 * std::sin(i * 0.2617993877991494) + 5 * random.Normal()));
+    }
+    train.push_back(series);
+  }
+  ASSERT_TRUE(HoldOut(train, test, 48, 48).ok());
+  EvaluateOptions options;
+  const auto one = Evaluate(train, test, options);
+  options.threads = 3;
+  const auto three = Evaluate(train, test, options);
+  ASSERT_TRUE(one.ok() && three.ok());
+  EXPECT_EQ(one->smape, three->smape);
+  EXPECT_EQ(one->msis, three->msis);
+  EXPECT_EQ(one->wql, three->wql);
+  EXPECT_FALSE(one->naive2_official);
+  EXPECT_LT(one->owa, 1);
+  EXPECT_GT(one->coverage95, 0.85);
+  const auto json = nlohmann::json::parse(EvaluateJson(*one, 1.5));
+  for (const char* key : {"series", "smape", "mase", "owa", "msis", "coverage95", "wql", "seconds",
+                          "naive2", "models"}) {
+    EXPECT_TRUE(json.contains(key)) << key;
+  }
+  EXPECT_EQ(json["naive2"]["source"], "computed");
+  EXPECT_EQ(json["models"].size(), one->models.size());
+}
+
+TEST(Evaluate, WhatIsHeldOutIsNotSeen) {
+  std::vector<NamedSeries> train = {{"A", {}}};
+  for (int i = 0; i < 20 * 24; ++i)
+    train[0].values.push_back(100 + 50 * std::sin(i * 0.2617993877991494) + i % 7);
+  std::vector<NamedSeries> other = train;
+  for (std::size_t i = 18 * 24; i < other[0].values.size(); ++i) other[0].values[i] = 1e6;
+  std::vector<std::vector<double>> test;
+  std::vector<std::vector<double>> other_test;
+  ASSERT_TRUE(HoldOut(train, test, 48, 48).ok());
+  ASSERT_TRUE(HoldOut(other, other_test, 48, 48).ok());
+  EXPECT_EQ(train[0].values, other[0].values);
+  const auto a = Evaluate(train, test, {});
+  const auto b = Evaluate(other, test, {});
+  ASSERT_TRUE(a.ok() && b.ok());
+  EXPECT_EQ(a->smape, b->smape);
+  EXPECT_FALSE(HoldOut(train, test, 24, 48).ok()) << "a holdout shorter than the horizon";
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <Eigen/Dense>
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "forecast/models/dshw.h"
+#include "forecast/models/global_ridge.h"
+#include "forecast/past.h"
+#include "forecast/transform.h"
+
+// The models of the hourly pool behind one table: everything from one origin, two days ahead.
+
+namespace foreshard::forecast {
+
+enum class HourlyModel : std::size_t {
+  kA9Log,
+  kA17Log,
+  kA17,
+  kA5Log,
+  kCardPair,
+  kDshw,
+  kDshwLog,
+  kHourOfWeek,
+  kDayGrowth,
+  kGlobalRidge,
+  kGlobalRidgeLog,
+  kA9,  // the last three are only in the reference rule of 13 models
+  kA9LogDecay,
+  kA24,
+};
+inline constexpr std::size_t kHourlyModels = 14;
+inline constexpr std::array<std::string_view, kHourlyModels> kHourlyModelNames = {
+    "A9log",     "A17log",       "A17",        "A5log",        "card-pair",        "dshw",
+    "dshw-log",  "hour-of-week", "day-growth", "global-ridge", "global-ridge-log", "A9",
+    "A9log.dec", "A24"};
+
+using HourlyMask = std::array<bool, kHourlyModels>;
+HourlyMask ProductModels();    // 11
+HourlyMask ReferenceModels();  // 13: without day growth, with the last three
+
+// What all series of a set share and no series may change.
+struct GlobalModels {
+  GlobalRidge linear;  // fitted on everything: forecasts from now
+  GlobalRidge log;
+  GlobalRidge old_linear;  // fitted before the earliest past origin: forecasts from past origins,
+                           // for weights
+  GlobalRidge old_log;
+};
+
+// What one series carries from origin to origin.
+struct HourlyWarmStart {
+  DshwChoice dshw;
+  DshwChoice dshw_log;
+};
+
+struct HourlyRules {
+  HourlyMask wanted = ProductModels();
+  bool reference_space = false;  // log, sqrt or linear by the minimum instead of log1p
+  bool least_squares = false;
+  bool without_log = false;
+};
+
+// Rows are steps, columns models; a model that is not wanted has zeros. Every forecast is clamped
+// to [lo - 0.3 r, hi + 0.5 r] of the history, and to >= 0 where the history is. REQUIRES: past not
+// empty.
+Eigen::ArrayXXd ForecastHourly(const Past& past, int horizon, const HourlyRules& rules,
+                               const GlobalModels* global, bool from_the_past,
+                               HourlyWarmStart& warm);
+
+// The clamp alone, in place.
+void ClampToHistory(const Past& past, std::span<double> forecast);
+
+}  // namespace foreshard::forecast

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "forecast/forecaster.h"
+
+// What the series of a set share: the global models and the pooled residuals. Immutable once made;
+// any number of threads may read it.
+
+namespace foreshard::forecast {
+
+struct GlobalModels;
+
+// Quantiles of scaled errors over all series, one row a step; empty: nothing pooled yet.
+using PooledErrors = std::vector<model::Quantiles>;
+
+class Shared {
+ public:
+  Shared();
+  ~Shared();
+  Shared(Shared&&) noexcept;
+  Shared& operator=(Shared&&) noexcept;
+
+  // Runs the tasks, at the same time if it likes. They do not touch each other's data, so the
+  // result is the same bits.
+  using Executor = std::function<void(const std::vector<std::function<void()>>&)>;
+  static void OneByOne(const std::vector<std::function<void()>>& tasks);
+
+  // Fits the global models of the hourly pool: once on everything, for forecasts from now, and once
+  // on histories cut `leave_out` bins before their ends, for the past origins that give the
+  // weights: there a model must not have seen what it is judged on.
+  static Result<Shared> Train(std::span<const History> histories, const Options& options,
+                              int leave_out, const Executor& run = OneByOne);
+
+  // The errors that fitted series made at their past origins, pooled over steps h +- 2.
+  void Pool(std::span<const Fitted> series);
+
+  const GlobalModels* global() const { return global_.get(); }
+  const PooledErrors& pooled() const { return pooled_; }
+
+  // Global weights with a version and a checksum. Errors: kGiveUp for damage or another version.
+  std::string Serialize() const;
+  static Result<Shared> Parse(std::string_view bytes);
+
+ private:
+  std::unique_ptr<GlobalModels> global_;
+  PooledErrors pooled_;
+};
+
+}  // namespace foreshard::forecast
