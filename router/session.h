@@ -123,6 +123,7 @@ class Session {
     const CompiledTable* table = nullptr;
     std::vector<Key> keys;
     std::vector<Owner> owners;
+    std::string text;  // of `effect`
     std::shared_ptr<const Statement>
         effect;  // SET and the like: to be remembered once it succeeded
     MonotonicTime started;

@@ -96,10 +96,31 @@ Session::Outcome Session::RunLocal(const std::shared_ptr<const Statement>& state
       if (decision_.kind == RouteKind::kLocal) decision_.kind = RouteKind::kAnyShard;
       return RunRouted(*statement, text, frame);
     }
-    default:
-      return ForwardOrAll(statement, text, frame,
-                          simple);  // FETCH, CLOSE, SAVEPOINT, SET CONSTRAINTS ...
+    case StatementKind::kSavepoint:
+    case StatementKind::kReleaseSavepoint:
+    case StatementKind::kRollbackToSavepoint:
+    case StatementKind::kSetConstraints:
+    case StatementKind::kFetch:
+    case StatementKind::kCloseCursor:
+      return ForwardOrAll(statement, text, frame, simple);
+    case StatementKind::kEmpty:
+    case StatementKind::kRead:
+    case StatementKind::kInsert:
+    case StatementKind::kUpdate:
+    case StatementKind::kDelete:
+    case StatementKind::kTruncate:
+    case StatementKind::kLockTable:
+    case StatementKind::kCopyIn:
+    case StatementKind::kCopyOut:
+    case StatementKind::kDdl:
+    case StatementKind::kMaintenance:
+    case StatementKind::kNotify:
+    case StatementKind::kExplain:
+    case StatementKind::kDo:
+    case StatementKind::kRefused:
+      break;
   }
+  Unreachable(statement->kind);
 }
 
 Session::Outcome Session::Begin(const Statement&, std::string_view text) {
@@ -205,27 +226,25 @@ void Session::EndedTransaction(bool committed) {
 // What a statement that succeeded means for the session.
 void Session::Apply(const Statement& statement, std::string_view text) {
   const SessionCommand& command = statement.session;
-  switch (statement.kind) {
-    case StatementKind::kSet:
-      if (command.local || command.name == "transaction" ||
-          command.name == "transaction_isolation" || !command.target.empty()) {
-        if (tx_ != Tx::kIdle) replay_.emplace_back(text);
-        return;
-      }
-      command.to_default ? settings_.Reset(command.name)
-                         : settings_.Set(command.name, command.value);
-      break;
-    case StatementKind::kReset:
-      command.all ? settings_.ResetAll() : settings_.Reset(command.name);
-      break;
-    case StatementKind::kSavepoint:
-    case StatementKind::kReleaseSavepoint:
-    case StatementKind::kRollbackToSavepoint:
-    case StatementKind::kSetConstraints:
-      if (tx_ != Tx::kIdle) replay_.emplace_back(text);
-      return;
-    default:
-      return;
+  const StatementKind kind = statement.kind;
+  const bool marks =
+      kind == StatementKind::kSavepoint || kind == StatementKind::kReleaseSavepoint ||
+      kind == StatementKind::kRollbackToSavepoint || kind == StatementKind::kSetConstraints;
+  const bool sets = kind == StatementKind::kSet || kind == StatementKind::kReset;
+  const bool of_transaction = kind == StatementKind::kSet &&
+                              (command.local || command.name == "transaction" ||
+                               command.name == "transaction_isolation" || !command.target.empty());
+  if (marks || of_transaction) {
+    if (tx_ != Tx::kIdle) replay_.emplace_back(text);
+    return;
+  }
+  if (!sets) return;
+  if (command.all) {
+    settings_.ResetAll();
+  } else if (kind == StatementKind::kReset || command.to_default) {
+    settings_.Reset(command.name);
+  } else {
+    settings_.Set(command.name, command.value);
   }
   RefreshPlanContext();
   for (ServerLink* link : attached_) link->settings = settings_.script();

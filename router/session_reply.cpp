@@ -85,7 +85,10 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
       const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
       if (error && OnRetryableError(link, error->code, error->detail)) {
         host_.client_out().resize(mark);
-        return at + frame.whole.size();
+        if (current_ != &link) return bytes.size();
+        at += frame.whole.size();
+        shown = at;
+        continue;
       }
     }
     const bool visible = OnReply(link, frame);
@@ -183,7 +186,7 @@ bool Session::OnCompleteReply(const pg::WireFrame& frame) {
   const std::string_view tag = frame.body;
   if (work.write) work.rows = pg::RowsOfTag(tag.substr(0, tag.empty() ? 0 : tag.size() - 1));
   if (work.effect) {
-    Apply(*work.effect, parts_.empty() ? std::string_view() : std::string_view(parts_[part_ - 1]));
+    Apply(*work.effect, work.text);
     work.effect.reset();
   }
   if (commits_now_ && tag.starts_with("ROLLBACK")) commits_now_ = false;

@@ -271,6 +271,7 @@ Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view tex
   static const Statement kNone;
   const std::uint32_t work = NewWork(shard, kNone, decision_);
   works_[work].write = writes_now_;
+  if (effect) works_[work].text = std::string(text);
   works_[work].effect = std::move(effect);
   frame.empty() ? pg::AppendQuery(&link->out(), text) : void(link->out().append(frame));
   link->unnamed = 0;  // A Query drops the unnamed statement.

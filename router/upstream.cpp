@@ -96,19 +96,27 @@ void Upstream::SessionBytes(std::string_view bytes) {
   }
   Client& client = *client_;
   delivering_ = true;
-  std::size_t consumed = 0;
   if (buffer_.empty()) {
-    consumed = client.ServerBytes(*this, bytes);
+    const std::size_t consumed = client.ServerBytes(*this, bytes);
     if (consumed < bytes.size()) buffer_.assign(bytes.substr(consumed));
+    if (consumed > 0) DeliverRest(client);
   } else {
     buffer_.append(bytes);
-    consumed = client.ServerBytes(*this, buffer_);
-    buffer_.erase(0, consumed);
-    if (buffer_.empty() && buffer_.capacity() > kReleaseBufferBytes) buffer_ = {};
+    DeliverRest(client);
   }
   delivering_ = false;
   Settle();
   worker_.Continue(client);
+}
+
+// A session may stop in the middle of what came; it gets the rest as long as it takes some of it.
+void Upstream::DeliverRest(Client& client) {
+  while (!buffer_.empty() && !give_back_) {
+    const std::size_t consumed = client.ServerBytes(*this, buffer_);
+    if (consumed == 0) break;
+    buffer_.erase(0, consumed);
+  }
+  if (buffer_.empty() && buffer_.capacity() > kReleaseBufferBytes) buffer_ = {};
 }
 
 void Upstream::GiveBack(bool reusable) {

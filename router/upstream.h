@@ -73,6 +73,7 @@ class Upstream final : public ServerLink, public StreamEvents {
   void StartLogin();
   void LoginBytes(std::string_view bytes);
   void SessionBytes(std::string_view bytes);
+  void DeliverRest(Client& client);
   void Settle();
 
   Worker& worker_;

@@ -1,0 +1,192 @@
+#include <algorithm>
+
+#include "base/check.h"
+#include "router/limits.h"
+#include "router/session.h"
+
+// A statement on several shards: what each of them is told.
+
+namespace foreshard::router {
+
+// Every part's shard, in order of their numbers: sessions that need the same servers ask for them
+// in the same order.
+std::vector<std::uint32_t> Session::ShardsOfDecision() {
+  std::vector<std::uint32_t> shards;
+  for (const RoutePart& part : decision_.parts) shards.push_back(host_.ShardNumber(part.shard));
+  if (decision_.parts.empty()) {
+    for (std::uint32_t i = 0; i < host_.table()->shards(); ++i)
+      shards.push_back(host_.ShardNumber(i));
+  }
+  return shards;
+}
+
+// Fills proofs_. True: the read must run in one snapshot with them.
+bool Session::NeedsProof(const Statement& statement) {
+  proofs_.clear();
+  if (statement.kind != StatementKind::kRead || statement.writes || tx_ != Tx::kIdle) return false;
+  footprint_.scatter = decision_.scatter;
+  footprint_.keys = decision_.keys;
+  proofs_ = host_.ProofsFor(footprint_);
+  return !proofs_.empty();
+}
+
+Session::Outcome Session::RunSeveral(const Statement& statement, std::string_view text, bool simple,
+                                     Portal* portal) {
+  const std::vector<std::uint32_t> shards = ShardsOfDecision();
+  std::vector<std::uint32_t> ordered = shards;
+  std::sort(ordered.begin(), ordered.end());
+  for (const std::uint32_t shard : ordered) {
+    if (Need(shard) == nullptr) return Outcome::kAgain;
+  }
+  const bool writes = decision_.two_phase || statement.writes || statement.writes_reference ||
+                      statement.kind == StatementKind::kDdl ||
+                      statement.kind == StatementKind::kTruncate;
+  fanout_ = std::make_unique<Fanout>();
+  fanout_->simple = simple;
+  fanout_->purpose = statement.no_transaction ? Fanout::Purpose::kEach
+                     : writes                 ? Fanout::Purpose::kWrite
+                                              : Fanout::Purpose::kRead;
+  fanout_->alike = statement.writes_reference;
+  fanout_->schema_changes = statement.kind == StatementKind::kDdl;
+  const bool proven = !writes && NeedsProof(statement);
+  if ((proven || (writes && !statement.no_transaction)) && tx_ == Tx::kIdle) {
+    fanout_->own_block = true;
+    tx_ = Tx::kOpen;
+    implicit_ = true;
+    begin_ = proven ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN";
+    settings_at_begin_ = settings_;
+  }
+  if (decision_.rows_in_order) {
+    std::vector<std::vector<std::uint32_t>> rows;
+    for (const RoutePart& part : decision_.parts) rows.push_back(part.rows);
+    fanout_->in_order = std::make_unique<RowInterleaver>(std::move(rows));
+  } else {
+    fanout_->merger = std::make_unique<Merger>(
+        decision_.merge, MergeOptions{.shards = fanout_->alike ? 1 : shards.size(),
+                                      .limit = decision_.limit,
+                                      .offset = decision_.offset,
+                                      .text_orders_as_bytes = host_.text_orders_as_bytes(),
+                                      .bytes_max = kScatterBytesMax,
+                                      .send_row_description = simple});
+  }
+  writes_now_ = writes;
+  NewWork(shards.front(), statement, decision_);
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    ServerLink* link = Attached(shards[i]);
+    fanout_->parts.push_back({.link = link,
+                              .ready_to_skip = BeginOn(*link),
+                              .done = false,
+                              .prepared = false,
+                              .lost = false,
+                              .error = {},
+                              .tag = {}});
+    link->wrote = link->wrote || writes;
+    link->unnamed = 0;
+    AppendPart(&link->out(), decision_.parts.empty() ? nullptr : &decision_.parts[i], text, portal);
+  }
+  wait_ = Wait::kFanout;
+  return Outcome::kDone;
+}
+
+// The statement for one shard: as a Query, or as Parse to Sync with the values of the client's
+// Bind.
+void Session::AppendPart(std::string* out, const RoutePart* part, std::string_view text,
+                         const Portal* portal) {
+  const std::string_view sql =
+      part != nullptr && !part->text.empty() ? std::string_view(part->text) : text;
+  if (portal == nullptr) {
+    pg::AppendQuery(out, sql);
+    return;
+  }
+  const std::optional<pg::BindMessage> bind = pg::DecodeBind(portal->bind);
+  CHECK(bind.has_value(), "a Bind that was good before");
+  pg::WireWriter message(out, 'P');
+  message.String("").String(sql);
+  const std::vector<std::uint32_t>& declared = portal->statement->types;
+  if (part == nullptr || part->parameters.empty()) {
+    message.Int16(static_cast<std::int16_t>(declared.size()));
+    for (const std::uint32_t type : declared) message.Int32(static_cast<std::int32_t>(type));
+    message.End();
+    pg::WireWriter(out, 'B').String("").String("").Bytes(bind->after_names).End();
+  } else {
+    std::vector<std::optional<std::string_view>> all;
+    for (pg::BindValues values(*bind); !values.Done();) all.push_back(values.Next());
+    message.Int16(static_cast<std::int16_t>(part->parameters.size()));
+    for (const std::uint32_t number : part->parameters) {
+      message.Int32(number <= declared.size() ? static_cast<std::int32_t>(declared[number - 1])
+                                              : 0);
+    }
+    message.End();
+    pg::WireWriter renumbered(out, 'B');
+    renumbered.String("").String("").Int16(static_cast<std::int16_t>(part->parameters.size()));
+    for (const std::uint32_t number : part->parameters) renumbered.Int16(bind->Format(number - 1));
+    renumbered.Int16(static_cast<std::int16_t>(part->parameters.size()));
+    for (const std::uint32_t number : part->parameters) {
+      const std::optional<std::string_view> value =
+          number <= all.size() ? all[number - 1] : std::nullopt;
+      renumbered.Int32(value ? static_cast<std::int32_t>(value->size()) : -1)
+          .Bytes(value.value_or(std::string_view()));
+    }
+    renumbered.Int16(static_cast<std::int16_t>(bind->result_format_count))
+        .Bytes(bind->result_formats)
+        .End();
+  }
+  pg::AppendDescribe(out, 'P', "");
+  pg::WireWriter(out, 'E').String("").Int32(0).End();
+  pg::AppendEmpty(out, 'S');
+}
+
+// What the client's portal over several shards will return: as one shard describes the client's own
+// text.
+Session::Outcome Session::DescribeFanout(Portal& portal) {
+  if (!portal.statement->statement->returns_rows) {
+    std::string answer;
+    pg::AppendEmpty(&answer, 'n');
+    Say(answer);
+    return Outcome::kDone;
+  }
+  ServerLink* link = Need(AnyShard());
+  if (link == nullptr || !SwitchTo(*link)) return Outcome::kAgain;
+  BeginBefore(*link);
+  const std::optional<pg::BindMessage> bind = pg::DecodeBind(portal.bind);
+  const std::vector<std::int32_t> types(portal.statement->types.begin(),
+                                        portal.statement->types.end());
+  pg::AppendParse(&link->out(), "", portal.statement->sql, types);
+  pg::WireWriter(&link->out(), 'B').String("").String("").Bytes(bind->after_names).End();
+  pg::AppendDescribe(&link->out(), 'P', "");
+  link->unnamed = 0;
+  link->unsynced = true;
+  for (const Expect::Kind kind :
+       {Expect::Kind::kParse, Expect::Kind::kBind, Expect::Kind::kDescribePortal}) {
+    Expect expect;
+    expect.kind = kind;
+    expect.swallow = kind != Expect::Kind::kDescribePortal;
+    Push(expect);
+  }
+  return Outcome::kDone;
+}
+
+// Brings the server into the client's transaction if it is not there yet. Returns how many
+// ReadyForQuery that will give.
+int Session::BeginOn(ServerLink& link) {
+  if (tx_ == Tx::kIdle || link.began) return 0;
+  std::string script = begin_;
+  for (const std::string& statement : replay_) script.append("\n;").append(statement);
+  for (const Proof& proof : proofs_) {
+    if (proof.shard == link.shard) script.append("\n;").append(proof.sql);
+  }
+  pg::AppendQuery(&link.out(), script);
+  link.began = true;
+  link.unnamed = 0;
+  link.settings_at_begin = link.settings;
+  return 1;
+}
+
+void Session::BeginBefore(ServerLink& link) {
+  if (BeginOn(link) == 0) return;
+  Expect expect;
+  expect.swallow = true;
+  Push(expect);
+}
+
+}  // namespace foreshard::router
