@@ -124,14 +124,18 @@ std::optional<kube::Object> CachedApi::Newest(const kube::ResourceKind& kind,
   const std::scoped_lock lock(mutex_);
   const auto found = written_.find({kind, ref});
   if (found == written_.end()) return copy;
-  const bool caught_up = copy && IsAtLeast(copy->metadata.resource_version,
-                                           found->second.object.metadata.resource_version);
-  const bool gone = IsGone(found->second.object);
-  if (caught_up || (gone && !copy) || clock_.Monotonic() > found->second.until) {
+  const kube::Metadata& written = found->second.object.metadata;
+  // What was removed by our write has the version that it had before: only its absence, or another
+  // object of that name, tells that the copy knows.
+  const bool caught_up =
+      IsGone(found->second.object)
+          ? !copy || copy->metadata.uid != written.uid
+          : copy && IsAtLeast(copy->metadata.resource_version, written.resource_version);
+  if (caught_up || clock_.Monotonic() > found->second.until) {
     written_.erase(found);
     return copy;
   }
-  if (gone) return std::nullopt;
+  if (IsGone(found->second.object)) return std::nullopt;
   return found->second.object;
 }
 

@@ -197,6 +197,9 @@ std::optional<Effect> DecideOrphans(const ShardSetObservation& seen) {
     }
     const bool stands =
         FindChild(seen.children, "StatefulSet", ShardName(NameOf(seen.set), {shard})) != nullptr;
+    // The Service first: as long as it is there, its Endpoints are made again.
+    if (key.first == "Endpoints" && FindChild(seen.children, "Service", key.second) != nullptr)
+      continue;
     if (stands || HasPods(seen, shard)) continue;
     const bool claim = key.first == "PersistentVolumeClaim";
     if (claim && seen.set.spec.deletion_policy == model::DeletionPolicy::kRetain) continue;
