@@ -9,7 +9,8 @@ Value Split() {
   return *ParseJson(
       R"({"metadata":{"name":"m","namespace":"shop","uid":"u","resourceVersion":"12"},
     "spec":{
-    "shardSetName":"orders","type":"Split","source":"s-a","range":{"from":"40","to":"80"},"soak":"30s"}})");
+    "shardSetName":"orders","type":"Split","source":"s-a",
+    "range":{"from":"40","to":"80"},"soak":"30s"}})");
 }
 
 TEST(MigrationJson, ReadsASplit) {
