@@ -30,6 +30,11 @@ def helm(*arguments):
     return run(program + list(arguments))
 
 
+def beside():
+    """Words before a command that loads the cluster: clients get the CPU weight of the cluster, else they starve beside it."""
+    return [] if EXISTING else [os.path.join(ROOT, "deploy/local/ctl"), "beside"]
+
+
 def get(kind, name, namespace):
     """The object as a dictionary; None if it is not there."""
     text = kubectl("-n", namespace, "get", kind, name, "-o", "json", "--ignore-not-found")

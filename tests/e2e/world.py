@@ -90,7 +90,7 @@ class World:
     def load(self, *arguments, wait=True, accept=(0,)):
         line = [os.path.join(self.programs, "foreshard-load"), "--customers", self.customers, "--orders", self.orders,
                 "--ledger", self.ledger, "--network", "10.96.0.0/16", "--network", "10.244.0.0/16"] + list(arguments)
-        process = subprocess.Popen([str(w) for w in line], text=True, stdout=subprocess.PIPE)
+        process = subprocess.Popen(cluster.beside() + [str(w) for w in line], text=True, stdout=subprocess.PIPE)
         return self.finish(process, accept) if wait else process
 
     def finish(self, process, accept=(0,)):
@@ -150,16 +150,29 @@ class World:
         return (self.migration(name) or {}).get("status", {}).get("phase", "")
 
     def await_phase(self, name, wanted, seconds=240):
-        wait_for("%s is %s" % (name, " or ".join(wanted)), seconds, lambda: (lambda p: (p in wanted, p))(self.phase(name)),
-                 "deploy/local/kubectl -n %s describe smig %s" % (self.namespace, name))
+        over = ("Completed", "Aborted", "RolledBack")
+
+        def ask():
+            phase = self.phase(name)
+            return phase in wanted or phase in over, phase
+
+        look = "deploy/local/kubectl -n %s describe smig %s" % (self.namespace, name)
+        seen = wait_for("%s is %s" % (name, " or ".join(wanted)), seconds, ask, look)
+        if seen not in wanted:
+            raise Failed("%s ended as %s: %s" % (name, seen, cluster.condition(self.migration(name), "Failed")), look)
 
     def leftovers(self):
-        """What the sweeper would find, on every shard, asked inside the pod as its superuser."""
+        """What the sweeper would find, on every shard, asked as the operator's own role."""
+        data = cluster.get("secret", self.name + "-internal", self.namespace)["data"]
+        password = base64.b64decode(data["foreshard"]).decode()
         found = []
-        for pod in cluster.items("pods", self.namespace, "foreshard.dev/shardset=%s,foreshard.dev/component=shard" % self.name):
-            text = self.kubectl("exec", pod["metadata"]["name"], "-c", "postgres", "--", "psql", "-h", "/run/postgresql", "-U",
-                                "postgres", "-d", self.secret["database"], "-XAtqc", LEFTOVERS)
-            found += ["%s: %s" % (pod["metadata"]["name"], row) for row in text.splitlines()]
+        for shard, address in self.shards().items():
+            conninfo = "host=%s user=foreshard password=%s dbname=%s sslmode=require" % (address, password, self.secret["database"])
+            done = subprocess.run(["psql", conninfo, "-XAtqc", LEFTOVERS], text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=60)
+            if done.returncode != 0:
+                raise Failed("shard %s cannot be asked what is left: %s" % (shard, done.stderr.strip()))
+            found += ["%s: %s" % (shard, row) for row in done.stdout.splitlines()]
         return found
 
     # -- the end -----------------------------------------------------------------------------------------------------
