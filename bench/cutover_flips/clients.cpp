@@ -1,0 +1,247 @@
+#include "bench/cutover_flips/clients.h"
+
+#include <fmt/format.h>
+
+namespace foreshard::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kKeysPerClient = 16;
+constexpr const char* kMoving =
+    "hashint8extended(id, 0) >= '-4611686018427387904'::bigint AND hashint8extended(id, 0) < 0";
+constexpr const char* kStaysOnFirst = "hashint8extended(id, 0) < '-4611686018427387904'::bigint";
+constexpr const char* kStaysOnSecond = "hashint8extended(id, 0) >= 0";
+
+// Ways of writing; client n uses way n modulo 4.
+enum class Way { kExtended, kSimple, kTransaction, kRepeatableRead };
+
+}  // namespace
+
+// One client's connection and one write.
+class Clients::Session {
+ public:
+  Session(Clients& clients, Client& client)
+      : clients_(clients), client_(client), way_(static_cast<Way>(client.number % 4)) {}
+
+  bool Connect() {
+    auto made = clients_.fleet_.ConnectToRouter(client_.router);
+    if (!made) {
+      clients_.Fail("connect: " + made.error().message);
+      return false;
+    }
+    connection_ = std::move(*made);
+    return true;
+  }
+
+  // False: the client has seen an error.
+  bool Increment(Key& key) {
+    while (true) {
+      ++key.attempted;
+      const MonotonicTime begin = clients_.fleet_.clock().Monotonic();
+      const Status done = Write(key);
+      if (client_.moving)
+        client_.statements.push_back({begin, clients_.fleet_.clock().Monotonic()});
+      if (done) {
+        ++key.acknowledged;
+        return true;
+      }
+      // 40001 is a promise that nothing happened; the contract allows it to snapshots that are
+      // older than the close.
+      if (done.error().code == "40001" && connection_->alive()) {
+        --key.attempted;
+        ++clients_.serialization_;
+        if (connection_->in_transaction() && !connection_->Exec("ROLLBACK", clients_.fleet_.Soon()))
+          return false;
+        continue;
+      }
+      clients_.Fail(fmt::format("client {} through router {}: {} {}", client_.number,
+                                client_.router, done.error().code, done.error().message));
+      return false;
+    }
+  }
+
+ private:
+  Status Write(Key& key) {
+    switch (way_) {
+      case Way::kExtended:
+        return Changed(Run("UPDATE accounts SET v = v + 1 WHERE id = $1", {key.id}));
+      case Way::kSimple:
+        return Changed(Run(fmt::format("UPDATE accounts SET v = v + 1 WHERE id = {}", key.id), {}));
+      case Way::kTransaction:
+        return Transaction(key, "BEGIN");
+      case Way::kRepeatableRead:
+        return Transaction(key, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    }
+    Unreachable(way_);
+  }
+
+  Status Transaction(Key& key, std::string_view begin) {
+    if (const auto begun = Run(begin, {}); !begun) return begun.error();
+    if (Status updated = Changed(Run("UPDATE accounts SET v = v + 1 WHERE id = $1", {key.id}));
+        !updated)
+      return updated;
+    const auto inserted = Run("INSERT INTO entries (account_id, id, note) VALUES ($1, $2, 'entry')",
+                              {key.id, key.acknowledged});
+    if (!inserted) return inserted.error();
+    if (const auto committed = Run("COMMIT", {}); !committed) return committed.error();
+    ++key.entries;
+    return Ok();
+  }
+
+  Result<pg::Rows> Run(std::string_view sql, const pg::Parameters& parameters) {
+    const Deadline deadline = Deadline::After(clients_.fleet_.clock(), 30s);
+    return parameters.empty() ? connection_->Exec(sql, deadline)
+                              : connection_->Exec(sql, parameters, deadline);
+  }
+
+  static Status Changed(const Result<pg::Rows>& rows) {
+    if (!rows) return rows.error();
+    if (rows->affected() != 1)
+      return Error::GiveUp(fmt::format("{} rows changed instead of one", rows->affected()));
+    return Ok();
+  }
+
+  Clients& clients_;
+  Client& client_;
+  Way way_;
+  std::unique_ptr<pg::Connection> connection_;
+};
+
+Clients::Clients(const Fleet& fleet, ClientOptions options) : fleet_(fleet), options_(options) {}
+
+Clients::~Clients() { Stop(); }
+
+Result<std::vector<std::int64_t>> Clients::KeysOf(bool first, std::string_view where,
+                                                  int count) const {
+  auto admin = fleet_.Connect(first, "foreshard");
+  if (!admin) return admin.error();
+  const auto rows = (*admin)->Exec(
+      fmt::format("SELECT id FROM public.accounts WHERE {} ORDER BY id LIMIT {}", where, count),
+      fleet_.Soon());
+  if (!rows) return rows.error();
+  std::vector<std::int64_t> ids;
+  for (std::size_t row = 0; row < rows->size(); ++row) ids.push_back(rows->Int(row, 0));
+  return ids;
+}
+
+Status Clients::Start() {
+  const auto moving = KeysOf(true, kMoving, options_.movers * kKeysPerClient);
+  if (!moving) return moving.error();
+  for (int i = 0; i < options_.movers; ++i) {
+    Client client{.number = i, .router = i / 4 % 2 + 1, .keys = {}, .statements = {}};
+    for (int k = 0; k < kKeysPerClient; ++k) {
+      client.keys.push_back({.id = (*moving)[static_cast<std::size_t>(i * kKeysPerClient + k)]});
+    }
+    client.statements.reserve(100'000);
+    clients_.push_back(std::move(client));
+  }
+  for (int i = 0; i < options_.others; ++i) {
+    const bool first = i % 2 == 0;
+    const auto ids = KeysOf(first, first ? kStaysOnFirst : kStaysOnSecond, kKeysPerClient);
+    if (!ids) return ids.error();
+    Client client{.number = i,
+                  .router = i % 2 + 1,
+                  .moving = false,
+                  .first_shard = first,
+                  .keys = {},
+                  .statements = {}};
+    for (const std::int64_t id : *ids) client.keys.push_back({.id = id});
+    clients_.push_back(std::move(client));
+  }
+  for (Client& client : clients_) {
+    threads_.emplace_back([this, &client](const std::stop_token& stop) { Work(client, stop); });
+  }
+  for (int kind = 0; kind < 3; ++kind) {
+    threads_.emplace_back([this, kind](const std::stop_token& stop) { Noise(kind, stop); });
+  }
+  return Ok();
+}
+
+void Clients::Stop() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();
+}
+
+void Clients::Work(Client& client, const std::stop_token& stop) {
+  Session session(*this, client);
+  if (!session.Connect()) return;
+  for (std::size_t i = 0; !stop.stop_requested(); ++i) {
+    if (!session.Increment(client.keys[i % client.keys.size()]) && !session.Connect()) return;
+    migration::Pause(stop, std::chrono::ceil<std::chrono::milliseconds>(options_.think));
+  }
+}
+
+// 0: VACUUM without an end, 1 and 2: a snapshot of a second on each shard.
+void Clients::Noise(int kind, const std::stop_token& stop) {
+  for (int i = 0; !stop.stop_requested(); ++i) {
+    auto admin = fleet_.Connect(kind == 0 ? i % 2 == 0 : kind == 1, "foreshard");
+    if (!admin) return Fail("noise: " + admin.error().message);
+    if (kind == 0) {
+      const auto vacuumed = (*admin)->Exec(
+          i % 4 < 2 ? "VACUUM public.accounts" : "VACUUM public.entries", fleet_.Soon());
+      if (!vacuumed) Fail("VACUUM: " + vacuumed.error().message);
+      migration::Pause(stop, 50ms);
+      continue;
+    }
+    const auto read = (*admin)->Exec(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM public.accounts",
+        fleet_.Soon());
+    if (!read) Fail("long reader: " + read.error().message);
+    migration::Pause(stop, 1s);
+    const auto ended = (*admin)->Exec("SELECT count(*) FROM public.entries; COMMIT", fleet_.Soon());
+    if (!ended) Fail("long reader: " + ended.error().message);
+  }
+}
+
+void Clients::Fail(const std::string& why) {
+  ++errors_;
+  const std::lock_guard lock(mutex_);
+  if (first_error_.empty()) first_error_ = why;
+  fmt::print(stderr, "error: {}\n", why);
+}
+
+std::string Clients::first_error() {
+  const std::lock_guard lock(mutex_);
+  return first_error_;
+}
+
+std::vector<Statement> Clients::statements() const {
+  std::vector<Statement> all;
+  for (const Client& client : clients_)
+    all.insert(all.end(), client.statements.begin(), client.statements.end());
+  return all;
+}
+
+Result<Verdict> Clients::Check(bool first_owns) const {
+  Verdict verdict;
+  for (const Client& client : clients_) {
+    auto admin = fleet_.Connect(client.moving ? first_owns : client.first_shard, "foreshard");
+    if (!admin) return admin.error();
+    for (const Key& key : client.keys) {
+      const auto row = (*admin)->Exec(
+          "SELECT v, (SELECT count(*) FROM public.entries WHERE account_id = a.id) FROM "
+          "public.accounts a WHERE a.id = $1",
+          {key.id}, fleet_.Soon());
+      if (!row) return row.error();
+      const std::int64_t value = row->empty() ? 0 : row->Int(0, 0);
+      const std::int64_t entries = row->empty() ? 0 : row->Int(0, 1);
+      if (value < key.acknowledged || value > key.attempted || entries < key.entries) {
+        fmt::print(stderr,
+                   "client {} through router {}, key {}: acknowledged {}, attempted {}, value {}, "
+                   "entries {} of {}\n",
+                   client.number, client.router, key.id, key.acknowledged, key.attempted, value,
+                   entries, key.entries);
+      }
+      verdict.acknowledged += key.acknowledged;
+      verdict.lost += std::max<std::int64_t>(0, key.acknowledged - value) +
+                      std::max<std::int64_t>(0, key.entries - entries);
+      verdict.duplicated += std::max<std::int64_t>(0, value - key.attempted);
+      if (key.entries > 0) verdict.duplicated += std::max<std::int64_t>(0, entries - key.attempted);
+    }
+  }
+  return verdict;
+}
+
+}  // namespace foreshard::bench

@@ -1,0 +1,305 @@
+#include "bench/cutover_flips/fleet.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <sstream>
+
+#include "migration/shard_schema.h"
+#include "operator/api/routing_table_json.h"
+#include "operator/certificates.h"
+#include "tests/support/await.h"
+
+namespace foreshard::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+using migration::MigrationSpec;
+using migration::Side;
+
+constexpr const char* kRouterConfig =
+    R"({"shardSet":"bench","namespace":"bench","database":"app","strategy":"Hash",
+"keyType":"Bigint","tables":[{"name":"public.accounts","column":"id"},{"name":"public.entries","column":"account_id"}],
+"referenceTables":[],"serverConnectionsPerShard":40,"clientConnections":200,"tlsMode":"Prefer","readConsistency":"Strong",
+"boundedStalenessMillis":500,"parkMaxMillis":20000,"routers":2})";
+
+constexpr const char* kTables =
+    "SET ROLE app; CREATE TABLE public.accounts (id bigint PRIMARY KEY, v bigint NOT NULL DEFAULT "
+    "0, pad text); "
+    "CREATE TABLE public.entries (account_id bigint NOT NULL REFERENCES public.accounts, id bigint "
+    "NOT NULL, note text, "
+    "PRIMARY KEY (account_id, id))";
+
+// "name":number of a line of the router's log.
+int PortIn(const std::string& log, const std::string& name) {
+  const std::string key = "\"" + name + "\":";
+  const std::size_t event = log.find("\"event\":\"listening\"");
+  const std::size_t at = event == std::string::npos ? event : log.find(key, event);
+  if (at == std::string::npos) return 0;
+  int port = 0;
+  std::from_chars(log.data() + at + key.size(), log.data() + log.size(), port);
+  return port;
+}
+
+// One GET over loopback; "" when it fails.
+std::string Get(int port, const std::string& path) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    const std::string request =
+        fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    if (::send(socket, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+      std::array<char, 65536> buffer{};
+      for (ssize_t got = 0; (got = ::recv(socket, buffer.data(), buffer.size(), 0)) > 0;) {
+        answer.append(buffer.data(), static_cast<std::size_t>(got));
+      }
+    }
+  }
+  ::close(socket);
+  return answer;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Fleet>> Fleet::Make(const FleetOptions& options) {
+  auto fleet = std::make_unique<Fleet>();
+  if (Status started = fleet->StartServers(options); !started) return started.error();
+  if (Status loaded = fleet->Load(options); !loaded) return loaded.error();
+  if (Status made = fleet->MakeCertificates(); !made) return made.error();
+  auto admin = fleet->Connect(true, "foreshard");
+  if (!admin) return admin.error();
+  const auto verifier =
+      (*admin)->Exec("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'", fleet->Soon());
+  if (!verifier) return verifier.error();
+  for (const int number : {1, 2}) {
+    if (Status started = fleet->StartRouter(number, verifier->Text(0, 0)); !started)
+      return started.error();
+  }
+  const auto context = op::TlsContext::Load({.ca_file = fleet->files_.File("tls/ca.crt"),
+                                             .certificate_file = fleet->files_.File("operator.crt"),
+                                             .key_file = fleet->files_.File("operator.key")});
+  if (!context) return context.error();
+  fleet->control_ = std::make_unique<op::HttpsRouterControl>(*context, fleet->clock_);
+  fleet->control_->SetRouters({{.name = "router-1",
+                                .host = "127.0.0.1",
+                                .port = fleet->routers_[0].admin,
+                                .server_name = "bench-router"}});
+  return fleet;
+}
+
+Status Fleet::StartServers(const FleetOptions& options) {
+  for (auto& server : servers_) {
+    auto made =
+        support::PostgresServer::Create({.settings = {{"fsync", options.fsync ? "on" : "off"},
+                                                      {"synchronous_commit", "on"},
+                                                      {"shared_buffers", "128MB"},
+                                                      {"max_wal_size", "4GB"},
+                                                      {"autovacuum_naptime", "5s"}}});
+    if (!made) return made.error();
+    server = std::move(*made);
+  }
+  for (const bool first : {true, false}) {
+    if (Status made = MakeDatabase(first); !made) return made;
+  }
+  return Ok();
+}
+
+Status Fleet::MakeDatabase(bool first) {
+  support::PostgresServer& server = *servers_[first ? 0 : 1];
+  for (const char* sql :
+       {"CREATE ROLE foreshard SUPERUSER LOGIN PASSWORD 'foreshard'",
+        "CREATE ROLE app LOGIN PASSWORD 'app'", "CREATE DATABASE app OWNER app"}) {
+    if (const auto made = server.Sql(sql); !made) return made.error();
+  }
+  if (!first) {
+    // One verifier on every shard: the router logs in with the client key that it recovers from it.
+    const auto verifier =
+        servers_[0]->Sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'");
+    if (!verifier) return verifier.error();
+    const std::string text = verifier->substr(0, verifier->find('\n'));
+    if (const auto set = server.Sql("ALTER ROLE app PASSWORD " + pg::QuoteLiteral(text)); !set)
+      return set.error();
+  }
+  if (const auto made =
+          server.Sql(std::string("ALTER SCHEMA public OWNER TO app; ") + kTables, "app");
+      !made)
+    return made.error();
+  auto admin = Connect(first, "foreshard");
+  if (!admin) return admin.error();
+  return migration::InstallShardSchema(**admin, Soon());
+}
+
+Status Fleet::Load(const FleetOptions& options) {
+  for (const bool first : {true, false}) {
+    auto admin = Connect(first, "foreshard");
+    if (!admin) return admin.error();
+    const auto loaded =
+        (*admin)->Exec(fmt::format("INSERT INTO public.accounts SELECT k, 0, repeat('x', 100) FROM "
+                                   "generate_series(1::bigint, {}) k "
+                                   "WHERE hashint8extended(k, 0) {} 0; ANALYZE",
+                                   options.rows, first ? "<" : ">="),
+                       Deadline::After(clock_, 60s));
+    if (!loaded) return loaded.error();
+  }
+  return Ok();
+}
+
+Status Fleet::MakeCertificates() {
+  const auto authority = op::MakeAuthority("bench", clock_.Wall());
+  if (!authority) return authority.error();
+  const auto router = op::IssueCertificate(
+      *authority, {.common_name = "bench-router", .dns_names = {"bench-router"}}, clock_.Wall());
+  if (!router) return router.error();
+  const auto client = op::IssueCertificate(
+      *authority,
+      {.common_name = "foreshard-operator", .dns_names = {}, .server = false, .client = true},
+      clock_.Wall());
+  if (!client) return client.error();
+  std::filesystem::create_directories(files_.path() / "tls");
+  files_.Write("tls/ca.crt", authority->certificate_pem);
+  files_.Write("tls/tls.crt", router->certificate_pem);
+  files_.Write("tls/tls.key", router->key_pem);
+  files_.Write("operator.crt", client->certificate_pem);
+  files_.Write("operator.key", client->key_pem);
+  return Ok();
+}
+
+Status Fleet::StartRouter(int number, const std::string& verifier) {
+  Router& router = routers_[number - 1];
+  files_.Write("router.json", kRouterConfig);
+  files_.Write("users", fmt::format("app {}\n", verifier));
+  WriteTable(number, FirstTable());
+  auto started =
+      support::ChildProcess::Start({.command = {FORESHARD_ROUTER_PROGRAM,
+                                                "--config",
+                                                files_.File("router.json"),
+                                                "--users",
+                                                files_.File("users"),
+                                                "--tls-directory",
+                                                files_.File("tls"),
+                                                "--listen",
+                                                "127.0.0.1:0",
+                                                "--admin-listen",
+                                                "127.0.0.1:0",
+                                                "--metrics-listen",
+                                                "127.0.0.1:0",
+                                                "--table-file",
+                                                files_.File(fmt::format("table-{}.json", number)),
+                                                "--threads",
+                                                "1",
+                                                "--name",
+                                                fmt::format("router-{}", number),
+                                                "--shard-tls",
+                                                "disable"}});
+  if (!started) return started.error();
+  router.process = std::move(*started);
+  const Status listens = support::Await("the router listens", 20s, [&] {
+    const std::string log = router.process->ErrorOutput();
+    router.clients = PortIn(log, "clients");
+    router.admin = PortIn(log, "admin");
+    router.metrics = PortIn(log, "metrics");
+    return support::Seen(router.clients > 0 || !router.process->Running(), log);
+  });
+  if (!listens) return listens;
+  return support::Await("the router serves", 20s, [&] {
+    auto session = ConnectToRouter(number);
+    const bool served =
+        session.ok() && (*session)->Exec("SELECT v FROM accounts WHERE id = 1", Soon()).ok();
+    return support::Seen(served,
+                         session.ok() ? router.process->ErrorOutput() : session.error().message);
+  });
+}
+
+MigrationSpec Fleet::Spec(bool forward) const {
+  MigrationSpec spec;
+  spec.name = "flip";
+  spec.name_space = "bench";
+  spec.uid = "bench";
+  spec.shard_set = "bench";
+  spec.number = {7};
+  spec.source = {forward ? "s-aaaa" : "s-bbbb"};
+  spec.destination = {forward ? "s-bbbb" : "s-aaaa"};
+  spec.range = {"40", "80"};
+  spec.tables = {{"public.accounts", "id"}, {"public.entries", "account_id"}};
+  spec.epoch = {1};
+  return spec;
+}
+
+std::string Fleet::Conninfo(bool first, std::string_view user) const {
+  return servers_[first ? 0 : 1]->Conninfo("app", user, user);
+}
+
+std::unique_ptr<migration::PgShard> Fleet::Shard(const MigrationSpec& spec, Side side) const {
+  const bool first = migration::ShardOf(spec, side).value == "s-aaaa";
+  return std::make_unique<migration::PgShard>(
+      migration::PgShardOptions{.spec = spec,
+                                .side = side,
+                                .conninfo = Conninfo(first, "foreshard"),
+                                .peer_conninfo = Conninfo(!first, "foreshard")},
+      clock_);
+}
+
+Result<std::unique_ptr<pg::Connection>> Fleet::Connect(bool first, std::string_view user) const {
+  return pg::Connection::Connect({.conninfo = Conninfo(first, user)}, clock_, Soon());
+}
+
+Result<std::unique_ptr<pg::Connection>> Fleet::ConnectToRouter(int router) const {
+  return pg::Connection::Connect(
+      {.conninfo =
+           fmt::format("host=127.0.0.1 port={} dbname=app user=app password=app sslmode=disable",
+                       routers_[router - 1].clients)},
+      clock_, Soon());
+}
+
+model::RoutingTable Fleet::FirstTable() const {
+  model::RoutingTable table;
+  table.shard_set_name = "bench";
+  table.epoch = {1};
+  table.key_space = {model::Strategy::kHash, model::KeyType::kBigint};
+  table.ranges = {{{"", "80"}, {"s-aaaa"}}, {{"80", ""}, {"s-bbbb"}}};
+  for (const bool first : {true, false}) {
+    const std::string address = fmt::format("127.0.0.1:{}", servers_[first ? 0 : 1]->port());
+    table.shards.push_back({.id = {first ? "s-aaaa" : "s-bbbb"},
+                            .primary_service = address,
+                            .replica_service = address});
+  }
+  table.moving.push_back({.migration = "flip", .number = {7}, .range = {"40", "80"}, .keys = {}});
+  return table;
+}
+
+void Fleet::WriteTable(int router, const model::RoutingTable& table) const {
+  support::WriteFile(files_.path() / fmt::format("table-{}.json", router),
+                     op::ToJson(op::RoutingTableSpec(table)));
+}
+
+double Fleet::Metric(std::string_view name) const {
+  double sum = 0;
+  for (const Router& router : routers_) {
+    std::istringstream lines(Get(router.metrics, "/metrics"));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.substr(0, name.size()) != name || line.size() <= name.size()) continue;
+      if (line[name.size()] != ' ' && line[name.size()] != '{') continue;
+      double value = 0;
+      const std::size_t space = line.rfind(' ');
+      std::from_chars(line.data() + space + 1, line.data() + line.size(), value);
+      sum += value;
+    }
+  }
+  return sum;
+}
+
+std::string Fleet::RouterLog(int router) const {
+  return routers_[router - 1].process->ErrorOutput();
+}
+
+}  // namespace foreshard::bench

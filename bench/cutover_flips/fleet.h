@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "migration/mover_work.h"
+#include "migration/pg_shard.h"
+#include "model/routing_table.h"
+#include "operator/routers/https_router_control.h"
+#include "tests/support/child_process.h"
+#include "tests/support/postgres_server.h"
+
+// Two real PostgreSQL servers and two real routers, made in a temporary folder, as the operator
+// would have left them.
+
+namespace foreshard::bench {
+
+struct FleetOptions {
+  bool fsync = false;
+  std::int64_t rows = 20'000;
+};
+
+class Fleet {
+ public:
+  static Result<std::unique_ptr<Fleet>> Make(const FleetOptions& options);
+
+  // The hash range 40-80 of accounts.id, from shard s-aaaa to s-bbbb, or back.
+  migration::MigrationSpec Spec(bool forward) const;
+  std::string Conninfo(bool first, std::string_view user) const;
+  std::unique_ptr<migration::PgShard> Shard(const migration::MigrationSpec& spec,
+                                            migration::Side side) const;
+  Result<std::unique_ptr<pg::Connection>> Connect(bool first, std::string_view user) const;
+
+  // Through router 1 or 2. The second one is deaf: nobody tells it anything, and its file comes
+  // late.
+  Result<std::unique_ptr<pg::Connection>> ConnectToRouter(int router) const;
+  op::HttpsRouterControl& control() { return *control_; }
+  void WriteTable(int router, const model::RoutingTable& table) const;
+  model::RoutingTable FirstTable() const;
+  // The sum of one metric over both routers.
+  double Metric(std::string_view name) const;
+  std::string RouterLog(int router) const;
+
+  const Clock& clock() const { return clock_; }
+  Deadline Soon() const { return Deadline::After(clock_, std::chrono::seconds(20)); }
+
+ private:
+  struct Router {
+    std::unique_ptr<support::ChildProcess> process;
+    int clients = 0;
+    int admin = 0;
+    int metrics = 0;
+  };
+
+  Status StartServers(const FleetOptions& options);
+  Status MakeDatabase(bool first);
+  Status Load(const FleetOptions& options);
+  Status MakeCertificates();
+  Status StartRouter(int number, const std::string& verifier);
+
+  SystemClock clock_;
+  support::TemporaryDirectory files_{"cutover"};
+  std::unique_ptr<support::PostgresServer> servers_[2];
+  Router routers_[2];
+  std::unique_ptr<op::HttpsRouterControl> control_;
+};
+
+}  // namespace foreshard::bench

@@ -1,0 +1,196 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "bench/cutover_flips/clients.h"
+#include "bench/cutover_flips/flips.h"
+
+// How long do clients wait when their keys change the shard, and does anything get lost? See
+// README.md.
+
+namespace foreshard::bench {
+namespace {
+
+constexpr double kTargetMillis = 100;  // p99 over parked statements, on a quiet machine
+constexpr int kAttemptsPerFlip = 10;
+
+struct Flags {
+  int flips = 40;
+  bool json = false;
+  bool check = false;
+  FleetOptions fleet;
+  ClientOptions clients;
+  int think_micros = 2'000;
+};
+
+struct Outcome {
+  int flips = 0;
+  int revoked = 0;
+  std::vector<Flip> done;
+  std::int64_t fenced = 0;
+  double parked_by_routers = 0;
+  bool digests_equal = false;
+};
+
+// Statements that waited when the owner changed: sent before RELEASE, answered after it. Those of
+// the deaf router wait for the gate, so they count too.
+std::vector<double> ParkedMillis(const std::vector<Statement>& statements,
+                                 const std::vector<Flip>& flips) {
+  std::vector<double> millis;
+  for (const Flip& flip : flips) {
+    for (const Statement& statement : statements) {
+      if (statement.begin >= flip.released || statement.end <= flip.released) continue;
+      millis.push_back(
+          std::chrono::duration<double, std::milli>(statement.end - statement.begin).count());
+    }
+  }
+  std::sort(millis.begin(), millis.end());
+  return millis;
+}
+
+double Quantile(const std::vector<double>& sorted, double quantile) {
+  if (sorted.empty()) return 0;
+  const auto rank = static_cast<std::size_t>(quantile * static_cast<double>(sorted.size()));
+  return sorted[std::min(rank, sorted.size() - 1)];
+}
+
+double Rounded(double value) {
+  return static_cast<double>(static_cast<std::int64_t>(value * 100)) / 100;
+}
+
+Result<Outcome> Run(Fleet& fleet, Flips& flips, Clients& clients, const Flags& flags) {
+  Outcome outcome;
+  if (Status prepared = flips.Prepare(); !prepared) return prepared.error();
+  if (Status started = clients.Start(); !started) return started.error();
+  while (outcome.flips < flags.flips) {
+    int attempts = 0;
+    bool done = false;
+    while (!done && attempts < kAttemptsPerFlip) {
+      ++attempts;
+      const Result<Flip> flip = flips.Attempt();
+      if (!flip) return flip.error();
+      done = flip->done;
+      if (done) outcome.done.push_back(*flip);
+      outcome.revoked += done ? 0 : 1;
+    }
+    if (!done) return Error::GiveUp("ten attempts in a row were revoked");
+    ++outcome.flips;
+    if (!flags.json) {
+      fmt::print("flip {:3}: hold {:3} ms, attempts {}\n", outcome.flips,
+                 outcome.done.back().hold.count(), attempts);
+    }
+  }
+  const Status equal = flips.Verify();  // under load
+  outcome.digests_equal = equal.ok();
+  if (!equal) fmt::print(stderr, "digests: {}\n", equal.error().message);
+  clients.Stop();
+  outcome.fenced = static_cast<std::int64_t>(fleet.Metric("foreshard_stale_owner_total"));
+  outcome.parked_by_routers = fleet.Metric("foreshard_park_seconds_count");
+  return outcome;
+}
+
+nlohmann::json Report(const Outcome& outcome, const Verdict& verdict, Clients& clients,
+                      const Flags& flags) {
+  const std::vector<double> parked = ParkedMillis(clients.statements(), outcome.done);
+  std::vector<double> holds;
+  for (const Flip& flip : outcome.done) {
+    holds.push_back(std::chrono::duration<double, std::milli>(flip.released - flip.held).count());
+  }
+  std::sort(holds.begin(), holds.end());
+  return {{"acknowledged", verdict.acknowledged},
+          {"lost", verdict.lost},
+          {"duplicated", verdict.duplicated},
+          {"client_errors", clients.errors()},
+          {"serialization_retries", clients.serialization_retries()},
+          {"fenced_retries", outcome.fenced},
+          {"flips", outcome.flips},
+          {"revoked_attempts", outcome.revoked},
+          {"parked_statements", parked.size()},
+          {"parked_by_routers", outcome.parked_by_routers},
+          {"hold_ms_p50", Rounded(Quantile(parked, 0.5))},
+          {"hold_ms_p99", Rounded(Quantile(parked, 0.99))},
+          {"hold_ms_max", parked.empty() ? 0 : Rounded(parked.back())},
+          {"router_hold_ms_p50", Rounded(Quantile(holds, 0.5))},
+          {"router_hold_ms_max", holds.empty() ? 0 : Rounded(holds.back())},
+          {"digests_equal", outcome.digests_equal},
+          {"settings",
+           {{"fsync", flags.fleet.fsync},
+            {"synchronous_commit", "on"},
+            {"standby", false},
+            {"tls_clients", false},
+            {"tls_shards", false},
+            {"tls_router_control", true},
+            {"routers", 2},
+            {"deaf_routers", 1},
+            {"deaf_millis", 300},
+            {"clients", flags.clients.movers},
+            {"other_range_writers", flags.clients.others},
+            {"think_micros", flags.think_micros},
+            {"rows", flags.fleet.rows},
+            {"vacuum_loop", true},
+            {"long_readers", 2},
+            {"cores", static_cast<std::int64_t>(std::thread::hardware_concurrency())}}}};
+}
+
+bool Meets(const nlohmann::json& report) {
+  return report["lost"] == 0 && report["duplicated"] == 0 && report["client_errors"] == 0 &&
+         report["digests_equal"] == true && report["hold_ms_p99"].get<double>() <= kTargetMillis &&
+         report["parked_statements"].get<std::size_t>() > 0;
+}
+
+int Main(const Flags& flags) {
+  Result<std::unique_ptr<Fleet>> fleet = Fleet::Make(flags.fleet);
+  if (!fleet) {
+    fmt::print(stderr, "cannot start: {}\n", fleet.error().message);
+    return 2;
+  }
+  Flips flips(**fleet);
+  Clients clients(**fleet, flags.clients);
+  const Result<Outcome> outcome = Run(**fleet, flips, clients, flags);
+  clients.Stop();
+  if (!outcome) {
+    fmt::print(stderr, "stopped: {}; first error of a client: {}\n", outcome.error().message,
+               clients.first_error());
+    return 2;
+  }
+  if (clients.errors() > 0)
+    fmt::print(stderr, "first error of a client: {}\n", clients.first_error());
+  const Result<Verdict> verdict = clients.Check(flips.first_owns());
+  if (!verdict) {
+    fmt::print(stderr, "cannot check: {}\n", verdict.error().message);
+    return 2;
+  }
+  const nlohmann::json report = Report(*outcome, *verdict, clients, flags);
+  fmt::print("{}\n", flags.json ? report.dump() : report.dump(2));
+  return flags.check && !Meets(report) ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace foreshard::bench
+
+int main(int argc, char** argv) {
+  foreshard::bench::Flags flags;
+  CLI::App app{
+      "Cutovers of one range back and forth between two PostgreSQL servers, behind two routers, "
+      "under load."};
+  app.add_option("--flips", flags.flips, "cutovers")->check(CLI::Range(1, 100'000));
+  app.add_flag("--json", flags.json, "the last line is one JSON object");
+  app.add_flag("--check", flags.check, "exit 1 when something is lost, or p99 is above 100 ms");
+  app.add_flag("--fsync", flags.fleet.fsync, "PostgreSQL waits for the disk");
+  app.add_option("--rows", flags.fleet.rows, "accounts on both shards")
+      ->check(CLI::Range(2'000, 10'000'000));
+  app.add_option("--clients", flags.clients.movers, "writers of the moving range")
+      ->check(CLI::Range(1, 64));
+  app.add_option("--others", flags.clients.others, "writers of other ranges")
+      ->check(CLI::Range(0, 64));
+  app.add_option("--think-micros", flags.think_micros, "a client's pause after each statement")
+      ->check(CLI::Range(0, 1'000'000));
+  CLI11_PARSE(app, argc, argv);
+  flags.clients.think = std::chrono::microseconds(flags.think_micros);
+  foreshard::log::SetLevel(foreshard::log::Level::kWarning);
+  return foreshard::bench::Main(flags);
+}
