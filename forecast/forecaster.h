@@ -69,6 +69,7 @@ struct Options {
   bool equal_weights = false;
   bool reference_rule = false;           // hourly: the 13 models and the rule of the golden test
   std::vector<std::string> only_models;  // empty: all of the pool
+  std::vector<std::string> without_models;
 };
 
 // From `since` on, local time is UTC + offset. For a time zone of people: at most a few a year.

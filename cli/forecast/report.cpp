@@ -72,7 +72,8 @@ std::string BacktestTable(const BacktestHeading& heading, const BacktestReport& 
 
 std::string EvaluateJson(const EvaluateReport& report, double seconds) {
   std::string json = fmt::format(
-      R"({{"series":{},"smape":{},"mase":{},"owa":{},"msis":{},"coverage95":{},"wql":{},"seconds":{},)",
+      R"({{"series":{},"smape":{},"mase":{},"owa":{},"msis":{},"coverage95":{},"wql":{},)"
+      R"("seconds":{},)",
       report.series, Number(report.smape, 5), Number(report.mase, 5), Number(report.owa, 5),
       Number(report.msis, 4), Number(report.coverage95, 5), Number(report.wql, 5),
       Number(seconds, 3));

@@ -78,6 +78,11 @@ FineModels::FineModels(const Options& options, const Anchors& anchors)
     wanted_[k] =
         only.empty() || std::find(only.begin(), only.end(), kFineModelNames[k]) != only.end();
   }
+  for (const std::string& name : options.without_models) {
+    for (std::size_t k = 0; k < kFineModels; ++k) {
+      if (name == kFineModelNames[k]) wanted_[k] = false;
+    }
+  }
   if (options.without_ratio_models) wanted_[kDayRatio] = wanted_[kWeekRatio] = false;
   for (std::size_t a = 0; a < anchors.size(); ++a) {
     spar_.emplace_back(anchors[a], SparShape{}, Eigen::VectorXd{});

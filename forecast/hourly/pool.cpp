@@ -32,6 +32,11 @@ HourlyMask WantedModels(const Options& options) {
     const auto& only = options.only_models;
     if (std::find(only.begin(), only.end(), kHourlyModelNames[m]) != only.end()) mask[m] = true;
   }
+  for (std::size_t m = 0; m < kHourlyModels; ++m) {
+    const auto& without = options.without_models;
+    if (std::find(without.begin(), without.end(), kHourlyModelNames[m]) != without.end())
+      mask[m] = false;
+  }
   if (options.without_ratio_models) mask[static_cast<std::size_t>(HourlyModel::kDayGrowth)] = false;
   if (std::none_of(mask.begin(), mask.end(), [](bool wanted) { return wanted; })) {
     mask[static_cast<std::size_t>(HourlyModel::kDayGrowth)] = true;

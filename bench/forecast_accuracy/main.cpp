@@ -1,0 +1,168 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "bench/forecast_accuracy/parts.h"
+
+// bench/forecast: the forecaster against SPAR, the naive ones, and the published results of M4.
+// Exit status: 0, 1 when --check misses a target, 2 bad usage.
+
+namespace {
+
+namespace bench = foreshard::bench;
+namespace forecast = foreshard::forecast;
+
+constexpr double kRatioMost = 0.70;
+constexpr double kNaiveMost = 1.02;
+constexpr double kCoverageMeanMost = 2;
+constexpr double kCoverageWorstMost = 6;
+constexpr double kOwaMost = 0.380;
+constexpr double kMsisMost = 6.4;
+constexpr double kRefitMillisMost = 50;
+constexpr double kUpdateMillisMost = 1;
+
+struct Verdict {
+  std::vector<std::string> missed;
+  void Judge(const char* what, double value, double most) {
+    if (!(value <= most))
+      missed.push_back(fmt::format("{} is {:.4f}, target {}", what, value, most));
+  }
+};
+
+void PrintTraces(const bench::TraceSummary& summary) {
+  fmt::print("\n{} ahead\n{:<20} {:>9} {:>9} {:>9} {:>8} {:>8}   coverage off at 50 80 90 95 99\n",
+             summary.horizon, "trace", "ours MRE", "SPAR", "naive", "/ SPAR", "/ naive");
+  for (const bench::TraceRow& row : summary.rows) {
+    fmt::print("{:<20} {:>9.2f} {:>9.2f} {:>9.2f} {:>8.3f} {:>8.3f}  ", row.trace, row.ensemble_mre,
+               row.spar_mre, row.naive_mre, row.ensemble_mre / row.spar_mre,
+               row.ensemble_mre / row.naive_mre);
+    for (const double off : row.coverage_off) fmt::print(" {:+.1f}", off);
+    fmt::print("\n");
+  }
+  fmt::print(
+      "geometric mean to SPAR {:.3f}, worst to naive {:.3f}, coverage off {:.1f} (mean), {:.1f} "
+      "(worst)\n",
+      summary.ratio_to_spar, summary.worst_to_naive, summary.coverage_mean, summary.coverage_worst);
+}
+
+struct Ablation {
+  const char* name;
+  void (*change)(forecast::Options&);
+};
+
+constexpr Ablation kAblations[] = {
+    {"full", [](forecast::Options&) {}},
+    {"without ratio and growth models",
+     [](forecast::Options& o) { o.without_ratio_models = true; }},
+    {"without global ridge",
+     [](forecast::Options& o) {
+       o.without_models = {"global-ridge", "global-ridge-log"};
+     }},
+    {"without pooling", [](forecast::Options& o) { o.without_pooling = true; }},
+    {"without ACI", [](forecast::Options& o) { o.adaptive_rate = 0; }},
+    {"least squares instead of L1", [](forecast::Options& o) { o.least_squares = true; }},
+    {"no log", [](forecast::Options& o) { o.without_log = true; }},
+    {"selection instead of combination", [](forecast::Options& o) { o.select_best = true; }},
+    {"equal weights", [](forecast::Options& o) { o.equal_weights = true; }},
+};
+
+void PrintAblations(const std::string& data, int threads) {
+  fmt::print("\nablations\n{:<36} {:>8} {:>10} {:>10} {:>8} {:>8}\n", "", "/ SPAR", "qloss",
+             "coverage", "OWA", "MSIS");
+  for (const Ablation& ablation : kAblations) {
+    forecast::Options options;
+    ablation.change(options);
+    const auto traces = bench::RunTraces(data + "/load-traces", "60m", options);
+    const auto cut = bench::RunCut(data + "/m4-hourly", 48, threads, options);
+    fmt::print("{:<36} {:>8.3f} {:>10.5f} {:>10.1f} {:>8.4f} {:>8.2f}\n", ablation.name,
+               traces.ratio_to_spar, traces.quantile_loss, traces.coverage_mean, cut.summary.owa,
+               cut.summary.msis);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("The forecaster against SPAR, the naive ones and M4's published results.",
+               "bench/forecast");
+  std::string data;
+  bool check = false;
+  bool json = false;
+  bool ablations = false;
+  int threads = 1;
+  app.add_option("--data", data, "folder with load-traces/ and m4-hourly/");
+  app.add_flag("--check", check, "exit 1 when a target is missed");
+  app.add_flag("--json", json, "the last line is one JSON object");
+  app.add_flag("--ablations", ablations, "the same with one part missing at a time");
+  app.add_option("--threads", threads, "threads for M4")->check(CLI::Range(1, 64));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+
+  Verdict verdict;
+  const bench::CostSummary cost = bench::RunCost();
+  fmt::print(
+      "CPU ms: refit fine {:.2f}, hourly {:.2f}; new bin with its fan {:.4f}; 1,000 shards one bin "
+      "{:.0f}\n",
+      cost.fine_refit, cost.hourly_refit, cost.fine_update, cost.thousand_shards);
+  verdict.Judge("refit of both pools, ms", cost.fine_refit + cost.hourly_refit, kRefitMillisMost);
+  verdict.Judge("new bin, ms", cost.fine_update, kUpdateMillisMost);
+  std::string line = fmt::format(R"({{"refitMillis":{:.3f},"updateMillis":{:.5f})",
+                                 cost.fine_refit + cost.hourly_refit, cost.fine_update);
+  const bench::TraceSummary probe =
+      data.empty() ? bench::TraceSummary{} : bench::RunTraces(data + "/load-traces", "60m", {});
+  if (probe.rows.empty()) {
+    fmt::print("no traces in '{}/load-traces' (--data FOLDER): accuracy is not measured\n", data);
+  } else {
+    for (const char* horizon : {"30m", "6h"}) {
+      PrintTraces(bench::RunTraces(data + "/load-traces", horizon, {}));
+    }
+    PrintTraces(probe);
+    verdict.Judge("MRE to SPAR, 60 min", probe.ratio_to_spar, kRatioMost);
+    verdict.Judge("MRE to the best naive, 60 min", probe.worst_to_naive, kNaiveMost);
+    verdict.Judge("coverage off, mean", probe.coverage_mean, kCoverageMeanMost);
+    verdict.Judge("coverage off, worst", probe.coverage_worst, kCoverageWorstMost);
+    line += fmt::format(
+        R"(,"ratioToSpar":{:.5f},"worstToNaive":{:.5f},"coverageMean":{:.3f},"coverageWorst":{:.3f})",
+        probe.ratio_to_spar, probe.worst_to_naive, probe.coverage_mean, probe.coverage_worst);
+  }
+
+  double owa = 0;
+  double msis = 0;
+  std::size_t cuts = 0;
+  for (const int holdout : {48, 96, 144}) {
+    if (data.empty()) break;
+    const bench::CutResult cut = bench::RunCut(data + "/m4-hourly", holdout, threads, {});
+    if (cut.series == 0) break;
+    const bench::CutSummary& s = cut.summary;
+    fmt::print(
+        "M4 -{}: {} series, sMAPE {:.3f}, MASE {:.4f}, OWA {:.4f}, MSIS {:.3f}, coverage {:.3f}, "
+        "wQL {:.4f}, "
+        "{:.1f} s\n",
+        holdout, cut.series, s.smape, s.mase, s.owa, s.msis, s.coverage95, s.wql, s.seconds);
+    owa += s.owa;
+    msis += s.msis;
+    ++cuts;
+  }
+  if (cuts == 0) {
+    fmt::print("no {}/m4-hourly/train.csv (--data FOLDER): M4 is not measured\n", data);
+  } else {
+    owa /= static_cast<double>(cuts);
+    msis /= static_cast<double>(cuts);
+    fmt::print(
+        "M4 mean: OWA {:.4f} (best published on the official part 0.410), MSIS {:.3f} (6.139)\n",
+        owa, msis);
+    verdict.Judge("mean OWA of the cuts", owa, kOwaMost);
+    verdict.Judge("mean MSIS of the cuts", msis, kMsisMost);
+    line += fmt::format(R"(,"owa":{:.5f},"msis":{:.4f})", owa, msis);
+  }
+  if (ablations && !probe.rows.empty()) PrintAblations(data, threads);
+  for (const std::string& missed : verdict.missed) fmt::print("MISSED: {}\n", missed);
+  if (json) fmt::print("{},\"missed\":{}}}\n", line, verdict.missed.size());
+  return check && !verdict.missed.empty() ? 1 : 0;
+}
