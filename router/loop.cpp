@@ -117,12 +117,13 @@ void Loop::Run() { uv_run(&impl_->uv, UV_RUN_DEFAULT); }
 
 void Loop::Stop() {
   Post([this] {
-    if (impl_->stopping) return;
-    impl_->stopping = true;
+    {
+      const std::lock_guard lock(impl_->mutex);
+      if (std::exchange(impl_->stopping, true)) return;
+    }
     StopListening();
     while (!impl_->timers.empty()) Cancel(impl_->timers.begin()->first);
-    const std::set<Stream*> open = impl_->streams;
-    for (Stream* stream : open) impl_->BeginClose(*stream);
+    while (!impl_->streams.empty()) impl_->Gone(**impl_->streams.begin(), "the loop ends");
     uv_close(reinterpret_cast<uv_handle_t*>(&impl_->wake), nullptr);
   });
 }
@@ -130,9 +131,10 @@ void Loop::Stop() {
 void Loop::Post(std::function<void()> work) {
   {
     const std::lock_guard lock(impl_->mutex);
+    if (impl_->stopping) return;  // Nobody would run it.
     impl_->posted.push_back(std::move(work));
+    uv_async_send(&impl_->wake);
   }
-  uv_async_send(&impl_->wake);
 }
 
 MonotonicTime Loop::Now() const {

@@ -118,16 +118,22 @@ Result<ScramVerifier> ParseScramVerifier(std::string_view text) {
   return verifier;
 }
 
-std::string MakeScramVerifier(std::string_view password, std::string_view salt, int iterations) {
+ScramIdentity DeriveScramIdentity(std::string_view password, std::string_view salt,
+                                  int iterations) {
   ScramKey salted{};
   const int done = PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
                                      Bytes(salt), static_cast<int>(salt.size()), iterations,
                                      EVP_sha256(), static_cast<int>(salted.size()), salted.data());
   CHECK(done == 1, "PBKDF2 failed");
-  const ScramKey stored = Hash(Hmac(salted, "Client Key"));
-  const ScramKey server = Hmac(salted, "Server Key");
+  return {.client_key = Hmac(salted, "Client Key"), .server_key = Hmac(salted, "Server Key")};
+}
+
+std::string MakeScramVerifier(std::string_view password, std::string_view salt, int iterations) {
+  const ScramIdentity identity = DeriveScramIdentity(password, salt, iterations);
+  const ScramKey stored = Hash(identity.client_key);
   return fmt::format("{}{}:{}${}:{}", kPrefix, iterations, Base64(salt.data(), salt.size()),
-                     Base64(stored.data(), stored.size()), Base64(server.data(), server.size()));
+                     Base64(stored.data(), stored.size()),
+                     Base64(identity.server_key.data(), identity.server_key.size()));
 }
 
 ScramVerifier MockScramVerifier(std::string_view user, const ScramKey& secret) {

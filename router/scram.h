@@ -33,6 +33,11 @@ struct ScramVerifier {
 // Errors: kGiveUp; the text of the verifier is never part of the message.
 Result<ScramVerifier> ParseScramVerifier(std::string_view text);
 
+// What a password gives; `salt` as raw bytes. REQUIRES: a password of ASCII characters (no SASLprep
+// is done).
+struct ScramIdentity;
+ScramIdentity DeriveScramIdentity(std::string_view password, std::string_view salt, int iterations);
+
 // For tests and tools that make a users file. REQUIRES: a password of ASCII characters (no SASLprep
 // is done).
 std::string MakeScramVerifier(std::string_view password, std::string_view salt, int iterations);

@@ -1,0 +1,168 @@
+#include "tests/integration/router/router_bed.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "router/scram.h"
+#include "tests/support/await.h"
+
+namespace foreshard::router {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kConfig =
+    R"({"shardSet":"bed","database":"app","strategy":"Hash","keyType":"Bigint",
+ "tables":[{"name":"public.customers","column":"id"},{"name":"public.orders","column":"customer_id"}],
+ "referenceTables":["public.countries"],"serverConnectionsPerShard":20,"clientConnections":500,"tlsMode":"Prefer",
+ "parkMaxMillis":5000})";
+
+}  // namespace
+
+Result<std::unique_ptr<RouterBed>> RouterBed::Create(const Options& options) {
+  std::unique_ptr<RouterBed> bed(new RouterBed());
+  if (const Status prepared = bed->Prepare(options); !prepared) return prepared.error();
+  if (const Status started = bed->StartRouter(); !started) return started.error();
+  return bed;
+}
+
+Status RouterBed::Prepare(const Options& options) {
+  options_ = options;
+  auto postgres =
+      support::PostgresServer::Create({.settings = {{"max_prepared_transactions", "50"}}});
+  if (!postgres) return postgres.error();
+  postgres_ = std::move(*postgres);
+  const std::string verifier = MakeScramVerifier(kPassword, kSalt, 4096);
+  const Result<std::string> role =
+      postgres_->Sql(fmt::format("CREATE ROLE app LOGIN PASSWORD '{}'", verifier));
+  if (!role) return role.error();
+  for (int shard = 0; shard < options.shards; ++shard) {
+    const Result<std::string> made =
+        postgres_->Sql(fmt::format("CREATE DATABASE {} OWNER app", ShardName(shard)));
+    if (!made) return made.error();
+    const Result<std::string> schema =
+        postgres_->Sql(support::ReadFile("migration/shard_schema.sql"), ShardName(shard));
+    if (!schema) return schema.error();
+  }
+  directory_.Write("router.json", kConfig);
+  directory_.Write("users", fmt::format("app {}\n", verifier));
+  WriteTable(TableJson(1));
+  if (!options.tls) return Ok();
+  const std::string d = directory_.path().string();
+  for (const std::string& command :
+       {fmt::format("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout "
+                    "{0}/tls.key -out {0}/tls.crt",
+                    d),
+        fmt::format("cp {0}/tls.crt {0}/ca.crt", d)}) {
+    const Result<std::string> done = support::RunOrError({.command = {"sh", "-c", command}}, 60s);
+    if (!done) return done.error();
+  }
+  return Ok();
+}
+
+std::string RouterBed::TableJson(int epoch, const std::string& moving) const {
+  std::string ranges;
+  std::string shards;
+  for (int i = 0; i < options_.shards; ++i) {
+    const std::string from = i == 0 ? "" : fmt::format("{:02x}", i * 256 / options_.shards);
+    const std::string to =
+        i + 1 == options_.shards ? "" : fmt::format("{:02x}", (i + 1) * 256 / options_.shards);
+    ranges += fmt::format(R"({}{{"from":"{}","to":"{}","shard":"s-{}"}})", i == 0 ? "" : ",", from,
+                          to, i);
+    shards += fmt::format(R"({}{{"id":"s-{}","primaryService":"127.0.0.1:{}/{}"}})",
+                          i == 0 ? "" : ",", i, postgres_->port(), ShardName(i));
+  }
+  return fmt::format(
+      R"({{"shardSetName":"bed","epoch":{},"ranges":[{}],"pins":[],"shards":[{}],"moving":{}}})",
+      epoch, ranges, shards, moving);
+}
+
+void RouterBed::WriteTable(const std::string& json) const {
+  support::WriteFile(directory_.path() / "table.json", json);
+}
+
+Status RouterBed::StartRouter() {
+  const auto file = [this](const char* name) { return directory_.File(name); };
+  std::vector<std::string> command = {FORESHARD_ROUTER_PROGRAM,
+                                      "--config",
+                                      file("router.json"),
+                                      "--users",
+                                      file("users"),
+                                      "--listen",
+                                      "127.0.0.1:0",
+                                      "--admin-listen",
+                                      "127.0.0.1:0",
+                                      "--metrics-listen",
+                                      "127.0.0.1:0",
+                                      "--table-file",
+                                      file("table.json"),
+                                      "--threads",
+                                      "2",
+                                      "--name",
+                                      "bed"};
+  if (options_.tls) {
+    command.push_back("--tls-directory");
+    command.push_back(directory_.path().string());
+  }
+  auto started = support::ChildProcess::Start({.command = command});
+  if (!started) return started.error();
+  router_ = std::move(*started);
+  return support::Await("the router listens", 20s, [this] {
+    const std::string log = router_->ErrorOutput();
+    const std::size_t at = log.find("\"event\":\"listening\"");
+    if (at == std::string::npos || log.find('\n', at) == std::string::npos)
+      return support::Seen(false, log);
+    const std::size_t begin =
+        log.rfind('\n', at) == std::string::npos ? 0 : log.rfind('\n', at) + 1;
+    const auto line =
+        nlohmann::json::parse(log.substr(begin, log.find('\n', at) - begin), nullptr, false);
+    if (!line.is_object()) return support::Seen(false, log);
+    port_ = line.value("clients", 0);
+    metrics_port_ = line.value("metrics", 0);
+    return support::Seen(port_ != 0, log);
+  });
+}
+
+Result<std::string> RouterBed::Psql(std::string_view sql, const std::string& more) const {
+  return support::RunOrError(
+      {.command = {"psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-f", "-",
+                   fmt::format("host=127.0.0.1 port={} user=app dbname=app {}", port_, more)},
+       .environment = {{"PGPASSWORD", kPassword},
+                       {"PGSSLMODE", options_.tls ? "require" : "disable"}},
+       .input = std::string(sql)},
+      60s);
+}
+
+Result<std::string> RouterBed::OnShard(int shard, std::string_view sql) const {
+  return postgres_->Sql(sql, ShardName(shard));
+}
+
+Result<std::string> RouterBed::Pgbench(const std::vector<std::string>& arguments) const {
+  std::vector<std::string> command = {
+      "pgbench", "-n", "-h", "127.0.0.1", "-p", std::to_string(port_), "-U", "app"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  command.emplace_back("app");
+  return support::RunOrError(
+      {.command = command, .environment = {{"PGPASSWORD", kPassword}, {"PGSSLMODE", "disable"}}},
+      120s);
+}
+
+WireClient::Options RouterBed::ClientOptions(int port, const std::string& database) const {
+  return {.port = port,
+          .user = "app",
+          .database = database,
+          .password = kPassword,
+          .salt = kSalt,
+          .iterations = 4096};
+}
+
+Result<std::unique_ptr<WireClient>> RouterBed::Client() const {
+  return WireClient::Connect(ClientOptions(port_, "app"));
+}
+
+Result<std::unique_ptr<WireClient>> RouterBed::Direct(int shard) const {
+  return WireClient::Connect(ClientOptions(postgres_->port(), ShardName(shard)));
+}
+
+}  // namespace foreshard::router

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/integration/router/wire_client.h"
+#include "tests/support/child_process.h"
+#include "tests/support/postgres_server.h"
+#include "tests/support/temporary_directory.h"
+
+// A real PostgreSQL whose databases are the shards, and the router's program in front of it.
+
+namespace foreshard::router {
+
+class RouterBed {
+ public:
+  struct Options {
+    int shards = 2;
+    bool tls = false;
+  };
+  static Result<std::unique_ptr<RouterBed>> Create(const Options& options);
+
+  support::PostgresServer& postgres() { return *postgres_; }
+  int port() const { return port_; }
+  int metrics_port() const { return metrics_port_; }
+  support::ChildProcess& router() { return *router_; }
+
+  // With psql; one session, stops at the first error. Rows without headings.
+  Result<std::string> Psql(std::string_view sql, const std::string& more = {}) const;
+  Result<std::string> OnShard(int shard, std::string_view sql) const;
+  Result<std::string> Pgbench(const std::vector<std::string>& arguments) const;
+  Result<std::unique_ptr<WireClient>> Client() const;           // through the router
+  Result<std::unique_ptr<WireClient>> Direct(int shard) const;  // the same user on one shard
+  void WriteTable(const std::string& json) const;
+  std::string TableJson(int epoch, const std::string& moving = "[]") const;
+  std::string ShardName(int shard) const { return "shard_" + std::to_string(shard); }
+
+  static constexpr const char* kPassword = "app-password";
+  static constexpr const char* kSalt = "0123456789abcdef";
+
+ private:
+  RouterBed() = default;
+  Status Prepare(const Options& options);
+  Status StartRouter();
+  WireClient::Options ClientOptions(int port, const std::string& database) const;
+
+  Options options_;
+  support::TemporaryDirectory directory_{"router"};
+  std::unique_ptr<support::PostgresServer> postgres_;
+  std::unique_ptr<support::ChildProcess> router_;
+  int port_ = 0;
+  int metrics_port_ = 0;
+};
+
+}  // namespace foreshard::router
