@@ -26,7 +26,7 @@ class ServerHashes : public ::testing::Test {
   static void TearDownTestSuite() { server_.reset(); }
 
   // `sql` gives pairs of key and hash.
-  void Compare(KeyType type, const std::string& sql) {
+  void ExpectOurHashes(KeyType type, const std::string& sql) {
     const SystemClock clock;
     const Deadline deadline = Deadline::After(clock, std::chrono::seconds(120));
     auto connection = pg::Connection::Connect({.conninfo = server_->Conninfo()}, clock, deadline);
@@ -49,23 +49,24 @@ std::unique_ptr<support::PostgresServer> ServerHashes::server_;
 
 TEST_F(ServerHashes, OfBigintsAreOurs) {
   // Small numbers, both signs, and all magnitudes.
-  Compare(KeyType::kBigint,
-          "SELECT k, hashint8extended(k, 0) FROM (SELECT CASE WHEN i % 2 = 0 THEN i - 500000 ELSE "
-          "(('x' || substr(md5(i::text), 1, 16))::bit(64)::bigint >> (i % 64)) END AS k FROM "
-          "generate_series(1, 1000000) i) s");
+  ExpectOurHashes(
+      KeyType::kBigint,
+      "SELECT k, hashint8extended(k, 0) FROM (SELECT CASE WHEN i % 2 = 0 THEN i - 500000 ELSE "
+      "(('x' || substr(md5(i::text), 1, 16))::bit(64)::bigint >> (i % 64)) END AS k FROM "
+      "generate_series(1, 1000000) i) s");
 }
 
 TEST_F(ServerHashes, OfTextsAreOurs) {
-  Compare(KeyType::kText,
-          "SELECT k, hashtextextended(k, 0) FROM (SELECT substr(repeat(md5(i::text), 3) || "
-          "'grüße€', 1 + i % 7, i % 103) "
-          "AS k FROM generate_series(1, 1000000) i) s");
+  ExpectOurHashes(KeyType::kText,
+                  "SELECT k, hashtextextended(k, 0) FROM (SELECT substr(repeat(md5(i::text), 3) || "
+                  "'grüße€', 1 + i % 7, i % 103) "
+                  "AS k FROM generate_series(1, 1000000) i) s");
 }
 
 TEST_F(ServerHashes, OfUuidsAreOurs) {
-  Compare(KeyType::kUuid,
-          "SELECT k, uuid_hash_extended(k, 0) FROM (SELECT md5(i::text)::uuid AS k FROM "
-          "generate_series(1, 1000000) i) s");
+  ExpectOurHashes(KeyType::kUuid,
+                  "SELECT k, uuid_hash_extended(k, 0) FROM (SELECT md5(i::text)::uuid AS k FROM "
+                  "generate_series(1, 1000000) i) s");
 }
 
 }  // namespace
