@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
+#include "forecast/models/additive.h"
+#include "forecast/models/arma.h"
 #include "forecast/models/card_pair.h"
 #include "forecast/models/hour_of_week.h"
 #include "forecast/models/naive.h"
@@ -81,6 +84,19 @@ class Board {
     ClampToHistory(past_, At(model));
   }
 
+  // In the transformed space; the deviation is about one.
+  void Transformed(
+      HourlyModel model,
+      const std::function<void(std::span<const double>, std::span<double>)>& forecast) {
+    if (!Wants(model)) return;
+    const Transform transform = FitTransform(past_.y, space_);
+    values_.clear();
+    for (const double y : past_.y) values_.push_back(transform.To(y));
+    forecast(values_, At(model));
+    for (double& value : At(model)) value = transform.From(value);
+    ClampToHistory(past_, At(model));
+  }
+
   Eigen::ArrayXXd Take() { return std::move(out_); }
 
  private:
@@ -110,6 +126,38 @@ void AllSparse(Board& board) {
   board.Sparse(HourlyModel::kA24, {1, 2, 24, 25, 48, 72, 96, 120, 144}, log, true);
 }
 
+// Seasonal difference of a day, and an ARMA for what it leaves over.
+void SeasonalArma(const Past& past, std::span<const double> values, std::span<double> out) {
+  const auto day = static_cast<std::size_t>(past.day);
+  if (values.size() < 3 * day) {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      out[i] = values[values.size() >= day ? values.size() - day + i % day : values.size() - 1];
+    }
+    return;
+  }
+  std::vector<double> left;
+  for (std::size_t t = day; t < values.size(); ++t) left.push_back(values[t] - values[t - day]);
+  constexpr int kOrderMost = 2;
+  FitArma(left, kOrderMost, kOrderMost).Forecast(left, out);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] += i < day ? values[values.size() - day + i] : out[i - day];
+  }
+}
+
+void AllSmooth(const Past& past, const HourlyRules& rules, HourlyWarmStart& warm, Board& board) {
+  board.Transformed(HourlyModel::kDampedEts, [&](std::span<const double> z, std::span<double> out) {
+    warm.ets = FitDampedEts(past, z, warm.ets_known ? &warm.ets : nullptr);
+    warm.ets_known = true;
+    DampedEts(past, z, warm.ets, out);
+  });
+  board.Transformed(HourlyModel::kArma, [&](std::span<const double> z, std::span<double> out) {
+    SeasonalArma(past, z, out);
+  });
+  board.Transformed(HourlyModel::kAdditive, [&](std::span<const double> z, std::span<double> out) {
+    Additive(past, z, rules.least_squares, out);
+  });
+}
+
 }  // namespace
 
 HourlyMask ProductModels() {
@@ -124,7 +172,10 @@ HourlyMask ProductModels() {
 HourlyMask ReferenceModels() {
   HourlyMask mask;
   mask.fill(true);
-  mask[Column(HourlyModel::kDayGrowth)] = false;
+  for (const HourlyModel model : {HourlyModel::kDayGrowth, HourlyModel::kDampedEts,
+                                  HourlyModel::kArma, HourlyModel::kAdditive}) {
+    mask[Column(model)] = false;
+  }
   return mask;
 }
 
@@ -150,6 +201,7 @@ Eigen::ArrayXXd ForecastHourly(const Past& past, int horizon, const HourlyRules&
   }
   board.Seasonal(HourlyModel::kDshw, Space::kLinear, warm.dshw);
   board.Seasonal(HourlyModel::kDshwLog, board.space(), warm.dshw_log);
+  AllSmooth(past, rules, warm, board);
   if (board.Wants(HourlyModel::kHourOfWeek)) {
     HourOfWeek(past, board.At(HourlyModel::kHourOfWeek));
     ClampToHistory(past, board.At(HourlyModel::kHourOfWeek));

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "forecast/models/damped_ets.h"
 #include "forecast/models/dshw.h"
 #include "forecast/models/global_ridge.h"
 #include "forecast/past.h"
@@ -26,15 +27,32 @@ enum class HourlyModel : std::size_t {
   kDayGrowth,
   kGlobalRidge,
   kGlobalRidgeLog,
+  kDampedEts,
+  kArma,
+  kAdditive,
   kA9,  // the last three are only in the reference rule of 13 models
   kA9LogDecay,
   kA24,
 };
-inline constexpr std::size_t kHourlyModels = 14;
+inline constexpr std::size_t kHourlyModels = 17;
 inline constexpr std::array<std::string_view, kHourlyModels> kHourlyModelNames = {
-    "A9log",     "A17log",       "A17",        "A5log",        "card-pair",        "dshw",
-    "dshw-log",  "hour-of-week", "day-growth", "global-ridge", "global-ridge-log", "A9",
-    "A9log.dec", "A24"};
+    "A9log",
+    "A17log",
+    "A17",
+    "A5log",
+    "card-pair",
+    "dshw",
+    "dshw-log",
+    "hour-of-week",
+    "day-growth",
+    "global-ridge",
+    "global-ridge-log",
+    "damped-ets",
+    "arma",
+    "additive",
+    "A9",
+    "A9log.dec",
+    "A24"};
 
 using HourlyMask = std::array<bool, kHourlyModels>;
 HourlyMask ProductModels();    // 11
@@ -53,6 +71,8 @@ struct GlobalModels {
 struct HourlyWarmStart {
   DshwChoice dshw;
   DshwChoice dshw_log;
+  EtsParameters ets;
+  bool ets_known = false;
 };
 
 struct HourlyRules {

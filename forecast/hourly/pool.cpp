@@ -281,6 +281,9 @@ void HourlyPool::Save(ByteWriter& out) const {
   for (const DshwChoice& choice : {warm_.dshw, warm_.dshw_log}) {
     for (const int place : {choice.alpha, choice.gamma, choice.delta, choice.phi}) out.Put(place);
   }
+  for (const double value : {warm_.ets.alpha, warm_.ets.beta, warm_.ets.gamma, warm_.ets.phi})
+    out.Put(value);
+  out.Put(static_cast<std::uint8_t>(warm_.ets_known ? 1 : 0));
   out.Put(static_cast<std::uint32_t>(origins_.size()));
   const auto put = [&out](const Eigen::ArrayXXd& values) {
     out.PutAll(std::span<const double>(values.data(), static_cast<std::size_t>(values.size())));
@@ -306,6 +309,9 @@ Status HourlyPool::Load(ByteReader& in) {
     for (int* place : {&choice->alpha, &choice->gamma, &choice->delta, &choice->phi})
       in.Get(*place);
   }
+  for (double* value : {&warm_.ets.alpha, &warm_.ets.beta, &warm_.ets.gamma, &warm_.ets.phi})
+    in.Get(*value);
+  warm_.ets_known = in.Get<std::uint8_t>() != 0;
   const auto count = in.Get<std::uint32_t>();
   if (!in.good() || count > kOriginsMax)
     return Error::GiveUp("state is damaged: origins", "BadState");
