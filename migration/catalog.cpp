@@ -28,51 +28,64 @@ constexpr const char* kColumnsSql =
 // follow their constraint.
 constexpr const char* kDefinitionsSql = R"(
 WITH t AS (SELECT r AS oid, r::text AS name FROM unnest($1::text[]::regclass[]) r)
-SELECT 'column' AS kind, t.name AS tab, a.attname::text AS name, format_type(a.atttypid, a.atttypmod)
+SELECT 'column' AS kind, t.name AS tab, a.attname::text AS name,
+    format_type(a.atttypid, a.atttypmod)
     || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
-    || CASE a.attgenerated WHEN 's' THEN ' GENERATED ' || pg_get_expr(d.adbin, d.adrelid) ELSE '' END
+    || CASE a.attgenerated WHEN 's' THEN ' GENERATED ' || pg_get_expr(d.adbin, d.adrelid)
+         ELSE '' END
     || coalesce(' COLLATE ' || nullif(a.attcollation, 0)::regcollation::text, '') AS text
-  FROM t JOIN pg_attribute a ON a.attrelid = t.oid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+  FROM t JOIN pg_attribute a ON a.attrelid = t.oid
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
-SELECT CASE contype WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key' WHEN 'c' THEN 'check' ELSE 'constraint' END,
-    t.name, conname, format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, conname, pg_get_constraintdef(c.oid))
-  FROM t JOIN pg_constraint c ON c.conrelid = t.oid WHERE contype IN ('p', 'u', 'x', 'f', 'c') AND conparentid = 0
+SELECT CASE contype WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key' WHEN 'c' THEN 'check'
+      ELSE 'constraint' END,
+    t.name, conname,
+    format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, conname, pg_get_constraintdef(c.oid))
+  FROM t JOIN pg_constraint c ON c.conrelid = t.oid
+  WHERE contype IN ('p', 'u', 'x', 'f', 'c') AND conparentid = 0
 UNION ALL
 SELECT 'index', t.name, i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)
   FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisvalid
-    AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
+    AND NOT EXISTS (SELECT FROM pg_constraint c
+      WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
 UNION ALL
 SELECT 'replica identity', t.name, '', CASE c.relreplident
       WHEN 'd' THEN format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', t.name)
       WHEN 'f' THEN format('ALTER TABLE %s REPLICA IDENTITY FULL', t.name)
       WHEN 'n' THEN format('ALTER TABLE %s REPLICA IDENTITY NOTHING', t.name)
-      ELSE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', t.name, (SELECT x.relname FROM pg_index i
-        JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisreplident)) END
+      ELSE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', t.name,
+        (SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+         WHERE i.indrelid = c.oid AND i.indisreplident)) END
   FROM t JOIN pg_class c ON c.oid = t.oid
 UNION ALL
 SELECT 'trigger', t.name, tgname, pg_get_triggerdef(g.oid) || CASE tgenabled WHEN 'O' THEN ''
-      ELSE format('; ALTER TABLE %s %s TRIGGER %I', t.name, CASE tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA'
-        ELSE 'ENABLE ALWAYS' END, tgname) END
-  FROM t JOIN pg_trigger g ON g.tgrelid = t.oid WHERE NOT tgisinternal AND tgname NOT LIKE 'zzz\_foreshard\_%'
+      ELSE format('; ALTER TABLE %s %s TRIGGER %I', t.name, CASE tgenabled WHEN 'D' THEN 'DISABLE'
+        WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, tgname) END
+  FROM t JOIN pg_trigger g ON g.tgrelid = t.oid
+  WHERE NOT tgisinternal AND tgname NOT LIKE 'zzz\_foreshard\_%'
 UNION ALL
 SELECT 'rule', t.name, rulename, pg_get_ruledef(w.oid)
   FROM t JOIN pg_rewrite w ON w.ev_class = t.oid WHERE rulename <> '_RETURN'
 UNION ALL
-SELECT 'row security', t.name, '', format('ALTER TABLE %s %s ROW LEVEL SECURITY; ALTER TABLE %s %s ROW LEVEL SECURITY', t.name,
-    CASE WHEN c.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END, t.name,
-    CASE WHEN c.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END)
+SELECT 'row security', t.name, '',
+    format('ALTER TABLE %s %s ROW LEVEL SECURITY; ALTER TABLE %s %s ROW LEVEL SECURITY', t.name,
+      CASE WHEN c.relrowsecurity THEN 'ENABLE' ELSE 'DISABLE' END, t.name,
+      CASE WHEN c.relforcerowsecurity THEN 'FORCE' ELSE 'NO FORCE' END)
   FROM t JOIN pg_class c ON c.oid = t.oid
 UNION ALL
-SELECT 'policy', t.name, polname, format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', polname, t.name,
-      CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
-      CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
-      (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ') FROM unnest(polroles) r))
+SELECT 'policy', t.name, polname, format('CREATE POLICY %I ON %s AS %s FOR %s TO %s', polname,
+      t.name, CASE WHEN polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+      CASE polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'
+        WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+      (SELECT string_agg(CASE r WHEN 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ')
+       FROM unnest(polroles) r))
     || coalesce(' USING (' || pg_get_expr(polqual, polrelid) || ')', '')
     || coalesce(' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')', '')
   FROM t JOIN pg_policy p ON p.polrelid = t.oid
 UNION ALL
-SELECT 'statistics', t.name, stxname, pg_get_statisticsobjdef(s.oid) FROM t JOIN pg_statistic_ext s ON s.stxrelid = t.oid
+SELECT 'statistics', t.name, stxname, pg_get_statisticsobjdef(s.oid)
+  FROM t JOIN pg_statistic_ext s ON s.stxrelid = t.oid
 ORDER BY 1, 2, 3)";
 
 }  // namespace

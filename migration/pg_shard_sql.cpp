@@ -11,12 +11,13 @@ namespace {
 constexpr const char* kGateSelect =
     "SELECT foreshard.identity(), m.uid, m.peer, m.phase, m.token, m.attempt, m.state, "
     "m.drained_lsn, "
-    "coalesce(m.reverse_slot, ''), m.progress, r.owner, r.epoch, r.leased, "
+    "coalesce(m.reverse_slot, ''), m.progress, "
+    "r.owner, r.epoch, r.leased, "
     "EXISTS (SELECT FROM foreshard.gate WHERE migration_id = $1), "
     "EXISTS (SELECT FROM foreshard.barrier b WHERE b.migration_id = $1 AND b.source = m.peer "
     "AND b.kind = 'cutover' AND b.seq = $2), "
-    "coalesce((SELECT max(seq) FROM foreshard.barrier b WHERE b.migration_id = $1 AND b.source = m.peer "
-    "AND b.kind = 'probe'), 0)";
+    "coalesce((SELECT max(seq) FROM foreshard.barrier b WHERE b.migration_id = $1 "
+    "AND b.source = m.peer AND b.kind = 'probe'), 0)";
 
 constexpr const char* kGateFrom =
     " FROM (SELECT) one LEFT JOIN foreshard.migration m ON m.migration_id = $1"
@@ -29,8 +30,8 @@ constexpr const char* kHolder =
     "1000)::bigint AS age "
     "FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid) "
     "LEFT JOIN pg_prepared_xacts x ON l.virtualtransaction = '-1/' || x.transaction "
-    "WHERE l.locktype = 'advisory' AND l.classid = 1179862868 AND l.objid = $1::bigint::oid AND l.objsubid = 2 "
-    "AND l.granted "
+    "WHERE l.locktype = 'advisory' AND l.classid = 1179862868 AND l.objid = $1::bigint::oid "
+    "AND l.objsubid = 2 AND l.granted "
     "ORDER BY age DESC NULLS LAST LIMIT 1";
 
 constexpr std::size_t kSynchronous = kGateColumns;

@@ -23,11 +23,14 @@ using namespace std::chrono_literals;
 using migration::MigrationSpec;
 using migration::Side;
 
-constexpr const char* kRouterConfig =
-    R"({"shardSet":"bench","namespace":"bench","database":"app","strategy":"Hash",
-"keyType":"Bigint","tables":[{"name":"public.accounts","column":"id"},{"name":"public.entries","column":"account_id"}],
-"referenceTables":[],"serverConnectionsPerShard":40,"clientConnections":200,"tlsMode":"Prefer","readConsistency":"Strong",
-"boundedStalenessMillis":500,"parkMaxMillis":20000,"routers":2})";
+constexpr const char* kRouterConfig = R"({
+  "shardSet": "bench", "namespace": "bench", "database": "app",
+  "strategy": "Hash", "keyType": "Bigint",
+  "tables": [{"name": "public.accounts", "column": "id"},
+             {"name": "public.entries", "column": "account_id"}],
+  "referenceTables": [], "serverConnectionsPerShard": 40, "clientConnections": 200,
+  "tlsMode": "Prefer", "readConsistency": "Strong", "boundedStalenessMillis": 500,
+  "parkMaxMillis": 20000, "routers": 2})";
 
 constexpr const char* kTables =
     "SET ROLE app; CREATE TABLE public.accounts (id bigint PRIMARY KEY, v bigint NOT NULL DEFAULT "

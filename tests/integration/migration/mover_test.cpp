@@ -1,0 +1,155 @@
+#include "migration/mover.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "migration/predicate.h"
+#include "migration/shard_objects.h"
+#include "tests/integration/migration/stage.h"
+#include "tests/support/needs.h"
+
+namespace foreshard::migration {
+namespace {
+
+const support::Needs kNeeds({"postgres", "initdb", "psql"});
+
+using namespace std::chrono_literals;
+using support::Good;
+
+std::string DigestOfK(const TwoShards& shards, Side side) {
+  return shards.Sql(
+      side, fmt::format(
+                "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(o::text, 0)::numeric), 0) "
+                "FROM public.orders o WHERE {}",
+                PredicateSql(shards.Spec(), "customer_id")));
+}
+
+class MoverStepsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = TwoShards::Make();
+    ASSERT_TRUE(Good(made));
+    shards_ = std::move(*made);
+    shards_->Sql(Side::kSource, kSomeRows);
+    stage_ = std::make_unique<Stage>(*shards_);
+  }
+
+  std::unique_ptr<TwoShards> shards_;
+  std::unique_ptr<Stage> stage_;
+};
+
+TEST_F(MoverStepsTest, PreparingTwiceIsPreparingOnce) {
+  const Turn turn = stage_->Enter(Phase::kPreparing);
+  ASSERT_TRUE(Good(Prepare(stage_->work(), turn, stage_->keepers())));
+  ASSERT_TRUE(Good(Prepare(stage_->work(), turn, stage_->keepers())));
+  EXPECT_EQ(shards_->Sql(Side::kSource, "SELECT count(*) FROM pg_replication_slots"), "1");
+  EXPECT_EQ(
+      shards_->Sql(Side::kSource,
+                   "SELECT jsonb_array_length(progress->'snapshots') FROM foreshard.migration"),
+      "2");
+  // Intent before deed: what stands there is named in the rows.
+  EXPECT_EQ(
+      shards_->Sql(Side::kSource,
+                   "SELECT objects @> '[{\"kind\": \"slot\", \"name\": \"foreshard_7_s_aaaa\"}]' "
+                   "AND objects @> '[{\"kind\": \"publication\", \"name\": \"foreshard_7\"}]' FROM "
+                   "foreshard.migration"),
+      "t");
+  const auto client = shards_->Connect(Side::kDestination, "app");
+  const auto refused =
+      client->Exec(fmt::format("INSERT INTO public.customers SELECT k FROM "
+                               "generate_series(1::bigint, 100) k WHERE {} LIMIT 1",
+                               PredicateSql(shards_->Spec(), "k")),
+                   shards_->Soon());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, "FS001")
+      << "the destination is closed before the first row is there";
+}
+
+TEST_F(MoverStepsTest, AnOlderPhaseIsRefusedByTheRows) {
+  const Turn old = stage_->Enter(Phase::kPreparing);
+  stage_->Enter(Phase::kAborting);
+  const Status late = Prepare(stage_->work(), old, stage_->keepers());
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().kind, Error::Kind::kFenced);
+  EXPECT_EQ(shards_->Sql(Side::kSource, "SELECT count(*) FROM pg_publication"), "0");
+}
+
+TEST_F(MoverStepsTest, EachChunkArrivesOnceHoweverOftenTheCopyBegins) {
+  ASSERT_TRUE(Good(Prepare(stage_->work(), stage_->Enter(Phase::kPreparing), stage_->keepers())));
+  shards_->Sql(
+      Side::kSource,
+      "DELETE FROM public.orders WHERE id = 1 AND customer_id < 50");  // after the snapshot
+  const Turn turn = stage_->Enter(Phase::kCopying);
+  ASSERT_TRUE(Good(Copy(stage_->work(), turn, stage_->keepers())));
+  const std::string once = DigestOfK(*shards_, Side::kDestination);
+  EXPECT_NE(
+      shards_->Sql(Side::kDestination, "SELECT count(*) FROM foreshard.chunk_done WHERE rows > 0"),
+      "1")
+      << "one chunk proves little";
+  shards_->Sql(Side::kDestination,
+               "SET session_replication_role = replica; DELETE FROM public.orders WHERE ctid IN "
+               "(SELECT ctid FROM public.orders LIMIT 0)");
+  ASSERT_TRUE(Good(Copy(stage_->work(), turn, stage_->keepers())));
+  EXPECT_EQ(DigestOfK(*shards_, Side::kDestination), once);
+  EXPECT_NE(DigestOfK(*shards_, Side::kSource), once) << "the copy is of the snapshot, not of now";
+}
+
+TEST_F(MoverStepsTest, ATableThatWasRewrittenIsCopiedAgain) {
+  ASSERT_TRUE(Good(Prepare(stage_->work(), stage_->Enter(Phase::kPreparing), stage_->keepers())));
+  const std::string wanted = DigestOfK(*shards_, Side::kSource);
+  const Turn turn = stage_->Enter(Phase::kCopying);
+  ASSERT_TRUE(Good(Copy(stage_->work(), turn, stage_->keepers())));
+  shards_->Sql(Side::kDestination,
+               "DELETE FROM foreshard.chunk_done WHERE table_name = 'public.orders' AND chunk = 1");
+  shards_->Sql(Side::kSource, "VACUUM FULL public.orders");
+  ASSERT_TRUE(Good(Copy(stage_->work(), turn, stage_->keepers())));
+  EXPECT_EQ(DigestOfK(*shards_, Side::kDestination), wanted);
+}
+
+TEST_F(MoverStepsTest, WithoutItsSnapshotTheCopyBeginsAnew) {
+  ASSERT_TRUE(Good(Prepare(stage_->work(), stage_->Enter(Phase::kPreparing), stage_->keepers())));
+  const Turn turn = stage_->Enter(Phase::kCopying);
+  ASSERT_TRUE(Good(Copy(stage_->work(), turn, stage_->keepers())));
+  stage_->keepers() = {};
+  shards_->Sql(Side::kSource, "UPDATE public.orders SET pad = 'changed since'");
+  ASSERT_TRUE(Good(Copy(stage_->work(), turn, stage_->keepers())));
+  EXPECT_EQ(DigestOfK(*shards_, Side::kDestination), DigestOfK(*shards_, Side::kSource))
+      << "a new snapshot, nothing of the old one";
+}
+
+TEST_F(MoverStepsTest, TheStreamBringsWhatCameAfterTheSnapshot) {
+  stage_->Stream();
+  shards_->Sql(
+      Side::kSource,
+      "UPDATE public.orders SET v = v + 1; DELETE FROM public.orders WHERE customer_id % 7 = 0");
+  EXPECT_TRUE(support::WaitFor("the changes", 20s, [&] {
+    return support::Seen(DigestOfK(*shards_, Side::kDestination) ==
+                         DigestOfK(*shards_, Side::kSource));
+  }));
+  EXPECT_EQ(shards_->Sql(Side::kDestination,
+                         fmt::format("SELECT count(*) FROM public.orders WHERE NOT ({})",
+                                     PredicateSql(shards_->Spec(), "customer_id"))),
+            "0")
+      << "nothing but the moving range";
+}
+
+TEST_F(MoverStepsTest, OneMoverWorksAtATime) {
+  stage_->Enter(Phase::kPreparing);
+  const auto holder = shards_->Connect(Side::kDestination);
+  ASSERT_TRUE(Good(holder->Exec("SELECT pg_advisory_lock(1179862867, 7)", shards_->Soon())));
+  Board board;
+  Mover mover(stage_->options(), shards_->clock(), board, {});
+  const auto step = mover.Step();
+  ASSERT_TRUE(Good(step));
+  EXPECT_EQ(shards_->Sql(Side::kSource, "SELECT count(*) FROM pg_publication"), "0") << "it waits";
+  ASSERT_TRUE(Good(holder->Exec("SELECT pg_advisory_unlock(1179862867, 7)", shards_->Soon())));
+  ASSERT_TRUE(Good(mover.Step()));
+  EXPECT_EQ(shards_->Sql(Side::kSource, "SELECT count(*) FROM pg_publication"), "1");
+  const auto progress =
+      ParseProgress(shards_->Sql(Side::kDestination, "SELECT progress FROM foreshard.migration"));
+  ASSERT_TRUE(Good(progress));
+  EXPECT_EQ(progress->done, (Done{"Preparing", 1}));
+}
+
+}  // namespace
+}  // namespace foreshard::migration

@@ -1,0 +1,193 @@
+#include "migration/pg_shard.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "migration/predicate.h"
+#include "tests/integration/migration/stage.h"
+#include "tests/support/needs.h"
+
+namespace foreshard::migration {
+namespace {
+
+const support::Needs kNeeds({"postgres", "initdb", "psql"});
+
+using namespace std::chrono_literals;
+using support::Good;
+
+class PgShardTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto made = TwoShards::Make();
+    ASSERT_TRUE(Good(made));
+    shards_ = std::move(*made);
+    stage_ = std::make_unique<Stage>(*shards_);
+  }
+  // Until it is not refused for a moment only.
+  void Insist(const std::function<Status()>& step) {
+    EXPECT_TRUE(support::WaitFor("a step", 30s, [&] {
+      const Status done = step();
+      return support::Seen(done.ok(), done.ok() ? "" : done.error().message);
+    }));
+  }
+
+  std::unique_ptr<TwoShards> shards_;
+  std::unique_ptr<Stage> stage_;
+};
+
+TEST_F(PgShardTest, EnteringMakesTheRowsOnceAndKeepsOthersOut) {
+  const Turn turn = stage_->Enter(Phase::kPreparing);
+  const auto source = stage_->source().LookAtGate({0}, shards_->Soon());
+  const auto destination = stage_->destination().LookAtGate({0}, shards_->Soon());
+  ASSERT_TRUE(Good(source));
+  ASSERT_TRUE(Good(destination));
+  EXPECT_EQ(source->row->state, GateState::kOpen);
+  EXPECT_EQ(destination->row->state, GateState::kClosed);
+  EXPECT_EQ(destination->range->owner.value, "s-aaaa");
+  EXPECT_EQ(destination->range->epoch.value, 12);
+  const Status late =
+      stage_->source().Enter({turn.source_token.value - 1}, "Planned", shards_->Soon());
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().kind, Error::Kind::kFenced);
+  MigrationSpec other = shards_->Spec();
+  other.uid = "another object";
+  const Status foreign = shards_->Shard(other, Side::kSource)
+                             ->Enter({turn.source_token.value + 1}, "Preparing", shards_->Soon());
+  ASSERT_FALSE(foreign.ok());
+  EXPECT_EQ(foreign.error().kind, Error::Kind::kGiveUp);
+  EXPECT_EQ(stage_->source().LookAtGate({0}, shards_->Soon())->row->token, turn.source_token);
+}
+
+TEST_F(PgShardTest, AGateRowIsMadeForAnOpenShardOnly) {
+  const Turn turn = stage_->Enter(Phase::kReady);
+  ASSERT_TRUE(Good(stage_->source().MakeGate(turn.source_token, shards_->Soon())));
+  ASSERT_TRUE(Good(stage_->destination().MakeGate(turn.destination_token, shards_->Soon())));
+  EXPECT_TRUE(stage_->source().LookAtGate({0}, shards_->Soon())->gate);
+  EXPECT_FALSE(stage_->destination().LookAtGate({0}, shards_->Soon())->gate);
+}
+
+TEST_F(PgShardTest, TriggersYieldToClientsThatHoldTheTable) {
+  const Turn turn = stage_->Enter(Phase::kReady);
+  const auto client = shards_->Connect(Side::kSource, "app");
+  ASSERT_TRUE(Good(client->Exec("BEGIN; INSERT INTO customers VALUES (1)", shards_->Soon())));
+  const Status busy = stage_->source().MakeGateTriggers(turn.source_token, shards_->Soon());
+  ASSERT_FALSE(busy.ok());
+  EXPECT_EQ(busy.error().kind, Error::Kind::kRetry);
+  ASSERT_TRUE(Good(client->Exec("COMMIT", shards_->Soon())));
+  ASSERT_TRUE(Good(stage_->source().MakeGateTriggers(turn.source_token, shards_->Soon())));
+  ASSERT_TRUE(Good(stage_->source().MakeGateTriggers(turn.source_token, shards_->Soon())));
+  EXPECT_TRUE(stage_->source().Look({0}, shards_->Soon())->gate_triggers);
+}
+
+TEST_F(PgShardTest, WhoHoldsTheGateIsSeenPreparedTransactionsToo) {
+  const Turn turn = stage_->Enter(Phase::kReady);
+  ASSERT_TRUE(Good(stage_->source().MakeGate(turn.source_token, shards_->Soon())));
+  ASSERT_TRUE(Good(stage_->source().MakeGateTriggers(turn.source_token, shards_->Soon())));
+  EXPECT_FALSE(stage_->source().Look({0}, shards_->Soon())->oldest_holder);
+  const auto client = shards_->Connect(Side::kSource, "app");
+  ASSERT_TRUE(Good(client->Exec(
+      fmt::format(
+          "BEGIN; INSERT INTO customers SELECT k FROM generate_series(1::bigint, 100) k WHERE {}",
+          PredicateSql(shards_->Spec(), "k")),
+      shards_->Soon())));
+  const auto open = stage_->source().Look({0}, shards_->Soon());
+  ASSERT_TRUE(Good(open));
+  ASSERT_TRUE(open->oldest_holder);
+  EXPECT_FALSE(open->oldest_holder->prepared);
+  ASSERT_TRUE(Good(client->Exec("PREPARE TRANSACTION 'two-phase'", shards_->Soon())));
+  const auto prepared = stage_->source().Look({0}, shards_->Soon());
+  ASSERT_TRUE(Good(prepared));
+  ASSERT_TRUE(prepared->oldest_holder);
+  EXPECT_TRUE(prepared->oldest_holder->prepared);
+  ASSERT_TRUE(Good(client->Exec("ROLLBACK PREPARED 'two-phase'", shards_->Soon())));
+}
+
+TEST_F(PgShardTest, ACutoverByHandFollowsTheRowsAndTheSentinel) {
+  shards_->Sql(Side::kSource, kSomeRows);
+  stage_->Stream();
+  const Turn turn = stage_->Enter(Phase::kReady);
+  const model::Token token = turn.source_token;
+  PgShard& source = stage_->source();
+  PgShard& destination = stage_->destination();
+  Insist([&] { return source.MakeGate(token, shards_->Soon()); });
+  Insist([&] { return source.MakeGateTriggers(token, shards_->Soon()); });
+  Insist([&] { return destination.MakeReverseSlot(token, shards_->Soon()); });
+  Insist([&] { return destination.SlotAdvanceToNow(token, shards_->Soon()); });
+  const GateChange change{token, {1}, {"s-bbbb"}, {13}};
+  EXPECT_FALSE(destination.GateDrained(token, {1}, shards_->Soon()).ok()) << "no sentinel has come";
+  Insist([&] { return source.GateClose(change, shards_->Soon()); });
+  Insist([&] { return destination.GateDrained(token, {1}, shards_->Soon()); });
+  ASSERT_TRUE(Good(destination.GateOpen(change, shards_->Soon())));
+  ASSERT_TRUE(Good(destination.GateOpen(change, shards_->Soon())))
+      << "a second try changes nothing";
+  const auto late = destination.GateRevoke(token, {1}, shards_->Soon());
+  ASSERT_TRUE(Good(late));
+  EXPECT_EQ(*late, GateState::kOpen) << "too late to revoke";
+
+  // The soak, in its order.
+  const auto drained = destination.LookAtGate({1}, shards_->Soon());
+  Insist([&] { return destination.DisableForward(token, shards_->Soon()); });
+  Insist(
+      [&] { return destination.SlotAdvance(token, *drained->row->drained_lsn, shards_->Soon()); });
+  Insist([&] { return source.MakeReverseSubscription(token, shards_->Soon()); });
+  Insist([&] { return source.MakeReverseSubscription(token, shards_->Soon()); });
+  Insist([&] { return destination.DropForwardSubscription(token, shards_->Soon()); });
+  Insist([&] { return source.DropForwardSlot(token, shards_->Soon()); });
+  EXPECT_FALSE(destination.Look({1}, shards_->Soon())->subscription);
+  EXPECT_FALSE(source.Look({1}, shards_->Soon())->slot);
+  const auto client = shards_->Connect(Side::kDestination, "app");
+  ASSERT_TRUE(Good(client->Exec(fmt::format("UPDATE orders SET pad = 'written there' WHERE {}",
+                                            PredicateSql(shards_->Spec(), "customer_id")),
+                                shards_->Soon())));
+  EXPECT_TRUE(support::WaitFor("the reverse stream", 20s, [&] {
+    return support::Seen(
+        shards_->Sql(Side::kSource,
+                     fmt::format("SELECT bool_and(pad = 'written there') FROM orders WHERE {}",
+                                 PredicateSql(shards_->Spec(), "customer_id"))) == "t");
+  }));
+}
+
+TEST_F(PgShardTest, SequencesNeverGoBack) {
+  const Turn turn = stage_->Enter(Phase::kReady);
+  shards_->Sql(Side::kDestination, "SELECT setval('public.order_number', 500)");
+  ASSERT_TRUE(Good(stage_->destination().RaiseSequences(
+      turn.destination_token, {{"public.order_number", 100}, {"public.nowhere", 5}},
+      shards_->Soon())));
+  EXPECT_EQ(stage_->destination().ReadSequences(shards_->Soon()).value(),
+            (std::vector<SequenceValue>{{"public.order_number", 500}}));
+  ASSERT_TRUE(Good(stage_->destination().RaiseSequences(
+      turn.destination_token, {{"public.order_number", 900}}, shards_->Soon())));
+  EXPECT_EQ(stage_->destination().ReadSequences(shards_->Soon()).value(),
+            (std::vector<SequenceValue>{{"public.order_number", 900}}));
+}
+
+TEST_F(PgShardTest, SessionsOfARouterAreEndedByWhatTheyWroteNotByTheirName) {
+  const Turn turn = stage_->Enter(Phase::kReady);
+  const auto deaf = shards_->Connect(Side::kSource, "app");
+  const auto other = shards_->Connect(Side::kSource, "app");
+  ASSERT_TRUE(Good(deaf->Exec("SELECT foreshard.connected('router-2', 12)", shards_->Soon())));
+  ASSERT_TRUE(Good(
+      other->Exec("SELECT foreshard.connected('router-1', 12); SET application_name = 'router-2'",
+                  shards_->Soon())));
+  ASSERT_TRUE(
+      Good(stage_->source().EndConnectionsOf(turn.source_token, {"router-2"}, shards_->Soon())));
+  EXPECT_TRUE(support::WaitFor("the end of its session", 20s, [&] {
+    return support::Seen(!deaf->Exec("SELECT 1", shards_->Soon()).ok());
+  }));
+  EXPECT_TRUE(Good(other->Exec("SELECT 1", shards_->Soon())));
+}
+
+TEST_F(PgShardTest, AServerThatWentAwayIsFoundAgain) {
+  stage_->Enter(Phase::kPreparing);
+  ASSERT_TRUE(Good(shards_->server(Side::kSource).Stop()));
+  const auto gone = stage_->source().LookAtGate({0}, Deadline::After(shards_->clock(), 2s));
+  ASSERT_FALSE(gone.ok());
+  EXPECT_NE(gone.error().kind, Error::Kind::kGiveUp);
+  ASSERT_TRUE(Good(shards_->server(Side::kSource).Start()));
+  EXPECT_TRUE(support::WaitFor("the row", 20s, [&] {
+    return support::Seen(stage_->source().LookAtGate({0}, shards_->Soon()).ok());
+  }));
+}
+
+}  // namespace
+}  // namespace foreshard::migration
