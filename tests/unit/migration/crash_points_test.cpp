@@ -1,5 +1,6 @@
 #include "migration/crash_points.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -20,9 +21,9 @@ TEST(CrashPointsDeathTest, EndTheProcessAtTheNthPassing) {
     static_cast<void>(ArmCrashPoint("mover.copy.after.chunk_commit:2"));
     CrashPoint(Edge::kAfter, "mover.copy.chunk_commit");
     CrashPoint(Edge::kBefore, "mover.copy.chunk_commit");
-    fprintf(stderr, "once is not enough\n");
+    fmt::print(stderr, "once is not enough\n");
     CrashPoint(Edge::kAfter, "mover.copy.chunk_commit");
-    fprintf(stderr, "never said\n");
+    fmt::print(stderr, "never said\n");
   };
   EXPECT_EXIT(run(), testing::ExitedWithCode(137), "once is not enough\n$");
 }
