@@ -68,3 +68,11 @@ def query(expression):
     path = "/api/v1/namespaces/%s/services/foreshard-prometheus:9090/proxy/api/v1/query?" % SYSTEM
     answer = json.loads(kubectl("get", "--raw", path + urllib.parse.urlencode({"query": expression})))
     return [(r["metric"], float(r["value"][1])) for r in answer["data"]["result"]]
+
+
+def samples(expression):
+    """The samples of one series, as they were scraped: [(time, value)]."""
+    path = "/api/v1/namespaces/%s/services/foreshard-prometheus:9090/proxy/api/v1/query?" % SYSTEM
+    answer = json.loads(kubectl("get", "--raw", path + urllib.parse.urlencode({"query": expression})))
+    found = answer["data"]["result"]
+    return [(float(t), float(v)) for t, v in found[0]["values"]] if found else []

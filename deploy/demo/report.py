@@ -4,6 +4,7 @@ import html
 import json
 import os
 import subprocess
+import time
 
 import cluster
 import picture
@@ -33,28 +34,16 @@ def forecasts(begin, end, quantile, ahead, part):
     return found
 
 
-def cost_of_a_statement(begin, end):
-    """(cores for one statement a second, background cores), over all shards, least squares."""
-    query = ('sum by (pod) (rate(container_cpu_usage_seconds_total{namespace="%s",pod=~"%s-s-.*",container="postgres"}[30s]))'
-             % (NAMESPACE, SET))
-    by_shard = rates(begin, end)
-    points = []
-    for labels, values in cluster.query_range(query, begin, end, 5):
-        shard = labels["pod"][len(SET) + 1:].rsplit("-", 1)[0]
-        for time, cores in values:
-            window = [by_shard.get(shard, {}).get(time - 5 * i) for i in range(6)]
-            if None not in window:
-                points.append((sum(window) / 6, cores))
-    count = len(points)
-    if count < 6:
+def use_of_cpu(namespace, pod, started, per_second, first, last):
+    """(statements a second, cores) of a pod between the first and the last sample in seconds first..last of a run."""
+    query = 'container_cpu_usage_seconds_total{namespace="%s",pod="%s",container="postgres"}[%ds]' % (
+        namespace, pod, int(time.time() - started) + 1)
+    samples = [pair for pair in cluster.samples(query) if started + first <= pair[0] <= started + last]
+    if len(samples) < 2 or samples[-1][0] - samples[0][0] < 8:
         return None
-    mean_x = sum(x for x, _ in points) / count
-    mean_y = sum(y for _, y in points) / count
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread > 0 else 0
-    if slope <= 0:
-        return None
-    return slope, max(0.0, mean_y - slope * mean_x)
+    (begin, before), (end, after) = samples[0], samples[-1]
+    done = sum(s["completed"] for s in per_second if begin <= started + s["second"] < end)
+    return done / (end - begin), (after - before) / (end - begin)
 
 
 def percentile_of_parked(share):
