@@ -11,18 +11,8 @@ namespace {
 
 const Json kNoItems = Json::array();
 
-bool OnlyMinusAndBlanks(std::string_view between, bool& negative) {
-  negative = false;
-  for (std::size_t i = 0; i < between.size(); ++i) {
-    const char c = between[i];
-    if (c == '-') {
-      if (i + 1 < between.size() && between[i + 1] == '-') return false;
-      negative = !negative;
-    } else if (c != ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '(') {
-      return false;
-    }
-  }
-  return true;
+bool IsParenthesis(std::string_view text, const Token& token) {
+  return token.kind == TokenKind::kPunctuation && text[token.begin] == '(';
 }
 
 }  // namespace
@@ -134,6 +124,23 @@ bool Source::IsPunctuationAt(std::uint32_t token, char c) const {
          text_[tokens_[token].begin] == c;
 }
 
+// From a sign to its number stand only minus signs and parentheses; `negative`: an odd number of
+// them.
+bool Source::SignsOnly(std::uint32_t begin, std::uint32_t end, bool* negative) const {
+  *negative = false;
+  for (const Token& token : tokens_) {
+    if (token.end <= begin) continue;
+    if (token.begin >= end) break;
+    if (IsParenthesis(text_, token)) continue;
+    if (token.kind != TokenKind::kOperator) return false;
+    for (std::uint32_t i = std::max(begin, token.begin); i < token.end; ++i) {
+      if (text_[i] != '-') return false;
+      *negative = !*negative;
+    }
+  }
+  return true;
+}
+
 std::optional<ValueSource> Source::LiteralAt(int location) const {
   if (location < 0 || location >= static_cast<int>(text_.size())) return std::nullopt;
   const auto begin = static_cast<std::uint32_t>(location);
@@ -146,9 +153,7 @@ std::optional<ValueSource> Source::LiteralAt(int location) const {
   source.index = static_cast<std::uint32_t>(at - normalized_.literals.begin());
   if (at->begin == begin) return source;
   // "-5" is one constant to PostgreSQL, whose place is that of the sign.
-  if (text_[begin] != '-') return std::nullopt;
-  if (!OnlyMinusAndBlanks(text_.substr(begin, at->begin - begin), source.negative))
-    return std::nullopt;
+  if (text_[begin] != '-' || !SignsOnly(begin, at->begin, &source.negative)) return std::nullopt;
   return source;
 }
 

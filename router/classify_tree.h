@@ -86,6 +86,7 @@ class Source {
 
  private:
   std::optional<ValueSource> LiteralAt(int location) const;
+  bool SignsOnly(std::uint32_t begin, std::uint32_t end, bool* negative) const;
   ValueSource ConstantOf(const Json& body) const;
   bool CastKeepsKey(const Json& type_name, bool array) const;
 

@@ -46,6 +46,8 @@ TEST(ClassifyFacts, SignsBelongToTheNumber) {
   const World world;
   EXPECT_EQ(Of("id = -5"), "one " + std::to_string(world.ShardOf(-5)));
   EXPECT_EQ(Of("id = - 5"), "one " + std::to_string(world.ShardOf(-5)));
+  EXPECT_EQ(Of("id =-5"), "one " + std::to_string(world.ShardOf(-5)));
+  EXPECT_EQ(Of("id = - /* c */ 5"), "one " + std::to_string(world.ShardOf(-5)));
   EXPECT_EQ(Of("id = - -5"), "one " + std::to_string(world.ShardOf(5)));
   EXPECT_EQ(Of("id = -(5)"), "one " + std::to_string(world.ShardOf(-5)));
   EXPECT_EQ(Of("id = -9223372036854775808"), "one " + std::to_string(world.ShardOf(INT64_MIN)));

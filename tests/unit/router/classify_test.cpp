@@ -14,6 +14,17 @@ TEST(Classify, ASyntaxErrorIsThatOfPostgres) {
   EXPECT_EQ(statement.refusal.message, "syntax error at or near \"selec\"");
 }
 
+// libpg_query alone takes these for syntax errors.
+TEST(Classify, CommentsMayStandAnywhere) {
+  for (const char* text :
+       {"SELECT name FROM customers WHERE id = 1 ORDER BY name NULLS /* c */ LAST",
+        "SELECT name FROM customers WHERE id = 1 AND name NOT /* c */ IN ('a')",
+        "SELECT name FROM customers WHERE id = 1 AND name NOT -- c\n LIKE 'a'"}) {
+    const Statement statement = World().Meaning(text);
+    EXPECT_EQ(statement.kind, StatementKind::kRead) << text << ": " << statement.refusal.message;
+  }
+}
+
 TEST(Classify, NothingIsEmpty) {
   EXPECT_EQ(World().Meaning("").kind, StatementKind::kEmpty);
   EXPECT_EQ(World().Meaning(" -- c").kind, StatementKind::kEmpty);

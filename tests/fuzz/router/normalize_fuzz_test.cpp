@@ -1,0 +1,92 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "router/lexer.h"
+#include "tests/fuzz/router/sql_generator.h"
+#include "tests/unit/router/brain_world.h"
+
+namespace foreshard::router {
+namespace {
+
+// Another value of the same kind, of another length more often than not.
+std::string Replacement(Random& random, LiteralKind kind) {
+  const std::string digits = std::to_string(random.Below(100'000));
+  switch (kind) {
+    case LiteralKind::kInteger:
+      return digits;
+    case LiteralKind::kDecimal:
+      return digits + ".25";
+    case LiteralKind::kString:
+      return "'" + digits + "'";
+    case LiteralKind::kEscapeString:
+      return "E'\\x41" + digits + "'";
+    case LiteralKind::kDollarString:
+      return "$r$" + digits + "$r$";
+    case LiteralKind::kBitString:
+      return "B'" + std::string(1 + random.Below(9), '1') + "'";
+  }
+  return digits;
+}
+
+// The same tokens with other literals (but those that were looked at), other white space, other
+// case.
+std::string Disguise(Random& random, const std::string& text, const Normalized& normalized,
+                     const std::vector<std::uint32_t>& keep) {
+  std::string out;
+  std::uint32_t literal = 0;
+  for (const Token& token : Tokenize(text)) {
+    const std::string piece(TextOf(text, token));
+    if (!out.empty()) out += random.Chance(0.8) ? " " : "\n/* ; */\t";
+    const bool is_literal =
+        literal < normalized.literals.size() && normalized.literals[literal].begin == token.begin;
+    if (is_literal) {
+      const bool kept = std::find(keep.begin(), keep.end(), literal) != keep.end();
+      out += kept ? piece : Replacement(random, normalized.literals[literal].kind);
+      ++literal;
+    } else if (token.kind == TokenKind::kWord && random.Chance(0.5)) {
+      for (const char c : piece) out += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    } else {
+      out += piece;
+    }
+  }
+  return out;
+}
+
+TEST(NormalizeFuzz, StatementsWithOneKeyHaveOneMeaning) {
+  World world;
+  std::set<StatementKind> kinds;
+  std::size_t routed = 0;
+  for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {
+    Random random(seed);
+    fuzz::SqlGenerator generator(random);
+    const std::string text = generator.Statement();
+    Normalized normalized;
+    Normalize(text, normalized);
+    const Statement meaning = world.Meaning(text);
+    kinds.insert(meaning.kind);
+    routed += meaning.kind != StatementKind::kRefused ? 1 : 0;
+    const std::string disguised = Disguise(random, text, normalized, meaning.looked_at);
+    Normalized other;
+    Normalize(disguised, other);
+    ASSERT_EQ(normalized.canonical, other.canonical) << "seed " << seed << "\n"
+                                                     << text << "\n"
+                                                     << disguised;
+    ASSERT_EQ(normalized.key, other.key);
+    const Statement again = world.Meaning(disguised);
+    // Where a syntax error stands depends on the text; that it is one does not.
+    if (meaning.kind == StatementKind::kRefused && meaning.refusal.sqlstate == "42601") {
+      ASSERT_EQ(again.refusal.sqlstate, "42601") << "seed " << seed << "\n"
+                                                 << text << "\n"
+                                                 << disguised;
+      continue;
+    }
+    ASSERT_TRUE(meaning == again) << "seed " << seed << "\n" << text << "\n" << disguised;
+  }
+  EXPECT_GT(kinds.size(), 12U);  // the generator goes everywhere
+  EXPECT_GT(routed, 6'000U);
+}
+
+}  // namespace
+}  // namespace foreshard::router
