@@ -11,8 +11,10 @@ namespace foreshard::router {
 namespace {
 
 constexpr const char* kSchema = R"(
-CREATE TABLE customers (id bigint PRIMARY KEY, name text, country int, at timestamptz, total numeric, score int);
-CREATE TABLE orders (customer_id bigint, id bigint, total numeric(12, 2), country int, note text, ok boolean);
+CREATE TABLE customers (
+  id bigint PRIMARY KEY, name text, country int, at timestamptz, total numeric, score int);
+CREATE TABLE orders (
+  customer_id bigint, id bigint, total numeric(12, 2), country int, note text, ok boolean);
 CREATE TABLE countries (id int PRIMARY KEY, name text);)";
 
 std::vector<std::string> Lines(const pg::Rows& rows) {
