@@ -28,12 +28,7 @@ Status CheckValue(double value, model::BinState state, model::BinIndex at) {
 
 }  // namespace
 
-Result<Series> Series::FromHistory(const History& history, const Options& options) {
-  if (history.mean.size() != history.state.size()) {
-    return Error::GiveUp(fmt::format("history has {} values and {} states", history.mean.size(),
-                                     history.state.size()),
-                         "BadDemand");
-  }
+Series Series::Empty(const Options& options, model::BinIndex next) {
   Series series;
   series.day_ = options.day_bins;
   series.week_ = options.week_bins;
@@ -42,7 +37,17 @@ Result<Series> Series::FromHistory(const History& history, const Options& option
   series.y_.reserve(series.kept_ + 1);
   series.usable_.reserve(series.kept_ + 1);
   series.good_.reserve(series.kept_ + 1);
-  series.last_ = history.first - 1;
+  series.last_ = next - 1;
+  return series;
+}
+
+Result<Series> Series::FromHistory(const History& history, const Options& options) {
+  if (history.mean.size() != history.state.size()) {
+    return Error::GiveUp(fmt::format("history has {} values and {} states", history.mean.size(),
+                                     history.state.size()),
+                         "BadDemand");
+  }
+  Series series = Empty(options, history.first);
   for (std::size_t i = 0; i < history.mean.size(); ++i) {
     const Status added = series.Append({.at = history.first + static_cast<model::BinIndex>(i),
                                         .mean = history.mean[i],
@@ -113,6 +118,14 @@ void Series::CloseGap(double next) {
     y_[at] = before + (next - before) * (i + 1) / (gap_ + 1);
     usable_[at] = 1;
   }
+}
+
+void Series::Rewrite(model::BinIndex at, double value, bool usable) {
+  const model::BinIndex back = last_ - at;
+  if (back < 0 || back >= static_cast<model::BinIndex>(y_.size())) return;
+  const std::size_t i = y_.size() - 1 - static_cast<std::size_t>(back);
+  y_[i] = value;
+  usable_[i] = usable_[i] != 0 && usable ? 1 : 0;
 }
 
 void Series::Trim() {

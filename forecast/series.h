@@ -29,6 +29,11 @@ class Series {
   // allocation.
   Status Append(const Bin& bin);
 
+  // No bins yet; the first Append() must be `next`.
+  static Series Empty(const Options& options, model::BinIndex next);
+  // Replaces the value of a kept bin; `usable`: whether it may still be a target of training.
+  void Rewrite(model::BinIndex at, double value, bool usable);
+
   Past View() const;  // from the first living bin on
   model::BinIndex last() const { return last_; }
   int gap_bins() const { return gap_; }    // bins without information at the end

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/forecast/backtest.h"
 #include "cli/forecast/evaluate.h"
+#include "cli/forecast/events.h"
 #include "cli/forecast/m4.h"
 #include "cli/forecast/report.h"
 #include "cli/forecast/trace.h"
@@ -40,7 +41,7 @@ struct BacktestArguments {
   std::string horizon = "60m";
   std::string train;
   std::string seasons = "24h,168h";
-  std::string plot;
+  std::string events;
   bool json = false;
 };
 
@@ -77,9 +78,20 @@ int RunBacktest(const BacktestArguments& arguments) {
   if (!samples)
     return Complain(kBadInput, fmt::format("{}: {}", arguments.trace, samples.error().message));
 
+  const foreshard::model::DemandSeries series = cli::BinTrace(*samples, bin);
+  if (!arguments.events.empty()) {
+    const Result<std::string> announced = cli::ReadFile(arguments.events);
+    if (!announced) return Complain(kBadInput, announced.error().message);
+    auto events = cli::ParseEvents(*announced, series.bin);
+    if (!events) {
+      return Complain(kBadInput, fmt::format("{}: {}", arguments.events, events.error().message));
+    }
+    options.calendar.events = *std::move(events);
+  }
+
   const foreshard::SystemClock clock;
   const foreshard::MonotonicTime start = clock.Monotonic();
-  const auto report = cli::Backtest(cli::BinTrace(*samples, bin), options);
+  const auto report = cli::Backtest(series, options);
   if (!report) {
     const bool usage = report.error().reason == "BadOptions";
     return Complain(usage ? kBadUsage : kBadInput,
@@ -197,6 +209,8 @@ int main(int argc, char** argv) {
   backtest->add_option("--horizon", arguments.horizon, "how far ahead, e.g. 60m");
   backtest->add_option("--train", arguments.train, "length of the training part, e.g. 8d");
   backtest->add_option("--seasons", arguments.seasons, "one or two season lengths, e.g. 24h,168h");
+  backtest->add_option("--events", arguments.events,
+                       "JSON list of announced events, see the README");
   backtest->add_flag("--json", arguments.json, "one JSON object on standard output");
   EvaluateArguments scored;
   CLI::App* evaluate =

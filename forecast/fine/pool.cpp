@@ -1,7 +1,12 @@
 #include "forecast/fine/pool.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <map>
+
+#include "forecast/models/naive.h"
 
 namespace foreshard::forecast {
 
@@ -30,6 +35,47 @@ CalibrationOptions CalibrationFrom(const Options& options) {
           .adaptive_rate = options.adaptive_rate};
 }
 
+struct OccurrenceEffect {
+  int bins = 0;
+  double beta = 0;
+  double variance = 0;  // of the mean
+};
+
+// The load of the same bins a week (else a day) before, at the level of the last hour before the
+// event.
+OccurrenceEffect MeasureOccurrence(const Past& past, const Occurrence& occurrence,
+                                   const std::map<model::BinIndex, double>& divided,
+                                   double typical) {
+  OccurrenceEffect effect;
+  const auto index = [&past](model::BinIndex bin) {
+    return past.size() - 1 - static_cast<int>(past.last - bin);
+  };
+  const int before = index(EventBook::FirstBin(occurrence)) - 1;
+  const int season = past.week > 0 && before - past.week >= past.hour() ? past.week : past.day;
+  const int plateau = std::max(1, occurrence.plateau);
+  const int period = season * ((plateau + occurrence.before + season - 1) / season);
+  if (before - period < past.hour()) return effect;
+  const double ratio = LevelRatio(MeanEndingAt(past, before, past.hour()),
+                                  MeanEndingAt(past, before - period, past.hour()));
+  double sum = 0;
+  double squares = 0;
+  const double least = 0.01 * typical + 1e-300;
+  for (int i = 0; i < plateau; ++i) {
+    const int t = index(occurrence.start + i);
+    if (t < period || t >= past.size() || !past.usable_at(t)) continue;
+    const auto taken = divided.find(occurrence.start + i);
+    const double raw = past[t] * std::exp(taken == divided.end() ? 0 : taken->second);
+    const double off = std::log((raw + least) / (past[t - period] * ratio + least));
+    sum += off;
+    squares += off * off;
+    ++effect.bins;
+  }
+  if (effect.bins == 0) return effect;
+  effect.beta = sum / effect.bins;
+  effect.variance = std::max(0.0, squares / effect.bins - effect.beta * effect.beta) / effect.bins;
+  return effect;
+}
+
 }  // namespace
 
 FinePool::FinePool(const Calendar& calendar, const Options& options, Series series)
@@ -42,6 +88,7 @@ FinePool::FinePool(const Calendar& calendar, const Options& options, Series seri
                   .select_best = options.select_best,
                   .equal = options.equal_weights}),
       series_(std::move(series)),
+      events_(calendar),
       models_(options, anchors_),
       calibration_(CalibrationFrom(options), anchors_) {
   for (std::size_t a = 0; a < anchors_.size(); ++a)
@@ -51,9 +98,21 @@ FinePool::FinePool(const Calendar& calendar, const Options& options, Series seri
 Result<std::unique_ptr<detail::State>> FinePool::Blank(const History& history,
                                                        const Calendar& calendar,
                                                        const Options& options, const Shared*) {
-  Result<Series> series = Series::FromHistory(history, options);
-  if (!series) return series.error();
-  return std::unique_ptr<detail::State>(new FinePool(calendar, options, *std::move(series)));
+  if (history.mean.size() != history.state.size()) {
+    return Error::GiveUp(fmt::format("history has {} values and {} states", history.mean.size(),
+                                     history.state.size()),
+                         "BadDemand");
+  }
+  std::unique_ptr<FinePool> pool(
+      new FinePool(calendar, options, Series::Empty(options, history.first)));
+  for (std::size_t i = 0; i < history.mean.size(); ++i) {
+    const Status taken = pool->Take({.at = history.first + static_cast<model::BinIndex>(i),
+                                     .mean = history.mean[i],
+                                     .state = history.state[i]});
+    if (!taken) return taken.error();
+  }
+  pool->series_.Remeasure();
+  return std::unique_ptr<detail::State>(std::move(pool));
 }
 
 Result<std::unique_ptr<detail::State>> FinePool::Fit(const History& history,
@@ -92,8 +151,8 @@ double FinePool::Speed() const {
 }
 
 Status FinePool::Update(const Bin& bin) {
-  const Status added = series_.Append(bin);
-  if (!added) return added;
+  const Status taken = Take(bin);
+  if (!taken) return taken;
   const Past past = series_.View();
   if (past.size() == 0) return Ok();
   if (series_.gap_bins() == 0) LearnFrom(past);
@@ -102,6 +161,43 @@ Status FinePool::Update(const Bin& bin) {
   calibration_.set_wider(alarmed_ ? std::max(0.0, 1 - since_alarm / options_.day_bins) : 0);
   Issue(past);
   return Ok();
+}
+
+// The series keeps what the load would have been without its events.
+Status FinePool::Take(const Bin& bin) {
+  if (events_.empty()) return series_.Append(bin);
+  Bin base = bin;
+  const double exponent = events_.At(bin.at).mean;
+  base.mean = bin.mean * std::exp(-exponent);
+  const Status added = series_.Append(base);
+  if (!added) return added;
+  if (exponent != 0 || events_.At(bin.at).deviation > 0) divided_[bin.at] = exponent;
+  LearnEvents(bin.at);
+  return Ok();
+}
+
+// An occurrence is over: what did it do, and what was there without it?
+void FinePool::LearnEvents(model::BinIndex at) {
+  for (const EventBook::Ended& ended : events_.EndingAt(at)) {
+    const Past past = series_.View();
+    const OccurrenceEffect effect =
+        MeasureOccurrence(past, ended.occurrence, divided_, series_.typical());
+    if (effect.bins == 0) continue;
+    events_.Learn(ended.event, effect.beta, effect.variance);
+    const bool too_long =
+        EventBook::LastBin(ended.occurrence) - EventBook::FirstBin(ended.occurrence) >
+        options_.day_bins / 2;
+    for (model::BinIndex bin = EventBook::FirstBin(ended.occurrence); bin <= at; ++bin) {
+      const model::BinIndex back = at - bin;
+      if (back >= past.size()) continue;
+      const auto divided = divided_.find(bin);
+      const double raw = past[past.size() - 1 - static_cast<int>(back)] *
+                         std::exp(divided == divided_.end() ? 0 : divided->second);
+      series_.Rewrite(bin, raw * std::exp(-effect.beta * EventBook::Shape(ended.occurrence, bin)),
+                      !too_long);
+      divided_.erase(bin);
+    }
+  }
 }
 
 // Forecasts made anchors_[a] bins ago for this bin have matured.
@@ -217,13 +313,19 @@ void FinePool::Forecast(int bins, model::Fan& fan) const {
     fan.windows.clear();
     return;
   }
+  double lifted = 1;  // events may lift the cap
   std::array<double, kHorizonMax> median;
   MedianPath(past, bins, median, fan.scale);
   for (std::size_t i = 0; i < count; ++i) {
     calibration_.Spread(static_cast<int>(i) + 1, median[i], fan.scale[i], series_.most(),
                         fan.steps[i]);
+    if (events_.empty()) continue;
+    const EventBook::Effect effect = events_.At(fan.origin + static_cast<model::BinIndex>(i) + 1);
+    EventBook::Apply(effect, fan.steps[i]);
+    fan.scale[i] *= std::exp(effect.mean);
+    lifted = std::max(lifted, std::exp(effect.mean));
   }
-  calibration_.Windows(fan, series_.most());
+  calibration_.Windows(fan, series_.most() * lifted);
 }
 
 model::Scenarios FinePool::Draw(int bins) const {
@@ -275,6 +377,7 @@ std::vector<StepReport> FinePool::Explain() const {
   for (std::size_t a = 0; a < anchors_.size(); ++a) {
     const AnchorCalibration& anchor = calibration_.anchor(a);
     const double norm = anchor.inside_weight > 0 ? anchor.inside_weight : 1;
+    const double lift = std::exp(events_.At(past.last + anchors_[a]).mean);
     StepReport& report = reports.emplace_back();
     report.step = anchors_[a];
     report.ensemble_error = anchor.MeanError();
@@ -288,7 +391,7 @@ std::vector<StepReport> FinePool::Explain() const {
       report.models.push_back({.name = kFineModelNames[k],
                                .weight = weights[a][k],
                                .recent_error = combination_[a].error(k),
-                               .forecast = forecasts[a][k]});
+                               .forecast = forecasts[a][k] * lift});
     }
   }
   return reports;
@@ -302,6 +405,7 @@ void FinePool::Inherit(std::span<const Parent> parents) {
     for (std::size_t a = 0; a < anchors_.size(); ++a)
       combination_[a].Blend(other->combination_[a], parent.share, parent.share);
     calibration_.Blend(other->calibration_, parent.share, parent.share);
+    events_.Adopt(other->events_);
   }
 }
 
@@ -319,6 +423,7 @@ void FinePool::Save(ByteWriter& out) const {
     }
   }
   calibration_.Save(out);
+  events_.Save(out);
   for (const model::BinIndex at : {fitted_at_, alarm_at_, born_at_}) out.Put(at);
   for (const double sum : {up_, down_, series_.typical()}) out.Put(sum);
   for (const bool claim : {fitted_, alarmed_}) out.Put(static_cast<std::uint8_t>(claim ? 1 : 0));
@@ -339,6 +444,7 @@ Status FinePool::Load(ByteReader& in) {
     }
   }
   calibration_.Load(in);
+  if (!events_.Load(in)) return Error::GiveUp("state is damaged: events", "BadState");
   for (model::BinIndex* at : {&fitted_at_, &alarm_at_, &born_at_}) in.Get(*at);
   double typical = 0;
   for (double* sum : {&up_, &down_, &typical}) in.Get(*sum);

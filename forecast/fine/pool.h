@@ -1,9 +1,11 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <vector>
 
+#include "forecast/events.h"
 #include "forecast/fine/calibration.h"
 #include "forecast/fine/combination.h"
 #include "forecast/fine/models.h"
@@ -51,6 +53,8 @@ class FinePool final : public detail::State {
  private:
   FinePool(const Calendar& calendar, const Options& options, Series series);
 
+  Status Take(const Bin& bin);
+  void LearnEvents(model::BinIndex at);
   void LearnFrom(const Past& past);
   void Issue(const Past& past);
   void LearnDrift(double scaled_error);
@@ -64,7 +68,9 @@ class FinePool final : public detail::State {
   Calendar calendar_;
   Anchors anchors_;
   CombinationOptions combining_;
-  Series series_;
+  Series series_;  // without the effects of events
+  EventBook events_;
+  std::map<model::BinIndex, double> divided_;  // exponents taken out of the bins of open events
   FineModels models_;
   std::array<Combination, kAnchorsMax> combination_;
   Calibration calibration_;

@@ -5,6 +5,7 @@
 
 #include "cli/forecast/backtest.h"
 #include "cli/forecast/evaluate.h"
+#include "cli/forecast/events.h"
 #include "cli/forecast/m4.h"
 #include "cli/forecast/report.h"
 #include "cli/forecast/trace.h"
@@ -261,6 +262,29 @@ TEST(Evaluate, WhatIsHeldOutIsNotSeen) {
   ASSERT_TRUE(a.ok() && b.ok());
   EXPECT_EQ(a->smape, b->smape);
   EXPECT_FALSE(HoldOut(train, test, 24, 48).ok()) << "a holdout shorter than the horizon";
+}
+
+TEST(Events, AreReadAndRefusedByEntry) {
+  const std::chrono::seconds bin(300);
+  const auto events = ParseEvents(
+      R"([{"class":"Holiday","expectedMultiplierPercent":60,
+           "occurrences":[{"start":"1970-01-01T01:00:00Z","duration":"1h","before":"7m"}]}])",
+      bin);
+  ASSERT_TRUE(events.ok()) << events.error().message;
+  ASSERT_EQ(events->size(), 1u);
+  EXPECT_EQ((*events)[0].name, "Holiday");
+  EXPECT_EQ((*events)[0].expected_multiplier, 0.6);
+  ASSERT_EQ((*events)[0].occurrences.size(), 1u);
+  EXPECT_EQ((*events)[0].occurrences[0].start, 12);
+  EXPECT_EQ((*events)[0].occurrences[0].plateau, 12);
+  EXPECT_EQ((*events)[0].occurrences[0].before, 2) << "rounded up to whole bins";
+  EXPECT_EQ((*events)[0].occurrences[0].after, 0);
+  for (const char* bad : {"", "{}", "[1]", R"([{"class":"A"}])",
+                          R"([{"class":"A","occurrences":[{"start":"x","duration":"1h"}]}])",
+                          R"([{"class":"A","occurrences":[{"start":"2020-01-01T00:00:00Z"}]}])",
+                          R"([{"class":"A","expectedMultiplierPercent":-1,"occurrences":[]}])"}) {
+    EXPECT_FALSE(ParseEvents(bad, bin).ok()) << bad;
+  }
 }
 
 }  // namespace

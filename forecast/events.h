@@ -1,0 +1,63 @@
+#pragma once
+
+#include <vector>
+
+#include "forecast/bytes.h"
+#include "forecast/forecaster.h"
+
+// What announced events do to the load: y = base * exp(beta * shape). The shape rises linearly over
+// `before`, is 1 over the plateau, and falls over `after`.
+//
+// beta of an event: a normal prior (log of the expected multiplier, deviation 0.5; without one 0
+// and 0.7, upwards only) and one observation an occurrence, mean log(actual / base) over its
+// plateau, all weighted by precision. What occurrences differ by (at least 0.1) goes into the fan,
+// so an event that is badly known is wide, not wrong.
+
+namespace foreshard::forecast {
+
+class EventBook {
+ public:
+  explicit EventBook(const Calendar& calendar);
+
+  bool empty() const { return events_.empty(); }
+
+  // Mean and deviation of the exponent at a bin, over all events that touch it.
+  struct Effect {
+    double mean = 0;
+    double deviation = 0;
+    bool upwards_only = true;  // nothing was seen yet and no multiplier expected
+  };
+  Effect At(model::BinIndex bin) const;
+  // Of one occurrence alone, 0..1.
+  static double Shape(const Occurrence& occurrence, model::BinIndex bin);
+  static model::BinIndex FirstBin(const Occurrence& occurrence);
+  static model::BinIndex LastBin(const Occurrence& occurrence);
+
+  // Occurrences whose last bin is `bin`.
+  struct Ended {
+    std::size_t event = 0;
+    Occurrence occurrence;
+  };
+  std::vector<Ended> EndingAt(model::BinIndex bin) const;
+  // One occurrence had this effect; `variance` is that of the mean.
+  void Learn(std::size_t event, double beta, double variance);
+  void Adopt(const EventBook& other);  // observations of events with the same name
+
+  // Quantiles of base * exp(effect) from those of the base.
+  static void Apply(const Effect& effect, model::Quantiles& quantiles);
+
+  void Save(ByteWriter& out) const;
+  bool Load(ByteReader& in);
+
+ private:
+  struct Known {
+    Event event;
+    std::vector<double> betas;
+    std::vector<double> variances;
+  };
+  Effect Posterior(const Known& known) const;
+
+  std::vector<Known> events_;
+};
+
+}  // namespace foreshard::forecast
