@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "router/classify_expressions.h"
 #include "router/classify_reader.h"
 
 // The recipe that makes one answer of several shards' answers, or the clause that forbids it.
@@ -34,6 +35,7 @@ class RecipeMaker {
   void SortItem(const Json& item, TokenSpan span);
   void Limits();
   bool SameExpression(const Json& a, const Json& b);
+  std::optional<bool> MeansOutput(const Json& expr);
   std::optional<std::uint32_t> ColumnOf(const Json& expr, bool output_names);
   std::uint32_t AddHidden(TokenSpan copy, std::string before, OutputColumn column);
 
@@ -42,6 +44,7 @@ class RecipeMaker {
   bool grouped_by_key_;
   MergeRecipe recipe_;
   std::optional<Refusal> failed_;
+  std::string needs_columns_of_;
   std::vector<TokenSpan> target_spans_;
   bool star_ = false;
   std::uint32_t from_ = 0;  // token FROM
@@ -49,58 +52,6 @@ class RecipeMaker {
   std::uint32_t columns_ = 0;
   std::vector<TextEdit> hidden_edits_;
 };
-
-bool IsAggregateCall(const Json& node) {
-  return TypeOf(node) == "FuncCall" && Field(BodyOf(node), "over").is_null() &&
-         KindOfFunction(LastName(Field(BodyOf(node), "funcname"))) == FunctionKind::kAggregate;
-}
-
-// The name of an aggregate or window function below; empty: none. Sub-selects are their own matter.
-std::string InnerCall(const Json& node) {
-  std::string found;
-  WalkTree(node, [&](std::string_view type, const Json& body) {
-    if (type == "SubLink") return false;
-    if (type != "FuncCall") return true;
-    const std::string name = LastName(Field(body, "funcname"));
-    if (!Field(body, "over").is_null()) found = "the window function " + name + "()";
-    if (Field(body, "over").is_null() && KindOfFunction(name) == FunctionKind::kAggregate)
-      found = name + "()";
-    if (Flag(body, "agg_star") || !Field(body, "agg_filter").is_null() ||
-        !Items(body, "agg_order").empty() || Flag(body, "agg_distinct") ||
-        Flag(body, "agg_within_group")) {
-      found = name + "()";
-    }
-    return found.empty();
-  });
-  return found;
-}
-
-void DropConstants(Json& node) {
-  if (node.is_array()) {
-    for (Json& item : node) DropConstants(item);
-  }
-  if (!node.is_object()) return;
-  for (auto& [name, value] : node.items()) {
-    if (name == "A_Const" && !value.contains("boolval") && !value.contains("isnull"))
-      value = Json::object();
-    else
-      DropConstants(value);
-  }
-}
-
-std::optional<std::string> OtherCollation(const Json& node, bool* c) {
-  std::optional<std::string> other;
-  WalkTree(node, [&](std::string_view type, const Json& body) {
-    if (type != "CollateClause") return true;
-    const std::string name = LastName(Field(body, "collname"));
-    if (name == "C" || name == "POSIX")
-      *c = true;
-    else
-      other = name;
-    return true;
-  });
-  return other;
-}
 
 bool RecipeMaker::FindClauses() {
   const std::uint32_t end = source_.last_token();
@@ -184,6 +135,7 @@ void RecipeMaker::Targets() {
   if (!grouped_by_key_ && !Items(select_, "groupClause").empty()) recipe_.grouped = true;
   if (!grouped_by_key_ && !Field(select_, "havingClause").is_null()) Fail("HAVING");
   if (failed_ || !recipe_.grouped) return;
+  if (recipe_.distinct) return Fail("SELECT DISTINCT with aggregates or GROUP BY");
   if (star_) return Fail("SELECT * with GROUP BY");
   recipe_.columns.resize(targets.size());
   for (std::size_t i = 0; i < targets.size(); ++i) {
@@ -250,6 +202,34 @@ std::optional<std::uint32_t> RecipeMaker::ColumnOf(const Json& expr, bool output
   return std::nullopt;
 }
 
+// In GROUP BY a bare name is a column of the tables first and an output name second (in ORDER BY it
+// is the other way round). Nothing: the statement failed, or must wait until the columns were
+// learned.
+std::optional<bool> RecipeMaker::MeansOutput(const Json& expr) {
+  const std::vector<std::string> names = TypeOf(expr) == "ColumnRef"
+                                             ? Names(Field(BodyOf(expr), "fields"))
+                                             : std::vector<std::string>();
+  if (names.size() != 1) return false;
+  bool is_alias = false;
+  for (const Json& target : Items(select_, "targetList")) {
+    if (Text(BodyOf(target), "name") != names[0]) continue;
+    const Json& value = Field(BodyOf(target), "val");
+    is_alias = is_alias || TypeOf(value) != "ColumnRef" ||
+               Names(Field(BodyOf(value), "fields")).back() != names[0];
+  }
+  if (!is_alias) return true;
+  for (const TableInfo& info : TablesOf(source_, Field(select_, "fromClause"))) {
+    if (std::find(info.columns.begin(), info.columns.end(), names[0]) != info.columns.end())
+      return false;
+    if (!info.columns.empty()) continue;
+    Fail(fmt::format("GROUP BY {}, which may be a column or the output's name,", names[0]),
+         "use its position");
+    if (info.table_class == TableClass::kSharded) needs_columns_of_ = info.qualified();
+    return std::nullopt;
+  }
+  return true;
+}
+
 void RecipeMaker::Groups() {
   const Json& groups = Items(select_, "groupClause");
   if (!recipe_.grouped) return;
@@ -276,7 +256,9 @@ void RecipeMaker::Groups() {
       is_grouped[index - 1] = true;
       continue;
     }
-    if (const std::optional<std::uint32_t> column = ColumnOf(groups[i], true)) {
+    const std::optional<bool> is_output = MeansOutput(groups[i]);
+    if (!is_output) return;
+    if (const std::optional<std::uint32_t> column = ColumnOf(groups[i], *is_output)) {
       is_grouped[*column] = true;
     } else {
       AddHidden(spans[i], "", {});
@@ -374,12 +356,19 @@ void RecipeMaker::Make(Statement& out) {
     if (!BodyOf(expr).is_null() || !TypeOf(expr).empty()) Fail("DISTINCT ON");
   }
   if (!failed_ && !FindClauses()) Fail("a SELECT written in this way");
+  if (const std::string name = OuterAggregate(Field(select_, "targetList")); !name.empty()) {
+    Fail(fmt::format("{} inside a sub-select, of columns outside of it,", name));
+  }
   if (!failed_) Targets();
   if (!failed_) Groups();
   if (!failed_) Sort();
   if (!failed_) Limits();
   if (failed_) {
     out.not_mergeable = *failed_;
+    if (needs_columns_of_.empty()) return;
+    out.kind = StatementKind::kRefused;
+    out.refusal = *failed_;
+    out.needs_columns_of = needs_columns_of_;
     return;
   }
   recipe_.edits.insert(recipe_.edits.end(), hidden_edits_.begin(), hidden_edits_.end());

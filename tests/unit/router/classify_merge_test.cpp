@@ -134,6 +134,8 @@ TEST(ClassifyMerge, RefusalsNameTheClause) {
       {"SELECT DISTINCT x FROM orders ORDER BY y", "SELECT DISTINCT with ORDER BY"},
       {"SELECT x, now(), count(*) FROM orders GROUP BY x", "column 2"},
       {"SELECT max(x COLLATE \"de_DE\") FROM orders", "max() with COLLATE"},
+      {"SELECT DISTINCT count(*) FROM orders GROUP BY country", "SELECT DISTINCT with aggregates"},
+      {"SELECT (SELECT sum(o.total)) FROM orders o", "sum() inside a sub-select"},
       {"SELECT x FROM orders UNION SELECT x FROM orders", "UNION"},
   };
   for (const auto& [text, expected] : cases) {
@@ -142,6 +144,28 @@ TEST(ClassifyMerge, RefusalsNameTheClause) {
     EXPECT_NE(decision.refusal.message.find(expected), std::string::npos)
         << decision.refusal.message;
   }
+}
+
+// PostgreSQL looks for a column of that name first, so the router must know the columns.
+TEST(ClassifyMerge, AnOutputNameInGroupByWaitsForTheColumns) {
+  World world;
+  const std::string text = "SELECT date_trunc('day', at) AS day, count(*) FROM orders GROUP BY day";
+  EXPECT_EQ(world.Meaning(text).needs_columns_of, "public.orders");
+  EXPECT_EQ(world.Meaning(text).kind, StatementKind::kRefused);
+  const auto unlearned = world.catalogue;
+  world.catalogue = unlearned->WithColumns("public.orders", {"customer_id", "at"});
+  ASSERT_TRUE(world.Meaning(text).merge.has_value());
+  EXPECT_EQ(world.Meaning(text).merge->hidden, 0U);
+  world.catalogue = unlearned->WithColumns("public.orders", {"customer_id", "at", "day"});
+  EXPECT_FALSE(
+      world.Meaning(text).merge.has_value());  // groups by the column; what it selects is no group
+  EXPECT_EQ(
+      Where(world.Go("SELECT x AS n, count(*) FROM orders JOIN countries c ON true GROUP BY n")
+                .decision),
+      "refused 0A000");
+  EXPECT_TRUE(World()
+                  .Meaning("SELECT c.name AS name, count(*) FROM customers c GROUP BY name")
+                  .merge.has_value());
 }
 
 TEST(ClassifyMerge, EqualExpressionsAreEqualOnlyWithEqualLiterals) {
