@@ -71,6 +71,12 @@ void ReadMetrics(Metrics& metrics, const Clock& clock, const kube::ObjectRef& re
     seen.metrics_problem = statements.error().message;
     return;
   }
+  const auto measured = metrics.QueryRange(
+      BinsQuery(MeasuredRateExpression(target), seen.bin, seen.first, seen.now), limit);
+  if (!measured) {
+    seen.metrics_problem = measured.error().message;
+    return;
+  }
   const auto cpu =
       metrics.QueryRange(BinsQuery(CpuExpression(target), seen.bin, seen.first, seen.now), limit);
   if (!cpu) {
@@ -82,6 +88,7 @@ void ReadMetrics(Metrics& metrics, const Clock& clock, const kube::ObjectRef& re
     if (!shard.primary.empty()) primaries[shard.id] = shard.primary;
   }
   seen.demand = DemandByShard(*statements, seen.bin, seen.first, seen.now);
+  seen.measured = DemandByShard(*measured, seen.bin, seen.first, seen.now);
   seen.cores = CoresByShard(*cpu, primaries, seen.bin, seen.first, seen.now);
   seen.metrics_read = true;
 }
@@ -121,7 +128,8 @@ Result<ScalingObservation> ObserveScaling(const ScalingSources& sources, model::
   if (!migrations) return migrations.error();
   if (!seen.table) return seen;
   ReadMetrics(sources.metrics, sources.clock, ref, deadline, seen);
-  auto heat = sources.heat.ReadHeat(ref.name_space, ref.name, seen.table->key_space, deadline.Within(sources.clock, kHeatTimeLimit));
+  auto heat = sources.heat.ReadHeat(ref.name_space, ref.name, seen.table->key_space,
+                                    deadline.Within(sources.clock, kHeatTimeLimit));
   if (heat)
     seen.heat = *std::move(heat);  // without heat there is no split point, and the plan says so
   return seen;

@@ -24,9 +24,10 @@ struct ScalingObservation {
   std::optional<model::RoutingTable> table;       // none: the set is not up yet
   std::vector<model::ShardMigration> migrations;  // of this set, by creation
   std::chrono::seconds bin{300};
-  model::BinIndex first = 0;                     // of the history that was read
-  model::BinIndex now = 0;                       // newest complete bin
-  std::map<model::ShardId, ShardDemand> demand;  // over [first, now]
+  model::BinIndex first = 0;                       // of the history that was read
+  model::BinIndex now = 0;                         // newest complete bin
+  std::map<model::ShardId, ShardDemand> demand;    // over [first, now]
+  std::map<model::ShardId, ShardDemand> measured;  // the same without imported history
   std::map<model::ShardId, std::vector<double>> cores;
   bool metrics_read = false;
   std::string metrics_problem;  // why not

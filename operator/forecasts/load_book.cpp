@@ -66,9 +66,10 @@ LoadBook::LoadBook(LoadBookOptions options) : options_(std::move(options)) {
 }
 
 Status LoadBook::Advance(const std::map<model::ShardId, ShardDemand>& demand,
+                         const std::map<model::ShardId, ShardDemand>& measured,
                          const std::map<model::ShardId, std::vector<double>>& cores,
                          model::BinIndex first, model::BinIndex /*now: the end of every series*/) {
-  LearnCpu(demand, cores);
+  LearnCpu(measured, cores);
   Status status = Ok();
   std::map<model::ShardId, ShardLoad> loads;
   for (const auto& [shard, points] : demand) {

@@ -38,18 +38,22 @@ struct ShardLoad {
   bool estimator_usable = false;
   std::vector<double> measured;  // newest bins, oldest first; empty when the newest is not known
   double statements = 0;         // a second, in the newest known bin
-  // Quantiles of statements a second ahead, at today's mix of reads and writes; for people and metrics.
+  // Quantiles of statements a second ahead, at today's mix of reads and writes; for people and
+  // metrics.
   std::vector<model::Quantiles> statements_ahead;
-  bool fresh = false;            // the newest two bins are not both missing
+  bool fresh = false;  // the newest two bins are not both missing
 };
 
 class LoadBook {
  public:
   explicit LoadBook(LoadBookOptions options);
 
-  // `demand` and `cores` cover [first, now]. Shards that are not in `demand` any more are
-  // forgotten. Errors: kGiveUp from the forecaster, naming the shard; the others went forward.
+  // `demand`, `measured` and `cores` cover [first, now]. What statements cost is learned from
+  // `measured` only: imported history says what clients asked, not what these shards did. Shards
+  // that are not in `demand` any more are forgotten. Errors: kGiveUp from the forecaster, naming
+  // the shard; the others went forward.
   Status Advance(const std::map<model::ShardId, ShardDemand>& demand,
+                 const std::map<model::ShardId, ShardDemand>& measured,
                  const std::map<model::ShardId, std::vector<double>>& cores, model::BinIndex first,
                  model::BinIndex now);
 

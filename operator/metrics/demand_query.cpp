@@ -17,6 +17,11 @@ std::string Matchers(const MetricsTarget& target) {
   return text;
 }
 
+std::string RateExpression(const MetricsTarget& target, std::string_view more) {
+  return fmt::format("sum by (shard, kind) (rate(foreshard_router_statements_total{{{}{}}}[{}s]))",
+                     Matchers(target), more, target.bin.count());
+}
+
 // The bin that an evaluation at `time` closes; the grid is exact up to rounding of milliseconds.
 model::BinIndex BinClosedAt(double time, std::chrono::seconds bin) {
   return static_cast<model::BinIndex>(std::llround(time / static_cast<double>(bin.count()))) - 1;
@@ -30,8 +35,11 @@ const std::string* Label(const MetricSeries& series, const char* name) {
 }  // namespace
 
 std::string StatementRateExpression(const MetricsTarget& target) {
-  return fmt::format("sum by (shard, kind) (rate(foreshard_router_statements_total{{{}}}[{}s]))",
-                     Matchers(target), target.bin.count());
+  return RateExpression(target, "");
+}
+
+std::string MeasuredRateExpression(const MetricsTarget& target) {
+  return RateExpression(target, ",history!=\"true\"");
 }
 
 std::string CpuExpression(const MetricsTarget& target) {

@@ -22,6 +22,8 @@ struct MetricsTarget {
 
 // Statements a second by shard and kind (read, write).
 std::string StatementRateExpression(const MetricsTarget& target);
+// The same without imported history (label history="true"): what these shards really did.
+std::string MeasuredRateExpression(const MetricsTarget& target);
 // CPU seconds a second of the PostgreSQL container, by pod. The window is at least 30 s: kubelet
 // samples every 10 to 15 s.
 std::string CpuExpression(const MetricsTarget& target);

@@ -94,6 +94,7 @@ inline ScalingObservation SeenAt(model::BinIndex now, int days = 6) {
   }
   seen.demand = {{{"s-hot"}, DemandOf(seen.first, now, HotRate)},
                  {{"s-cold"}, DemandOf(seen.first, now, ColdRate)}};
+  seen.measured = seen.demand;
   seen.cores = {{{"s-hot"}, CoresOf(seen.first, now, HotRate)},
                 {{"s-cold"}, CoresOf(seen.first, now, ColdRate)}};
   std::vector<HeatKey> low;

@@ -24,7 +24,7 @@ double TrueUtilisation(model::BinIndex bin) {
 TEST(LoadBook, ForeseesAPeakThatThePastHad) {
   LoadBook book(Options());
   const ScalingObservation seen = SeenAt(kMidnight + 20);
-  ASSERT_TRUE(book.Advance(seen.demand, seen.cores, seen.first, seen.now));
+  ASSERT_TRUE(book.Advance(seen.demand, seen.demand, seen.cores, seen.first, seen.now));
   const ShardLoad& hot = book.loads().at({"s-hot"});
   ASSERT_TRUE(hot.estimator_usable);
   ASSERT_EQ(hot.fan.steps.size(), 24u);
@@ -32,16 +32,16 @@ TEST(LoadBook, ForeseesAPeakThatThePastHad) {
     const double truth = TrueUtilisation(seen.now + static_cast<model::BinIndex>(step));
     EXPECT_NEAR(hot.fan.steps[step - 1][model::kMedian], truth, 0.1 * truth) << "step " << step;
   }
-  EXPECT_GT(hot.trust.Value(), model::kTrustToAddCapacity)
-      << fmt::format("history {} data {} skill {} coverage {} drift {} freshness {}", hot.trust.history, hot.trust.data,
-                     hot.trust.skill, hot.trust.coverage, hot.trust.drift, hot.trust.freshness);
+  EXPECT_GT(hot.trust.Value(), model::kTrustToAddCapacity) << fmt::format(
+      "history {} data {} skill {} coverage {} drift {} freshness {}", hot.trust.history,
+      hot.trust.data, hot.trust.skill, hot.trust.coverage, hot.trust.drift, hot.trust.freshness);
 }
 
 TEST(LoadBook, GoesForwardBinByBinAsIfItHadBeenFittedLater) {
   LoadBook stepwise(Options());
   for (model::BinIndex now = kMidnight; now <= kMidnight + 12; ++now) {
     const ScalingObservation seen = SeenAt(now);
-    ASSERT_TRUE(stepwise.Advance(seen.demand, seen.cores, seen.first, seen.now));
+    ASSERT_TRUE(stepwise.Advance(seen.demand, seen.demand, seen.cores, seen.first, seen.now));
   }
   const ShardLoad& load = stepwise.loads().at({"s-hot"});
   EXPECT_EQ(load.fan.origin, kMidnight + 12);
@@ -52,28 +52,47 @@ TEST(LoadBook, GoesForwardBinByBinAsIfItHadBeenFittedLater) {
 TEST(LoadBook, ABackfilledPastIsNoticed) {
   LoadBook book(Options());
   const ScalingObservation today = SeenAt(kMidnight + 20, 1);
-  ASSERT_TRUE(book.Advance(today.demand, today.cores, today.first, today.now));
+  ASSERT_TRUE(book.Advance(today.demand, today.demand, today.cores, today.first, today.now));
   EXPECT_EQ(book.loads().at({"s-hot"}).trust.history, 0) << "one season is no history";
   const ScalingObservation week = SeenAt(kMidnight + 21, 6);
-  ASSERT_TRUE(book.Advance(week.demand, week.cores, week.first, week.now));
+  ASSERT_TRUE(book.Advance(week.demand, week.demand, week.cores, week.first, week.now));
   EXPECT_GT(book.loads().at({"s-hot"}).trust.history, 0);
 }
 
 TEST(LoadBook, WithoutCpuSamplesThereIsNoForecastOfUtilisation) {
   LoadBook book(Options());
   const ScalingObservation seen = SeenAt(kMidnight);
-  ASSERT_TRUE(book.Advance(seen.demand, {}, seen.first, seen.now));
+  ASSERT_TRUE(book.Advance(seen.demand, seen.demand, {}, seen.first, seen.now));
   EXPECT_TRUE(book.loads().at({"s-hot"}).fan.steps.empty());
   EXPECT_TRUE(book.loads().at({"s-hot"}).measured.empty());
   EXPECT_FALSE(book.loads().at({"s-hot"}).estimator_usable);
 }
 
+TEST(LoadBook, ImportedHistoryTeachesNoCost) {
+  LoadBook book(Options());
+  const ScalingObservation seen = SeenAt(kMidnight + 20);
+  // The shards were idle while the history says they were busy; they really worked for the last 20
+  // bins.
+  auto measured = seen.demand;
+  auto cores = seen.cores;
+  for (auto& [shard, demand] : measured) {
+    for (std::size_t i = 0; i + 20 < demand.known.size(); ++i) {
+      demand.known[i] = false;
+      cores.at(shard)[i] = kBackgroundCores;
+    }
+  }
+  ASSERT_TRUE(book.Advance(seen.demand, measured, cores, seen.first, seen.now));
+  EXPECT_TRUE(book.loads().at({"s-hot"}).estimator_usable);
+  EXPECT_NEAR(book.loads().at({"s-hot"}).fan.steps[5][model::kMedian],
+              TrueUtilisation(seen.now + 6), 0.1 * TrueUtilisation(seen.now + 6));
+}
+
 TEST(LoadBook, AShardThatIsGoneIsForgotten) {
   LoadBook book(Options());
   ScalingObservation seen = SeenAt(kMidnight);
-  ASSERT_TRUE(book.Advance(seen.demand, seen.cores, seen.first, seen.now));
+  ASSERT_TRUE(book.Advance(seen.demand, seen.demand, seen.cores, seen.first, seen.now));
   seen.demand.erase({"s-cold"});
-  ASSERT_TRUE(book.Advance(seen.demand, seen.cores, seen.first, seen.now));
+  ASSERT_TRUE(book.Advance(seen.demand, seen.demand, seen.cores, seen.first, seen.now));
   EXPECT_EQ(book.loads().size(), 1u);
 }
 
