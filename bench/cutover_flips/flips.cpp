@@ -34,7 +34,12 @@ op::RouterReplies<op::HoldAnswer> TimedControl::Hold(const std::vector<std::stri
                                                      const op::HoldRequest& request,
                                                      Deadline deadline) {
   if (!held) held = clock_.Monotonic();
-  return inner_.Hold(routers, request, deadline);
+  auto replies = inner_.Hold(routers, request, deadline);
+  for (const auto& reply : replies) {
+    if (!reply.answer) log::Warning("hold_refused", {{"why", reply.answer.error().message}});
+    if (reply.answer && reply.answer->drained) ++held_by;
+  }
+  return replies;
 }
 
 op::RouterReplies<op::ReleaseAnswer> TimedControl::Release(const std::vector<std::string>& routers,
@@ -187,6 +192,8 @@ Result<Flip> Flips::Attempt() {
     const bool done = decision->next == migration::Phase::kSoaking;
     if (!done) log::Warning("flip_revoked", {{"attempt", attempt_}, {"reason", decision->reason}});
     const Flip flip{.done = done,
+                    .held_by = control.held_by,
+                    .parked = loop.report().parked,
                     .held = control.held.value_or(MonotonicTime()),
                     .released = control.released.value_or(MonotonicTime()),
                     .hold = loop.report().hold};

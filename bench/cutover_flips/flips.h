@@ -4,6 +4,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/log.h"
 #include "bench/cutover_flips/fleet.h"
 #include "migration/mover_steps.h"
 #include "operator/controllers/cutover_loop.h"
@@ -29,13 +30,18 @@ class TimedControl final : public op::RouterControl {
   op::RouterReplies<op::Acknowledged> Lease(const std::vector<std::string>& routers,
                                             const op::LeaseRequest& request,
                                             Deadline deadline) override {
-    return inner_.Lease(routers, request, deadline);
+    auto replies = inner_.Lease(routers, request, deadline);
+    for (const auto& reply : replies) {
+      if (!reply.answer) log::Warning("lease_refused", {{"why", reply.answer.error().message}});
+    }
+    return replies;
   }
   op::RouterReplies<op::TableAnswer> ReadTable(const std::vector<std::string>& routers,
                                                Deadline deadline) override {
     return inner_.ReadTable(routers, deadline);
   }
 
+  int held_by = 0;  // answers that nothing was in flight any more
   std::optional<MonotonicTime> held;
   std::optional<MonotonicTime> released;
 
@@ -45,7 +51,9 @@ class TimedControl final : public op::RouterControl {
 };
 
 struct Flip {
-  bool done = false;  // false: revoked
+  bool done = false;        // false: revoked
+  int held_by = 0;          // acknowledged holds
+  std::int64_t parked = 0;  // statements that RELEASE let go
   MonotonicTime held;
   MonotonicTime released;
   std::chrono::milliseconds hold{0};

@@ -32,7 +32,7 @@ struct Outcome {
   int revoked = 0;
   std::vector<Flip> done;
   std::int64_t fenced = 0;
-  double parked_by_routers = 0;
+  std::int64_t parked_by_routers = 0;  // let go by RELEASE
   bool digests_equal = false;
 };
 
@@ -75,13 +75,14 @@ Result<Outcome> Run(Fleet& fleet, Flips& flips, Clients& clients, const Flags& f
       if (!flip) return flip.error();
       done = flip->done;
       if (done) outcome.done.push_back(*flip);
+      outcome.parked_by_routers += flip->parked;
       outcome.revoked += done ? 0 : 1;
     }
     if (!done) return Error::GiveUp("ten attempts in a row were revoked");
     ++outcome.flips;
     if (!flags.json) {
-      fmt::print("flip {:3}: hold {:3} ms, attempts {}\n", outcome.flips,
-                 outcome.done.back().hold.count(), attempts);
+      fmt::print("flip {:3}: hold {:3} ms, acknowledged {}, attempts {}\n", outcome.flips,
+                 outcome.done.back().hold.count(), outcome.done.back().held_by, attempts);
     }
   }
   const Status equal = flips.Verify();  // under load
@@ -89,7 +90,6 @@ Result<Outcome> Run(Fleet& fleet, Flips& flips, Clients& clients, const Flags& f
   if (!equal) fmt::print(stderr, "digests: {}\n", equal.error().message);
   clients.Stop();
   outcome.fenced = static_cast<std::int64_t>(fleet.Metric("foreshard_stale_owner_total"));
-  outcome.parked_by_routers = fleet.Metric("foreshard_park_seconds_count");
   return outcome;
 }
 
