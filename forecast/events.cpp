@@ -43,7 +43,7 @@ double EventBook::Shape(const Occurrence& occurrence, model::BinIndex bin) {
   return std::max(0.0, 1 - since / (occurrence.after + 1));
 }
 
-EventBook::Effect EventBook::Posterior(const Known& known) const {
+EventBook::Effect EventBook::Posterior(const Known& known, bool of_open) const {
   const bool expected = known.event.expected_multiplier > 0;
   const double prior = expected ? std::log(known.event.expected_multiplier) : 0;
   const double prior_deviation = expected ? kPriorKnown : kPriorUnknown;
@@ -61,9 +61,17 @@ EventBook::Effect EventBook::Posterior(const Known& known) const {
   for (const double beta : known.betas)
     between += (beta - mean) * (beta - mean) / std::max(1.0, count - 1);
   const double spread = std::max(kBetweenLeast, std::sqrt(between));
-  return {.mean = sum / precision,
-          .deviation = std::sqrt(1 / precision + spread * spread),
-          .upwards_only = !expected && known.betas.empty()};
+  Effect effect{.mean = sum / precision,
+                .deviation = std::sqrt(1 / precision + spread * spread),
+                .upwards_only = !expected && known.betas.empty()};
+  if (of_open) {
+    const double before = 1 / (effect.deviation * effect.deviation);
+    const double own = 1 / known.open_variance;
+    effect.mean = (effect.mean * before + known.open_beta * own) / (before + own);
+    effect.deviation = std::sqrt(1 / (before + own));
+    effect.upwards_only = false;
+  }
+  return effect;
 }
 
 EventBook::Effect EventBook::At(model::BinIndex bin) const {
@@ -71,11 +79,15 @@ EventBook::Effect EventBook::At(model::BinIndex bin) const {
   double variance = 0;
   for (const Known& known : events_) {
     double shape = 0;
+    bool of_open = false;
     for (const Occurrence& occurrence : known.event.occurrences) {
-      shape = std::max(shape, Shape(occurrence, bin));
+      const double here = Shape(occurrence, bin);
+      if (here <= shape) continue;
+      shape = here;
+      of_open = known.open && occurrence.start == known.open_start;
     }
     if (shape <= 0) continue;
-    const Effect effect = Posterior(known);
+    const Effect effect = Posterior(known, of_open);
     total.mean += effect.mean * shape;
     variance += effect.deviation * effect.deviation * shape * shape;
     total.upwards_only = total.upwards_only && effect.upwards_only;
@@ -85,24 +97,34 @@ EventBook::Effect EventBook::At(model::BinIndex bin) const {
   return total;
 }
 
-std::vector<EventBook::Ended> EventBook::EndingAt(model::BinIndex bin) const {
-  std::vector<Ended> ended;
+std::vector<EventBook::Open> EventBook::OpenAt(model::BinIndex bin) const {
+  std::vector<Open> open;
   for (std::size_t i = 0; i < events_.size(); ++i) {
     for (const Occurrence& occurrence : events_[i].event.occurrences) {
-      if (LastBin(occurrence) == bin) ended.push_back({i, occurrence});
+      if (bin >= occurrence.start && bin <= LastBin(occurrence)) open.push_back({i, occurrence});
     }
   }
-  return ended;
+  return open;
 }
 
-void EventBook::Learn(std::size_t event, double beta, double variance) {
+void EventBook::Note(std::size_t event, const Occurrence& occurrence, double beta,
+                     double variance) {
+  Known& known = events_[event];
+  known.open = true;
+  known.open_start = occurrence.start;
+  known.open_beta = beta;
+  known.open_variance = variance + 1e-6;
+}
+
+void EventBook::Close(std::size_t event) {
   Known& known = events_[event];
   if (known.betas.size() >= kObservationsMax) {
     known.betas.erase(known.betas.begin());
     known.variances.erase(known.variances.begin());
   }
-  known.betas.push_back(beta);
-  known.variances.push_back(variance);
+  known.betas.push_back(known.open_beta);
+  known.variances.push_back(known.open_variance);
+  known.open = false;
 }
 
 void EventBook::Adopt(const EventBook& other) {
@@ -134,6 +156,10 @@ void EventBook::Save(ByteWriter& out) const {
   for (const Known& known : events_) {
     out.PutAll(known.betas);
     out.PutAll(known.variances);
+    out.Put(static_cast<std::uint8_t>(known.open ? 1 : 0));
+    out.Put(known.open_start);
+    out.Put(known.open_beta);
+    out.Put(known.open_variance);
   }
 }
 
@@ -143,6 +169,10 @@ bool EventBook::Load(ByteReader& in) {
     known.betas = in.GetVector<double>(kObservationsMax);
     known.variances = in.GetVector<double>(kObservationsMax);
     if (known.betas.size() != known.variances.size()) return false;
+    known.open = in.Get<std::uint8_t>() != 0;
+    in.Get(known.open_start);
+    in.Get(known.open_beta);
+    in.Get(known.open_variance);
   }
   return in.good();
 }

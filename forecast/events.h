@@ -33,14 +33,16 @@ class EventBook {
   static model::BinIndex FirstBin(const Occurrence& occurrence);
   static model::BinIndex LastBin(const Occurrence& occurrence);
 
-  // Occurrences whose last bin is `bin`.
-  struct Ended {
+  // Occurrences whose plateau has begun and whose last bin is not before `bin`.
+  struct Open {
     std::size_t event = 0;
     Occurrence occurrence;
   };
-  std::vector<Ended> EndingAt(model::BinIndex bin) const;
-  // One occurrence had this effect; `variance` is that of the mean.
-  void Learn(std::size_t event, double beta, double variance);
+  std::vector<Open> OpenAt(model::BinIndex bin) const;
+  // So far this occurrence has this effect; `variance` is that of the mean. While it is on, its own
+  // evidence counts for its own bins; Close() makes it an observation of the event.
+  void Note(std::size_t event, const Occurrence& occurrence, double beta, double variance);
+  void Close(std::size_t event);
   void Adopt(const EventBook& other);  // observations of events with the same name
 
   // Quantiles of base * exp(effect) from those of the base.
@@ -54,8 +56,12 @@ class EventBook {
     Event event;
     std::vector<double> betas;
     std::vector<double> variances;
+    bool open = false;  // one occurrence is on, with evidence of its own
+    model::BinIndex open_start = 0;
+    double open_beta = 0;
+    double open_variance = 0;
   };
-  Effect Posterior(const Known& known) const;
+  Effect Posterior(const Known& known, bool of_open) const;
 
   std::vector<Known> events_;
 };

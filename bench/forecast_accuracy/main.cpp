@@ -83,6 +83,73 @@ void PrintAblations(const std::string& data, int threads) {
   }
 }
 
+struct Outcome {
+  Verdict verdict;
+  std::string line = "{";  // JSON, still open
+};
+
+void RunCostPart(Outcome& outcome) {
+  const bench::CostSummary cost = bench::RunCost();
+  const double refit = cost.fine_refit + cost.hourly_refit;
+  fmt::print("CPU ms: refit fine {:.2f}, hourly {:.2f}; new bin with its fan {:.4f}; ",
+             cost.fine_refit, cost.hourly_refit, cost.fine_update);
+  fmt::print("1,000 shards one bin {:.0f}\n", cost.thousand_shards);
+  outcome.verdict.Judge("refit of both pools, ms", refit, kRefitMillisMost);
+  outcome.verdict.Judge("new bin, ms", cost.fine_update, kUpdateMillisMost);
+  outcome.line +=
+      fmt::format(R"("refitMillis":{:.3f},"updateMillis":{:.5f})", refit, cost.fine_update);
+}
+
+// Whether there were traces.
+bool RunTracesPart(const std::string& data, Outcome& outcome) {
+  const bench::TraceSummary hour = bench::RunTraces(data + "/load-traces", "60m", {});
+  if (data.empty() || hour.rows.empty()) {
+    fmt::print("no traces in '{}/load-traces' (--data FOLDER): accuracy is not measured\n", data);
+    return false;
+  }
+  for (const char* horizon : {"30m", "6h"}) {
+    PrintTraces(bench::RunTraces(data + "/load-traces", horizon, {}));
+  }
+  PrintTraces(hour);
+  outcome.verdict.Judge("MRE to SPAR, 60 min", hour.ratio_to_spar, kRatioMost);
+  outcome.verdict.Judge("MRE to the best naive, 60 min", hour.worst_to_naive, kNaiveMost);
+  outcome.verdict.Judge("coverage off, mean", hour.coverage_mean, kCoverageMeanMost);
+  outcome.verdict.Judge("coverage off, worst", hour.coverage_worst, kCoverageWorstMost);
+  outcome.line += fmt::format(R"(,"ratioToSpar":{:.5f},"worstToNaive":{:.5f})", hour.ratio_to_spar,
+                              hour.worst_to_naive);
+  outcome.line += fmt::format(R"(,"coverageMean":{:.3f},"coverageWorst":{:.3f})",
+                              hour.coverage_mean, hour.coverage_worst);
+  return true;
+}
+
+void RunM4Part(const std::string& data, int threads, Outcome& outcome) {
+  double owa = 0;
+  double msis = 0;
+  double cuts = 0;
+  for (const int holdout : {48, 96, 144}) {
+    const bench::CutResult cut = bench::RunCut(data + "/m4-hourly", holdout, threads, {});
+    if (data.empty() || cut.series == 0) break;
+    const bench::CutSummary& s = cut.summary;
+    fmt::print("M4 -{}: {} series, sMAPE {:.3f}, MASE {:.4f}, OWA {:.4f}, ", holdout, cut.series,
+               s.smape, s.mase, s.owa);
+    fmt::print("MSIS {:.3f}, coverage {:.3f}, wQL {:.4f}, {:.1f} s\n", s.msis, s.coverage95, s.wql,
+               s.seconds);
+    owa += s.owa;
+    msis += s.msis;
+    cuts += 1;
+  }
+  if (cuts == 0) {
+    fmt::print("no {}/m4-hourly/train.csv (--data FOLDER): M4 is not measured\n", data);
+    return;
+  }
+  fmt::print(
+      "M4 mean: OWA {:.4f} (best published on the official part 0.410), MSIS {:.3f} (6.139)\n",
+      owa / cuts, msis / cuts);
+  outcome.verdict.Judge("mean OWA of the cuts", owa / cuts, kOwaMost);
+  outcome.verdict.Judge("mean MSIS of the cuts", msis / cuts, kMsisMost);
+  outcome.line += fmt::format(R"(,"owa":{:.5f},"msis":{:.4f})", owa / cuts, msis / cuts);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -104,65 +171,13 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
 
-  Verdict verdict;
-  const bench::CostSummary cost = bench::RunCost();
-  fmt::print(
-      "CPU ms: refit fine {:.2f}, hourly {:.2f}; new bin with its fan {:.4f}; 1,000 shards one bin "
-      "{:.0f}\n",
-      cost.fine_refit, cost.hourly_refit, cost.fine_update, cost.thousand_shards);
-  verdict.Judge("refit of both pools, ms", cost.fine_refit + cost.hourly_refit, kRefitMillisMost);
-  verdict.Judge("new bin, ms", cost.fine_update, kUpdateMillisMost);
-  std::string line = fmt::format(R"({{"refitMillis":{:.3f},"updateMillis":{:.5f})",
-                                 cost.fine_refit + cost.hourly_refit, cost.fine_update);
-  const bench::TraceSummary probe =
-      data.empty() ? bench::TraceSummary{} : bench::RunTraces(data + "/load-traces", "60m", {});
-  if (probe.rows.empty()) {
-    fmt::print("no traces in '{}/load-traces' (--data FOLDER): accuracy is not measured\n", data);
-  } else {
-    for (const char* horizon : {"30m", "6h"}) {
-      PrintTraces(bench::RunTraces(data + "/load-traces", horizon, {}));
-    }
-    PrintTraces(probe);
-    verdict.Judge("MRE to SPAR, 60 min", probe.ratio_to_spar, kRatioMost);
-    verdict.Judge("MRE to the best naive, 60 min", probe.worst_to_naive, kNaiveMost);
-    verdict.Judge("coverage off, mean", probe.coverage_mean, kCoverageMeanMost);
-    verdict.Judge("coverage off, worst", probe.coverage_worst, kCoverageWorstMost);
-    line += fmt::format(
-        R"(,"ratioToSpar":{:.5f},"worstToNaive":{:.5f},"coverageMean":{:.3f},"coverageWorst":{:.3f})",
-        probe.ratio_to_spar, probe.worst_to_naive, probe.coverage_mean, probe.coverage_worst);
-  }
-
-  double owa = 0;
-  double msis = 0;
-  std::size_t cuts = 0;
-  for (const int holdout : {48, 96, 144}) {
-    if (data.empty()) break;
-    const bench::CutResult cut = bench::RunCut(data + "/m4-hourly", holdout, threads, {});
-    if (cut.series == 0) break;
-    const bench::CutSummary& s = cut.summary;
-    fmt::print(
-        "M4 -{}: {} series, sMAPE {:.3f}, MASE {:.4f}, OWA {:.4f}, MSIS {:.3f}, coverage {:.3f}, "
-        "wQL {:.4f}, "
-        "{:.1f} s\n",
-        holdout, cut.series, s.smape, s.mase, s.owa, s.msis, s.coverage95, s.wql, s.seconds);
-    owa += s.owa;
-    msis += s.msis;
-    ++cuts;
-  }
-  if (cuts == 0) {
-    fmt::print("no {}/m4-hourly/train.csv (--data FOLDER): M4 is not measured\n", data);
-  } else {
-    owa /= static_cast<double>(cuts);
-    msis /= static_cast<double>(cuts);
-    fmt::print(
-        "M4 mean: OWA {:.4f} (best published on the official part 0.410), MSIS {:.3f} (6.139)\n",
-        owa, msis);
-    verdict.Judge("mean OWA of the cuts", owa, kOwaMost);
-    verdict.Judge("mean MSIS of the cuts", msis, kMsisMost);
-    line += fmt::format(R"(,"owa":{:.5f},"msis":{:.4f})", owa, msis);
-  }
-  if (ablations && !probe.rows.empty()) PrintAblations(data, threads);
-  for (const std::string& missed : verdict.missed) fmt::print("MISSED: {}\n", missed);
-  if (json) fmt::print("{},\"missed\":{}}}\n", line, verdict.missed.size());
-  return check && !verdict.missed.empty() ? 1 : 0;
+  Outcome outcome;
+  RunCostPart(outcome);
+  const bool traces = RunTracesPart(data, outcome);
+  RunM4Part(data, threads, outcome);
+  if (ablations && traces) PrintAblations(data, threads);
+  const std::vector<std::string>& missed = outcome.verdict.missed;
+  for (const std::string& one : missed) fmt::print("MISSED: {}\n", one);
+  if (json) fmt::print("{},\"missed\":{}}}\n", outcome.line, missed.size());
+  return check && !missed.empty() ? 1 : 0;
 }

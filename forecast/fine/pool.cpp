@@ -4,9 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-
-#include "forecast/models/naive.h"
 
 namespace foreshard::forecast {
 
@@ -33,47 +30,6 @@ CalibrationOptions CalibrationFrom(const Options& options) {
           .scale_keep = KeepFor(options.scale_half_life_days * options.day_bins),
           .residual_keep = KeepFor(options.residual_half_life_days * options.day_bins),
           .adaptive_rate = options.adaptive_rate};
-}
-
-struct OccurrenceEffect {
-  int bins = 0;
-  double beta = 0;
-  double variance = 0;  // of the mean
-};
-
-// The load of the same bins a week (else a day) before, at the level of the last hour before the
-// event.
-OccurrenceEffect MeasureOccurrence(const Past& past, const Occurrence& occurrence,
-                                   const std::map<model::BinIndex, double>& divided,
-                                   double typical) {
-  OccurrenceEffect effect;
-  const auto index = [&past](model::BinIndex bin) {
-    return past.size() - 1 - static_cast<int>(past.last - bin);
-  };
-  const int before = index(EventBook::FirstBin(occurrence)) - 1;
-  const int season = past.week > 0 && before - past.week >= past.hour() ? past.week : past.day;
-  const int plateau = std::max(1, occurrence.plateau);
-  const int period = season * ((plateau + occurrence.before + season - 1) / season);
-  if (before - period < past.hour()) return effect;
-  const double ratio = LevelRatio(MeanEndingAt(past, before, past.hour()),
-                                  MeanEndingAt(past, before - period, past.hour()));
-  double sum = 0;
-  double squares = 0;
-  const double least = 0.01 * typical + 1e-300;
-  for (int i = 0; i < plateau; ++i) {
-    const int t = index(occurrence.start + i);
-    if (t < period || t >= past.size() || !past.usable_at(t)) continue;
-    const auto taken = divided.find(occurrence.start + i);
-    const double raw = past[t] * std::exp(taken == divided.end() ? 0 : taken->second);
-    const double off = std::log((raw + least) / (past[t - period] * ratio + least));
-    sum += off;
-    squares += off * off;
-    ++effect.bins;
-  }
-  if (effect.bins == 0) return effect;
-  effect.beta = sum / effect.bins;
-  effect.variance = std::max(0.0, squares / effect.bins - effect.beta * effect.beta) / effect.bins;
-  return effect;
 }
 
 }  // namespace
@@ -163,46 +119,9 @@ Status FinePool::Update(const Bin& bin) {
   return Ok();
 }
 
-// The series keeps what the load would have been without its events.
-Status FinePool::Take(const Bin& bin) {
-  if (events_.empty()) return series_.Append(bin);
-  Bin base = bin;
-  const double exponent = events_.At(bin.at).mean;
-  base.mean = bin.mean * std::exp(-exponent);
-  const Status added = series_.Append(base);
-  if (!added) return added;
-  if (exponent != 0 || events_.At(bin.at).deviation > 0) divided_[bin.at] = exponent;
-  LearnEvents(bin.at);
-  return Ok();
-}
-
-// An occurrence is over: what did it do, and what was there without it?
-void FinePool::LearnEvents(model::BinIndex at) {
-  for (const EventBook::Ended& ended : events_.EndingAt(at)) {
-    const Past past = series_.View();
-    const OccurrenceEffect effect =
-        MeasureOccurrence(past, ended.occurrence, divided_, series_.typical());
-    if (effect.bins == 0) continue;
-    events_.Learn(ended.event, effect.beta, effect.variance);
-    const bool too_long =
-        EventBook::LastBin(ended.occurrence) - EventBook::FirstBin(ended.occurrence) >
-        options_.day_bins / 2;
-    for (model::BinIndex bin = EventBook::FirstBin(ended.occurrence); bin <= at; ++bin) {
-      const model::BinIndex back = at - bin;
-      if (back >= past.size()) continue;
-      const auto divided = divided_.find(bin);
-      const double raw = past[past.size() - 1 - static_cast<int>(back)] *
-                         std::exp(divided == divided_.end() ? 0 : divided->second);
-      series_.Rewrite(bin, raw * std::exp(-effect.beta * EventBook::Shape(ended.occurrence, bin)),
-                      !too_long);
-      divided_.erase(bin);
-    }
-  }
-}
-
 // Forecasts made anchors_[a] bins ago for this bin have matured.
 void FinePool::LearnFrom(const Past& past) {
-  const double y = past.y.back();
+  const double y = newest_raw_;
   const double speed = Speed();
   const double keep = std::pow(combining_.keep, speed);
   for (std::size_t a = 0; a < anchors_.size(); ++a) {
@@ -250,10 +169,14 @@ void FinePool::Issue(const Past& past) {
   for (std::size_t a = 0; a < anchors_.size(); ++a) {
     Issued& issued = issued_[a][static_cast<std::size_t>(past.last % anchors_[a])];
     issued.valid = true;
-    issued.models = forecasts[a];
-    issued.median = Median(weights[a], forecasts[a]);
+    // As it will be compared: with the effect of events, so that a model that adapts by itself is
+    // not charged for what the event's estimate got wrong.
+    const double lift = std::exp(events_.At(past.last + anchors_[a]).mean);
+    for (std::size_t m = 0; m < kFineModels; ++m) issued.models[m] = forecasts[a][m] * lift;
+    issued.median = Median(weights[a], forecasts[a]) * lift;
     issued.scale = calibration_.Scale(anchors_[a], issued.median, series_.typical());
-    calibration_.Spread(anchors_[a], issued.median, issued.scale, series_.most(), issued.quantiles);
+    calibration_.Spread(anchors_[a], issued.median, issued.scale,
+                        series_.most() * std::max(1.0, lift), issued.quantiles);
   }
   if (!calibration_.StartsPath(past.last)) return;
   std::array<double, kHorizonMax> median;
@@ -407,51 +330,6 @@ void FinePool::Inherit(std::span<const Parent> parents) {
     calibration_.Blend(other->calibration_, parent.share, parent.share);
     events_.Adopt(other->events_);
   }
-}
-
-void FinePool::Save(ByteWriter& out) const {
-  out.Put(series_.last());
-  models_.Save(out);
-  for (std::size_t a = 0; a < anchors_.size(); ++a) {
-    combination_[a].Save(out);
-    for (const Issued& issued : issued_[a]) {
-      out.Put(static_cast<std::uint8_t>(issued.valid ? 1 : 0));
-      out.PutAll(issued.models);
-      out.Put(issued.median);
-      out.Put(issued.scale);
-      out.PutAll(issued.quantiles);
-    }
-  }
-  calibration_.Save(out);
-  events_.Save(out);
-  for (const model::BinIndex at : {fitted_at_, alarm_at_, born_at_}) out.Put(at);
-  for (const double sum : {up_, down_, series_.typical()}) out.Put(sum);
-  for (const bool claim : {fitted_, alarmed_}) out.Put(static_cast<std::uint8_t>(claim ? 1 : 0));
-}
-
-Status FinePool::Load(ByteReader& in) {
-  if (in.Get<model::BinIndex>() != series_.last())
-    return Error::GiveUp("state and history end at different bins", "OldState");
-  if (!models_.Load(in)) return Error::GiveUp("state is damaged: coefficients", "BadState");
-  for (std::size_t a = 0; a < anchors_.size(); ++a) {
-    combination_[a].Load(in);
-    for (Issued& issued : issued_[a]) {
-      issued.valid = in.Get<std::uint8_t>() != 0;
-      in.GetAll(issued.models);
-      in.Get(issued.median);
-      in.Get(issued.scale);
-      in.GetAll(issued.quantiles);
-    }
-  }
-  calibration_.Load(in);
-  if (!events_.Load(in)) return Error::GiveUp("state is damaged: events", "BadState");
-  for (model::BinIndex* at : {&fitted_at_, &alarm_at_, &born_at_}) in.Get(*at);
-  double typical = 0;
-  for (double* sum : {&up_, &down_, &typical}) in.Get(*sum);
-  for (bool* claim : {&fitted_, &alarmed_}) *claim = in.Get<std::uint8_t>() != 0;
-  if (!in.good() || !in.AtEnd()) return Error::GiveUp("state is damaged: wrong length", "BadState");
-  series_.SetTypical(typical);
-  return Ok();
 }
 
 }  // namespace foreshard::forecast

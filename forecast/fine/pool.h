@@ -76,6 +76,7 @@ class FinePool final : public detail::State {
   Calibration calibration_;
   std::array<std::vector<Issued>, kAnchorsMax> issued_;  // ring of anchors_[a] origins each
 
+  double newest_raw_ = 0;  // of the newest bin, with the effects of events
   model::BinIndex fitted_at_ = 0;
   bool fitted_ = false;
   double up_ = 0;  // CUSUM of the scaled error, both ways
