@@ -19,21 +19,14 @@
 //   control          kRun (SAVEPOINT, SET, ROLLBACK ... on every server of the transaction)
 //   write            BEGIN + kRun, then the end of a transaction
 //   end, one writer  kCommit
-//   end, several     kPrepare (all writers but the first) -> kDecide (first: decision row + COMMIT)
-//   -> kCommitPrepared failure          kRollback, kRollbackPrepared
+//   end, several     kPrepare (all writers but the first), kDecide (first: decision row, COMMIT),
+//                    kCommitPrepared
+//   failure          kRollback (ROLLBACK PREPARED where it was prepared)
 
 namespace foreshard::router {
 
 struct Fanout {
-  enum class Step {
-    kRun,
-    kCommit,
-    kPrepare,
-    kDecide,
-    kCommitPrepared,
-    kRollback,
-    kRollbackPrepared
-  };
+  enum class Step { kRun, kCommit, kPrepare, kDecide, kCommitPrepared, kRollback };
   enum class Purpose { kRead, kWrite, kEach, kControl, kEnd };
 
   struct Part {

@@ -39,6 +39,7 @@ inline constexpr std::chrono::milliseconds kStaleOwnerPause{
 inline constexpr std::chrono::milliseconds kLameDuck{2'000};  // still accepting, no longer ready
 inline constexpr std::chrono::milliseconds kDrainTimeout{
     25'000};  // below a Kubernetes grace period of 30 s
+inline constexpr const char* kSpanningLockTimeout = "10s";  // of a transaction on several shards
 inline constexpr std::chrono::milliseconds kUserTimeout{5'000};  // a frozen server
 
 }  // namespace foreshard::router

@@ -270,6 +270,7 @@ class Session {
   void AfterDecision();
   Outcome ControlAll(std::string sql, std::string tag,
                      const std::shared_ptr<const Statement>& effect);
+  void LeaveInDoubt(Fanout::Part& part);
   void StartRollback();
 
   // session_retry.cpp

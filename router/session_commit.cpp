@@ -117,9 +117,7 @@ void Session::AfterDecision() {
          .message = "shard " + host_.ShardId(failed->link->shard) + " did not answer to COMMIT",
          .detail = {},
          .hint = "Look whether the transaction took place before you repeat it."});
-    for (const Fanout::Part& part : fanout_->parts) {
-      if (part.prepared) host_.FinishLater(part.link->shard, fanout_->name);
-    }
+    for (Fanout::Part& part : fanout_->parts) LeaveInDoubt(part);
     FinishFanout();
     return;
   }
@@ -140,7 +138,7 @@ void Session::AfterDecision() {
   for (Fanout::Part& part : fanout_->parts) {
     if (!part.prepared) continue;
     if (part.lost) {
-      host_.FinishLater(part.link->shard, fanout_->name);
+      LeaveInDoubt(part);
     } else {
       Tell(part, "COMMIT PREPARED '" + fanout_->name + "'");
     }
@@ -148,11 +146,16 @@ void Session::AfterDecision() {
   if (fanout_->round_done()) FinishFanout();
 }
 
+// The host ends what is prepared there, once; this transaction is done with it.
+void Session::LeaveInDoubt(Fanout::Part& part) {
+  if (std::exchange(part.prepared, false)) host_.FinishLater(part.link->shard, fanout_->name);
+}
+
 void Session::StartRollback() {
   fanout_->step = Fanout::Step::kRollback;
   for (Fanout::Part& part : fanout_->parts) {
     if (part.lost || part.link->status == '?') {
-      if (part.prepared) host_.FinishLater(part.link->shard, fanout_->name);
+      LeaveInDoubt(part);
     } else if (part.prepared) {
       Tell(part, "ROLLBACK PREPARED '" + fanout_->name + "'");
     } else if (part.link->status != 'I') {

@@ -149,7 +149,10 @@ void Session::FanoutRoundEnded() {
       return;
     case Fanout::Step::kCommitPrepared:
     case Fanout::Step::kRollback:
-    case Fanout::Step::kRollbackPrepared:
+      // What is still prepared somewhere must be ended by somebody; what it is, the decision says.
+      for (Fanout::Part& part : fanout_->parts) {
+        if (!part.error.empty()) LeaveInDoubt(part);
+      }
       FinishFanout();
       return;
   }

@@ -45,6 +45,7 @@ Worker::~Worker() {
     if (client) client->Leave();
   }
   clients_.clear();
+  doubts_.clear();
   upstreams_.clear();
   graveyard_.clear();
 }
@@ -357,6 +358,7 @@ void Worker::Tick() {
     upstream.Close();
     Bury(upstream);
   }
+  if (!doubts_.empty()) ResolveDoubts(now);
   std::vector<Upstream*> overdue;
   for (const auto& [key, upstream] : upstreams_) {
     if (upstream->LoginOverdue(now)) overdue.push_back(upstream.get());

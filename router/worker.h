@@ -12,6 +12,7 @@
 #include "router/hold.h"
 #include "router/loop.h"
 #include "router/pool.h"
+#include "router/shard_call.h"
 #include "router/state.h"
 #include "router/upstream.h"
 
@@ -147,6 +148,16 @@ class Worker {
     WorkerStats::Shard stats;
   };
   struct CancelConnection;
+  // A two-phase transaction that a broken connection left prepared on a shard.
+  struct InDoubt {
+    std::string user;
+    std::string database;
+    std::uint32_t shard = 0;
+    std::string name;
+    std::unique_ptr<ShardCall> call;
+    MonotonicTime next_try{};
+    MonotonicTime give_up_call{};
+  };
 
   StreamEvents* Accept(Stream& stream);
   void OpenConnection(GroupId group);
@@ -158,6 +169,12 @@ class Worker {
   void LetGo();
   void ReadShards();
   std::uint32_t NumberFor(const std::string& id);
+  void ResolveDoubts(MonotonicTime now);
+  void Resolve(InDoubt& doubt, MonotonicTime now);
+  void FinishPrepared(std::uint32_t shard, const std::string& name, bool commit);
+  void DoubtFailed(std::uint32_t shard, const std::string& name, const Error& error);
+  InDoubt* FindDoubt(std::uint32_t shard, const std::string& name);
+  ShardCall::Options CallOptions(const InDoubt& doubt, std::uint32_t shard, std::string sql);
   void FailWaiters(GroupId group, const Refusal& why);
 
   RouterState& state_;
@@ -198,6 +215,7 @@ class Worker {
   WallTime wall_;
   bool draining_ = false;
   std::vector<std::shared_ptr<CancelConnection>> cancels_;
+  std::vector<std::unique_ptr<InDoubt>> doubts_;
   Loop loop_;  // last: its handles end before what they call
 };
 

@@ -185,11 +185,4 @@ std::string Worker::NewTransactionName(std::uint32_t first_shard) {
                      number, random_.Next());
 }
 
-void Worker::FinishLater(const std::string& user, const std::string&, std::uint32_t shard,
-                         std::string name) {
-  state_.in_doubt.fetch_add(1, std::memory_order_relaxed);
-  log::Warning("transaction_in_doubt",
-               {{"shard", shards_[shard].id}, {"transaction", name}, {"user", user}});
-}
-
 }  // namespace foreshard::router

@@ -98,6 +98,25 @@ TEST_F(RouterTest, WritesOverShardsAreAllOrNothing) {
   EXPECT_EQ(OnShard(0, "SELECT count(*) FROM foreshard.decision WHERE NOT committed"), "0\n");
 }
 
+TEST_F(RouterTest, ALostDecisionIsResolvedAndNothingStaysPrepared) {
+  // The first shard's connection dies in the very statement that decides.
+  ASSERT_EQ(OnShard(0,
+                    "CREATE OR REPLACE FUNCTION foreshard.decide(p_name text) RETURNS void "
+                    "LANGUAGE sql SECURITY DEFINER AS "
+                    "$$ SELECT pg_terminate_backend(pg_backend_pid()) $$"),
+            "");
+  const auto client = Client();
+  const auto answer =
+      client->Ask("INSERT INTO customers(id) VALUES (1),(2),(3),(4),(5),(6),(7),(8)");
+  ASSERT_TRUE(Good(answer));
+  EXPECT_EQ(FirstError(*answer), "08007") << Trace(*answer);
+  EXPECT_TRUE(support::WaitFor("nothing is prepared", 20s, [&] {
+    const std::string left = OnShard(0, "SELECT count(*) FROM pg_prepared_xacts");
+    return support::Seen(left == "0\n", left);
+  }));
+  EXPECT_EQ(FirstValue(*client->Ask("SELECT count(*) FROM customers")), "0");
+}
+
 TEST_F(RouterTest, DdlThatFailsOnOneShardChangesNone) {
   ASSERT_EQ(OnShard(1, "ALTER TABLE public.customers ADD COLUMN extra int"), "");
   EXPECT_EQ(FirstError(*Client()->Ask("ALTER TABLE customers ADD COLUMN extra int")), "42701");

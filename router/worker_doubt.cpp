@@ -1,0 +1,111 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "router/limits.h"
+#include "router/session_settings.h"
+#include "router/worker.h"
+
+// Two-phase transactions that a broken connection left prepared: ask the shard of the decision,
+// then do what it says, until it is done.
+
+namespace foreshard::router {
+namespace {
+
+constexpr std::chrono::milliseconds kPause{1'000};
+constexpr std::string_view kPreparedUnknown = "42704";  // Somebody else has ended it.
+
+// "foreshard:<first shard>:...": see NewTransactionName().
+std::string_view FirstShardOf(std::string_view name) {
+  const std::size_t begin = name.find(':') + 1;
+  return name.substr(begin, name.find(':', begin) - begin);
+}
+
+}  // namespace
+
+void Worker::FinishLater(const std::string& user, const std::string& database, std::uint32_t shard,
+                         std::string name) {
+  state_.in_doubt.fetch_add(1, std::memory_order_relaxed);
+  log::Warning("transaction_in_doubt", {{"shard", shards_[shard].id}, {"transaction", name}});
+  auto doubt = std::make_unique<InDoubt>();
+  doubt->user = user;
+  doubt->database = database;
+  doubt->shard = shard;
+  doubt->name = std::move(name);
+  doubts_.push_back(std::move(doubt));
+}
+
+ShardCall::Options Worker::CallOptions(const InDoubt& doubt, std::uint32_t shard, std::string sql) {
+  const ShardInfo& info = shards_[shard];
+  return {.address = info.address,
+          .login = {.user = doubt.user,
+                    .database = info.database.empty() ? doubt.database : info.database,
+                    .identity = identities_[doubt.user],
+                    .router = state_.options().name,
+                    .epoch = view_.table ? view_.table->epoch().value : 0,
+                    .nonce = RandomNonce(),
+                    .binding_hash = {}},
+          .tls_mode = state_.options().shard_tls_mode,
+          .tls = view_.shard_tls,
+          .sql = std::move(sql)};
+}
+
+Worker::InDoubt* Worker::FindDoubt(std::uint32_t shard, const std::string& name) {
+  for (const std::unique_ptr<InDoubt>& doubt : doubts_) {
+    if (doubt->shard == shard && doubt->name == name) return doubt.get();
+  }
+  return nullptr;
+}
+
+void Worker::ResolveDoubts(MonotonicTime now) {
+  for (const std::unique_ptr<InDoubt>& doubt : doubts_) {
+    if (doubt->call != nullptr && now >= doubt->give_up_call)
+      doubt->call->Fail("no answer in time");
+    if (doubt->call == nullptr && now >= doubt->next_try) Resolve(*doubt, now);
+  }
+}
+
+void Worker::Resolve(InDoubt& doubt, MonotonicTime now) {
+  const std::int64_t first = ShardNumberOf(FirstShardOf(doubt.name));
+  doubt.next_try = now + kPause;
+  doubt.give_up_call = now + kServerLoginTimeout;
+  if (first < 0) return;  // The shard is not in the table now; it may come back.
+  doubt.call = std::make_unique<ShardCall>(
+      loop_,
+      CallOptions(doubt, static_cast<std::uint32_t>(first),
+                  fmt::format("SELECT foreshard.resolve({})", QuoteLiteral(doubt.name))),
+      [this, shard = doubt.shard, name = doubt.name](const Result<std::string>& answer) {
+        answer ? FinishPrepared(shard, name, *answer == "t")
+               : DoubtFailed(shard, name, answer.error());
+      });
+  doubt.call->Start();
+}
+
+void Worker::FinishPrepared(std::uint32_t shard, const std::string& name, bool commit) {
+  InDoubt* doubt = FindDoubt(shard, name);
+  if (doubt == nullptr) return;
+  doubt->call = std::make_unique<ShardCall>(
+      loop_,
+      CallOptions(
+          *doubt, doubt->shard,
+          fmt::format("{} PREPARED {}", commit ? "COMMIT" : "ROLLBACK", QuoteLiteral(name))),
+      [this, shard, name, commit](const Result<std::string>& answer) {
+        if (!answer && answer.error().code != kPreparedUnknown) {
+          DoubtFailed(shard, name, answer.error());
+          return;
+        }
+        log::Info("transaction_ended", {{"transaction", name}, {"committed", commit}});
+        std::erase_if(doubts_,
+                      [&](const auto& done) { return done->shard == shard && done->name == name; });
+        state_.in_doubt.fetch_sub(1, std::memory_order_relaxed);
+      });
+  doubt->call->Start();
+}
+
+void Worker::DoubtFailed(std::uint32_t shard, const std::string& name, const Error& error) {
+  log::Warning("transaction_still_in_doubt", {{"transaction", name}, {"error", error.message}});
+  if (InDoubt* doubt = FindDoubt(shard, name)) doubt->call.reset();
+}
+
+}  // namespace foreshard::router
