@@ -41,7 +41,10 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
   std::size_t shown = 0;  // [shown, at) waits to be appended
   const std::size_t mark = host_.client_out().size();
   const auto show = [&](std::size_t end) {
-    if (end > shown) host_.client_out().append(bytes.substr(shown, end - shown));
+    if (end > shown) {
+      host_.client_out().append(bytes.substr(shown, end - shown));
+      answered_ = true;
+    }
     shown = end;
   };
   if (frame_left_ > 0) {
@@ -101,7 +104,6 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
     }
     if (wait_ == Wait::kClosed || current_ != &link) return bytes.size();
   }
-  if (at > shown) answered_ = true;
   show(at);
   return at;
 }
@@ -282,6 +284,7 @@ void Session::OnReadyReply(ServerLink& link, char status) {
   if (head.swallow &&
       head.kind == Expect::Kind::kQuery) {  // BEGIN, or what brings a shard into the transaction
     SayLocals();
+    if (wait_ == Wait::kDrain && nothing_expected()) wait_ = Wait::kNone;
     return;
   }
   if (head.kind == Expect::Kind::kQuery && works_used_ > head.work)

@@ -1,0 +1,131 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/router/session_world.h"
+
+namespace foreshard::router {
+namespace {
+
+using W = SessionWorld;
+
+constexpr const char* kMoved = "migration=7 owner=s-1 epoch=2";
+
+TEST(SessionRetry, ARefusedWriteGoesToTheNamedOwnerUnseen) {
+  SessionWorld w;
+  const std::int64_t id = w.SomeKeyOf(0);
+  w.ClientSays(W::Query(fmt::format("UPDATE customers SET name = 'x' WHERE id = {}", id)));
+  const std::string first = w.links_[0].Take();
+  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
+  ASSERT_EQ(w.learned_.size(), 1U);
+  EXPECT_EQ(w.learned_[0].owner, "s-1");
+  EXPECT_EQ(w.learned_[0].epoch, 2);
+  EXPECT_EQ(w.ToClient(), "");
+  EXPECT_EQ(w.links_[1].Take(), first);
+  w.ServerSays(1, W::Done("UPDATE 1"));
+  EXPECT_EQ(w.ToClient(), W::Done("UPDATE 1"));
+  EXPECT_EQ(w.lent_[0], 0);
+  EXPECT_EQ(w.lent_[1], 0);
+}
+
+TEST(SessionRetry, ErrorAndReadyMayComeApartOrTogether) {
+  const std::string refused = W::Failed("FS001", 'I', kMoved);
+  for (std::size_t cut = 0; cut <= refused.size(); ++cut) {
+    SessionWorld w;
+    w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+    w.ServerSays(0, refused.substr(0, cut));
+    w.ServerSays(0, refused.substr(cut));
+    EXPECT_EQ(W::Types(w.links_[1].Take()), "Q") << cut;
+    EXPECT_EQ(w.ToClient(), "") << cut;
+  }
+}
+
+TEST(SessionRetry, TwoShardsThatBothRefuseAreAskedInTurn) {
+  SessionWorld w;
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  w.links_[0].Take();
+  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
+  EXPECT_EQ(W::Types(w.links_[1].Take()), "Q");
+  w.ServerSays(1, W::Failed("FS001", 'I', "migration=7 owner=s-0 epoch=1"));
+  EXPECT_EQ(w.links_[0].Take(), "");
+  ASSERT_TRUE(w.pause_.has_value());  // Not a busy loop.
+  w.session_.OnTimer();
+  w.GoOn();
+  EXPECT_EQ(W::Types(w.links_[0].Take()), "Q");
+  w.now_ += std::chrono::seconds(60);  // It cannot go on for ever.
+  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
+  const std::string told = w.ToClient();
+  EXPECT_NE(told.find("40001"), std::string::npos);
+  EXPECT_EQ(told.find("FS001"), std::string::npos);
+}
+
+TEST(SessionRetry, TheFirstStatementOfATransactionTakesItAlong) {
+  SessionWorld w;
+  w.ClientSays(W::Query("BEGIN ISOLATION LEVEL SERIALIZABLE"));
+  EXPECT_EQ(w.ToClient(), W::Done("BEGIN", 'T'));
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  EXPECT_EQ(W::Types(w.links_[0].Take()), "QQ");
+  w.ServerSays(0, W::Done("BEGIN", 'T') + W::Failed("FS001", 'E', kMoved));
+  EXPECT_EQ(w.links_[0].Take(), W::Query("ROLLBACK"));
+  w.ServerSays(0, W::Done("ROLLBACK"));
+  const std::string second = w.links_[1].Take();
+  EXPECT_EQ(W::Types(second), "QQ");
+  EXPECT_NE(second.find("SERIALIZABLE"), std::string::npos);
+  EXPECT_EQ(w.ToClient(), "");
+}
+
+TEST(SessionRetry, WhatTheClientHasSeenIsNotSaidAgain) {
+  SessionWorld w;
+  const std::int64_t id = w.SomeKeyOf(0);
+  w.ClientSays(W::Query("BEGIN"));
+  w.ClientSays(W::Query(fmt::format("SELECT * FROM customers WHERE id = {}", id)));
+  w.ServerSays(0, W::Done("BEGIN", 'T') + W::Done("SELECT 0", 'T'));
+  w.ToClient();
+  w.links_[0].Take();
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", id)));
+  w.ServerSays(0, W::Failed("FS001", 'E', kMoved));
+  EXPECT_EQ(w.links_[1].Take(), "");
+  const std::string told = w.ToClient();
+  EXPECT_NE(told.find("40001"), std::string::npos);
+  EXPECT_EQ(told.substr(told.size() - 6), W::Ready('E'));
+}
+
+TEST(SessionRetry, AReadIsSaidAgainWhenItsServerGoesAway) {
+  SessionWorld w;
+  const std::int64_t id = w.SomeKeyOf(0);
+  w.ClientSays(W::Query(fmt::format("SELECT * FROM customers WHERE id = {}", id)));
+  w.session_.OnServerLost(w.links_[0], "reset");
+  EXPECT_EQ(w.ToClient(), "");
+  w.links_[0].Take();
+  w.session_.OnTimer();
+  w.GoOn();
+  EXPECT_EQ(W::Types(w.links_[0].Take()), "Q");
+}
+
+TEST(SessionRetry, AWriteWithoutAnAnswerIsNeverSaidAgain) {
+  SessionWorld w;
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  w.links_[0].Take();
+  w.session_.OnServerLost(w.links_[0], "reset");
+  w.GoOn();
+  EXPECT_EQ(w.links_[0].Take(), "");
+  EXPECT_NE(w.ToClient().find("08007"), std::string::npos);
+  EXPECT_TRUE(w.session_.at_rest());
+}
+
+TEST(SessionRetry, AServerThatShutsDownHasDoneNothing) {
+  SessionWorld w;
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  w.links_[0].Take();
+  std::string farewell;
+  pg::AppendError(&farewell,
+                  {.severity = "FATAL", .code = "57P01", .message = "m", .detail = {}, .hint = {}});
+  w.ServerSays(0, farewell);
+  EXPECT_EQ(w.broken_[0], 1);
+  EXPECT_EQ(w.ToClient(), "");
+  w.session_.OnTimer();
+  w.GoOn();
+  EXPECT_EQ(W::Types(w.links_[0].Take()), "Q");
+}
+
+}  // namespace
+}  // namespace foreshard::router
