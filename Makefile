@@ -12,7 +12,7 @@ export CCACHE_NOHASHDIR := 1
 .PHONY: help deps build check test test-long demo bench bench-forecast bench-planner golden images cluster-up cluster-down clean
 
 help: ## show this text
-	@echo 'Foreshard. First time, as root on Debian 12: make deps. Then: make demo, or make test.'
+	@echo 'Foreshard. As root on Debian 12: make demo, or make test; each installs what it needs.'
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | awk -F '\t' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 	@echo 'CLUSTER=existing uses the current kubeconfig instead of a local cluster (with REGISTRY= to push the images to).'
 
@@ -33,8 +33,9 @@ test: ## the judge: installs, builds and runs everything; nothing may be skipped
 test-long: ## everything, and the long runs (a night)
 	@.ci/tests long
 
-demo: ## a fleet on a local Kubernetes splits a shard before the peak, under load (15 minutes)
-	@test -x deploy/demo/run || { echo 'make demo: deploy/demo/run is not there yet' >&2; exit 2; }
+demo: ## installs, builds; then a fleet on a local Kubernetes splits a shard before the peak, under load (15 minutes)
+	@deploy/packages/install
+	@$(MAKE) build
 	@deploy/demo/run
 
 bench: build ## all benchmarks; each reports a ratio between two things measured in one run

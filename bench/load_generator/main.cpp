@@ -123,10 +123,13 @@ int Run(const Flags& flags, const Clock& clock, const sigset_t& handled) {
            WallTime(std::chrono::microseconds(static_cast<std::int64_t>(flags.start_at * 1e6)))},
       std::move(earlier), clock,
       [](double seconds, const load::Window& last) {
-        if (static_cast<int>(seconds) % 10 != 0) return;
-        fmt::print(stderr, "  {:4.0f} s  due {:5}/s  done {:5}/s  p99 {:7.1f} ms  errors {}\n",
-                   seconds, last.due, last.completed,
-                   static_cast<double>(last.latency.Quantile(0.99)) / 1e3, last.errors);
+        fmt::print(stderr,
+                   "  {:4.0f} s  due {:5}/s  done {:5}/s  p99 {:7.1f} ms  max {:7.1f} ms  errors "
+                   "{}\n",
+                   seconds, last.due / load::kProgressSeconds,
+                   last.completed / load::kProgressSeconds,
+                   static_cast<double>(last.latency.Quantile(0.99)) / 1e3,
+                   static_cast<double>(last.latency.max_micros()) / 1e3, last.errors);
       },
       stop.get_token());
   pthread_kill(signals.native_handle(),

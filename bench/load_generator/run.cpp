@@ -34,6 +34,7 @@ class Runner {
  private:
   void Client(int number);
   double DueTime(std::uint64_t arrival) const;
+  Window Merged(int begin, int end) const;
   bool WaitUntil(MonotonicTime time);
   std::unique_ptr<pg::Connection> Connect();
   Result<pg::Rows> Send(pg::Connection& connection, std::int64_t key, Random& random,
@@ -77,14 +78,27 @@ RunResult Runner::Execute(const std::function<void(double, const Window&)>& prog
   for (int second = 1; running > 0; ++second) {
     std::unique_lock lock(mutex_);
     wake_.wait_until(lock, start_ + second * 1s, [&running] { return running == 0; });
-    const std::size_t index =
-        std::min(static_cast<std::size_t>(second - 1), result_.windows.size() - 1);
-    const Window last = result_.windows[index];
+    if (!progress || second % kProgressSeconds != 0) continue;
+    const Window last = Merged(second - kProgressSeconds, second);
     lock.unlock();
-    if (progress) progress(second, last);
+    progress(second, last);
   }
   clients.clear();
   return std::move(result_);
+}
+
+// Everything that was due in the seconds [begin, end) and has been answered by now.
+Window Runner::Merged(int begin, int end) const {
+  Window sum;
+  for (int second = begin; second < end; ++second) {
+    if (static_cast<std::size_t>(second) >= result_.windows.size()) break;
+    const Window& window = result_.windows[static_cast<std::size_t>(second)];
+    sum.due += window.due;
+    sum.completed += window.completed;
+    sum.errors += window.errors;
+    sum.latency.Merge(window.latency);
+  }
+  return sum;
 }
 
 // The time at which `arrival` statements are due: the inverse of the curve's integral, by

@@ -50,8 +50,10 @@ struct RunResult {
   double started_at = 0;  // Unix time, seconds
 };
 
-// `progress` is called about once a second with the seconds since the start. REQUIRES: `earlier` is
-// empty or of the same size.
+inline constexpr int kProgressSeconds = 10;
+
+// `progress` is called every kProgressSeconds with the seconds since the start and what was due
+// since the last call. REQUIRES: `earlier` is empty or of the same size.
 RunResult Run(const RunOptions& options, Ledger earlier, const Clock& clock,
               const std::function<void(double seconds, const Window& last)>& progress,
               std::stop_token stop);
