@@ -13,8 +13,37 @@ namespace foreshard::forecast {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x47534643;  // "CFSG"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
+constexpr std::size_t kNetworkBytesMax = 64 << 20;
 constexpr int kPoolReach = 2;  // steps h - 2 .. h + 2 are pooled
+
+constexpr std::int64_t kFineTuneShare = 5;  // a fifth of the windows for the newest data
+
+bool WantsLstm(const Options& options) {
+  const auto has = [](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), "lstm") != names.end();
+  };
+  if (has(options.without_models) || options.reference_rule) return false;
+  return options.only_models.empty() || has(options.only_models);
+}
+
+// The old network first; the new one goes on from it.
+Status TrainLstm(const std::vector<Past>& now, const std::vector<Past>& old, const Options& options,
+                 const Executor& run, GlobalModels& global) {
+  const GlobalLstmOptions wanted =
+      LstmOptionsFor(options.day_bins, options.week_bins, options.horizon_bins);
+  Result<GlobalLstm> first = GlobalLstm::Fit(old, wanted, run);
+  if (!first) return first.error();
+  global.old_lstm = std::make_shared<const GlobalLstm>(*std::move(first));
+  Result<GlobalLstm> second = global.old_lstm->FineTuned(now, wanted.windows / kFineTuneShare, run);
+  if (!second) return second.error();
+  global.lstm = std::make_shared<const GlobalLstm>(*std::move(second));
+  return Ok();
+}
+
+void PutText(ByteWriter& out, const std::string& text) {
+  out.PutAll(std::vector<char>(text.begin(), text.end()));
+}
 
 }  // namespace
 
@@ -22,10 +51,6 @@ Shared::Shared() : global_(std::make_unique<GlobalModels>()) {}
 Shared::~Shared() = default;
 Shared::Shared(Shared&&) noexcept = default;
 Shared& Shared::operator=(Shared&&) noexcept = default;
-
-void Shared::OneByOne(const std::vector<std::function<void()>>& tasks) {
-  for (const std::function<void()>& task : tasks) task();
-}
 
 Result<Shared> Shared::Train(std::span<const History> histories, const Options& options,
                              int leave_out, const Executor& run) {
@@ -49,8 +74,13 @@ Result<Shared> Shared::Train(std::span<const History> histories, const Options& 
                 .horizon = options.horizon_bins,
                 .log = log});
   };
-  run({[&] { global.linear = fit(now, false); }, [&] { global.log = fit(now, true); },
-       [&] { global.old_linear = fit(old, false); }, [&] { global.old_log = fit(old, true); }});
+  if (options.pool == Pool::kHourly) {
+    run({[&] { global.linear = fit(now, false); }, [&] { global.log = fit(now, true); },
+         [&] { global.old_linear = fit(old, false); }, [&] { global.old_log = fit(old, true); }});
+  }
+  if (!WantsLstm(options)) return shared;
+  const Status trained = TrainLstm(now, old, options, run, global);
+  if (!trained) return trained.error();
   return shared;
 }
 
@@ -89,6 +119,9 @@ std::string Shared::Serialize() const {
   }
   body.Put(static_cast<std::uint32_t>(pooled_.size()));
   for (const model::Quantiles& row : pooled_) body.PutAll(row);
+  for (const auto& lstm : {global_->lstm, global_->old_lstm}) {
+    PutText(body, lstm ? lstm->Serialize() : std::string());
+  }
   const std::string bytes = body.Take();
   ByteWriter head;
   head.Put(kMagic);
@@ -121,6 +154,13 @@ Result<Shared> Shared::Parse(std::string_view bytes) {
   constexpr std::uint32_t kStepsMax = 4096;
   shared.pooled_.resize(std::min(body.Get<std::uint32_t>(), kStepsMax));
   for (model::Quantiles& row : shared.pooled_) body.GetAll(row);
+  for (std::shared_ptr<const GlobalLstm>* lstm : {&global.lstm, &global.old_lstm}) {
+    const std::vector<char> text = body.GetVector<char>(kNetworkBytesMax);
+    if (text.empty()) continue;
+    Result<GlobalLstm> network = GlobalLstm::Parse({text.data(), text.size()});
+    if (!network) return network.error();
+    *lstm = std::make_shared<const GlobalLstm>(*std::move(network));
+  }
   if (!body.good() || !body.AtEnd())
     return Error::GiveUp("weights are damaged: wrong length", "BadState");
   return shared;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "base/result.h"
 #include "forecast/forecaster.h"
+#include "forecast/tasks.h"
 
 // What the series of a set share: the global models and the pooled residuals. Immutable once made;
 // any number of threads may read it.
@@ -27,14 +27,10 @@ class Shared {
   Shared(Shared&&) noexcept;
   Shared& operator=(Shared&&) noexcept;
 
-  // Runs the tasks, at the same time if it likes. They do not touch each other's data, so the
-  // result is the same bits.
-  using Executor = std::function<void(const std::vector<std::function<void()>>&)>;
-  static void OneByOne(const std::vector<std::function<void()>>& tasks);
-
-  // Fits the global models of the hourly pool: once on everything, for forecasts from now, and once
-  // on histories cut `leave_out` bins before their ends, for the past origins that give the
-  // weights: there a model must not have seen what it is judged on.
+  // Fits the global models (the fine pool has only the network, the hourly one also the ridge):
+  // once on everything, for forecasts from now, and once on histories cut `leave_out` bins before
+  // their ends, for the past origins that give the weights: there a model must not have seen what
+  // it is judged on.
   static Result<Shared> Train(std::span<const History> histories, const Options& options,
                               int leave_out, const Executor& run = OneByOne);
 

@@ -158,6 +158,20 @@ void AllSmooth(const Past& past, const HourlyRules& rules, HourlyWarmStart& warm
   });
 }
 
+// Without a network, or with too short a past for it: week-1. Its weight then follows from that.
+void Recurrent(const Past& past, const GlobalModels* global, bool from_the_past, Board& board) {
+  const std::span<double> out = board.At(HourlyModel::kLstm);
+  std::vector<int> steps;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    steps.push_back(static_cast<int>(i) + 1);
+    out[i] = WeekBack(past, steps.back());
+  }
+  const GlobalLstm* lstm = nullptr;
+  if (global != nullptr) lstm = from_the_past ? global->old_lstm.get() : global->lstm.get();
+  if (lstm != nullptr && lstm->fitted() && lstm->CanSee(past)) lstm->Forecast(past, steps, out);
+  ClampToHistory(past, out);
+}
+
 }  // namespace
 
 HourlyMask ProductModels() {
@@ -173,7 +187,7 @@ HourlyMask ReferenceModels() {
   HourlyMask mask;
   mask.fill(true);
   for (const HourlyModel model : {HourlyModel::kDayGrowth, HourlyModel::kDampedEts,
-                                  HourlyModel::kArma, HourlyModel::kAdditive}) {
+                                  HourlyModel::kArma, HourlyModel::kAdditive, HourlyModel::kLstm}) {
     mask[Column(model)] = false;
   }
   return mask;
@@ -222,6 +236,7 @@ Eigen::ArrayXXd ForecastHourly(const Past& past, int horizon, const HourlyRules&
     ridge->Forecast(past, board.At(model));
     ClampToHistory(past, board.At(model));
   }
+  if (board.Wants(HourlyModel::kLstm)) Recurrent(past, global, from_the_past, board);
   return board.Take();
 }
 

@@ -2,11 +2,13 @@
 
 #include <Eigen/Dense>
 #include <array>
+#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "forecast/models/damped_ets.h"
 #include "forecast/models/dshw.h"
+#include "forecast/models/global_lstm.h"
 #include "forecast/models/global_ridge.h"
 #include "forecast/past.h"
 #include "forecast/transform.h"
@@ -30,32 +32,19 @@ enum class HourlyModel : std::size_t {
   kDampedEts,
   kArma,
   kAdditive,
+  kLstm,
   kA9,  // the last three are only in the reference rule of 13 models
   kA9LogDecay,
   kA24,
 };
-inline constexpr std::size_t kHourlyModels = 17;
+inline constexpr std::size_t kHourlyModels = 18;
 inline constexpr std::array<std::string_view, kHourlyModels> kHourlyModelNames = {
-    "A9log",
-    "A17log",
-    "A17",
-    "A5log",
-    "card-pair",
-    "dshw",
-    "dshw-log",
-    "hour-of-week",
-    "day-growth",
-    "global-ridge",
-    "global-ridge-log",
-    "damped-ets",
-    "arma",
-    "additive",
-    "A9",
-    "A9log.dec",
-    "A24"};
+    "A9log",    "A17log",       "A17",        "A5log",        "card-pair",        "dshw",
+    "dshw-log", "hour-of-week", "day-growth", "global-ridge", "global-ridge-log", "damped-ets",
+    "arma",     "additive",     "lstm",       "A9",           "A9log.dec",        "A24"};
 
 using HourlyMask = std::array<bool, kHourlyModels>;
-HourlyMask ProductModels();    // 11
+HourlyMask ProductModels();    // 15
 HourlyMask ReferenceModels();  // 13: without day growth, with the last three
 
 // What all series of a set share and no series may change.
@@ -65,6 +54,8 @@ struct GlobalModels {
   GlobalRidge old_linear;  // fitted before the earliest past origin: forecasts from past origins,
                            // for weights
   GlobalRidge old_log;
+  std::shared_ptr<const GlobalLstm> lstm;  // none: not trained
+  std::shared_ptr<const GlobalLstm> old_lstm;
 };
 
 // What one series carries from origin to origin.
