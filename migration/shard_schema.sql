@@ -252,7 +252,8 @@ BEGIN
   WHERE slot_name = seen.reverse_slot AND confirmed_flush_lsn < target;
 END $$;
 
--- First statement of a REPEATABLE READ transaction: proves ownership for its snapshot.
+-- First statement of a REPEATABLE READ transaction: proves ownership for its snapshot. Routers say the same without a call:
+-- SELECT CASE WHEN owner <> self THEN foreshard.stale_owner(NULL, range_id) END FROM foreshard.range WHERE migration_id = id.
 CREATE OR REPLACE FUNCTION foreshard.owner_check(p_range text, p_self text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -329,6 +330,6 @@ BEGIN
 END $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA foreshard FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION foreshard.owner_check(text, text), foreshard.connected(text, bigint),
+GRANT EXECUTE ON FUNCTION foreshard.owner_check(text, text), foreshard.stale_owner(bigint, text), foreshard.connected(text, bigint),
   foreshard.decide(text), foreshard.resolve(text) TO PUBLIC;
 GRANT SELECT ON foreshard.range TO PUBLIC;

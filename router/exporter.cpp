@@ -28,17 +28,17 @@ class Families {
     Family(name, help, MetricType::Gauge).metric.push_back(std::move(metric));
   }
   void Latency(const std::string& name, const std::string& help, const Labels& labels,
-               const WorkerStats::Shard& shard) {
+               const Latencies& latencies) {
     ClientMetric metric = Labelled(labels);
     std::uint64_t count = 0;
-    for (std::size_t i = 0; i < shard.latency.size(); ++i) {
-      count += shard.latency[i];
+    for (std::size_t i = 0; i < latencies.counts.size(); ++i) {
+      count += latencies.counts[i];
       const double bound =
           i < kLatencyBounds.size() ? kLatencyBounds[i] : std::numeric_limits<double>::infinity();
       metric.histogram.bucket.push_back({count, bound});
     }
     metric.histogram.sample_count = count;
-    metric.histogram.sample_sum = shard.latency_sum;
+    metric.histogram.sample_sum = latencies.seconds;
     Family(name, help, MetricType::Histogram).metric.push_back(std::move(metric));
   }
   std::vector<MetricFamily> Take() {
@@ -70,8 +70,7 @@ void Add(WorkerStats::Shard* into, const WorkerStats::Shard& from) {
   }
   into->rows += from.rows;
   into->bytes += from.bytes;
-  into->latency_sum += from.latency_sum;
-  for (std::size_t i = 0; i < from.latency.size(); ++i) into->latency[i] += from.latency[i];
+  into->latency.Add(from.latency);
   into->open += from.open;
   into->idle += from.idle;
 }
@@ -86,7 +85,7 @@ void ExportShards(const std::map<std::string, WorkerStats::Shard>& shards, Famil
                {{"shard", id}, {"state", "used"}},
                static_cast<double>(shard.open - std::min(shard.open, shard.idle)));
     out->Latency("foreshard_router_latency_seconds", "Time from sending a statement to its end.",
-                 {{"shard", id}}, shard);
+                 {{"shard", id}}, shard.latency);
   }
 }
 
@@ -125,8 +124,7 @@ void ExportTotals(const std::vector<WorkerStats>& workers, const RouterState& st
     sum.waiting += worker.waiting;
     sum.parked += worker.parked;
     sum.holds_expired = std::max(sum.holds_expired, worker.holds_expired);
-    sum.park_seconds += worker.park_seconds;
-    sum.parks += worker.parks;
+    sum.parked_for.Add(worker.parked_for);
     sum.plan_hits += worker.plan_hits;
     sum.plan_misses += worker.plan_misses;
     for (const auto& [code, count] : worker.login_failures) sum.login_failures[code] += count;
@@ -137,10 +135,7 @@ void ExportTotals(const std::vector<WorkerStats>& workers, const RouterState& st
              static_cast<double>(sum.waiting));
   out->Gauge("foreshard_parked_statements", "Statements that wait for a range that is being moved.",
              {}, static_cast<double>(sum.parked));
-  out->Counter("foreshard_park_seconds_sum", "Time that statements were parked.", {},
-               sum.park_seconds);
-  out->Counter("foreshard_park_seconds_count", "Statements that were parked.", {},
-               static_cast<double>(sum.parks));
+  out->Latency("foreshard_park_seconds", "How long statements were parked.", {}, sum.parked_for);
   out->Counter("foreshard_hold_expired_total", "Holds that ended without a release.", {},
                static_cast<double>(sum.holds_expired));
   out->Counter("foreshard_stale_owner_total",

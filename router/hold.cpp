@@ -164,7 +164,8 @@ Admission Hold::Admit(Slot slot, const Footprint& footprint, std::size_t bytes,
   if (full != nullptr) return Admission::kFull;
   Answered(slot);
   const auto limit = transaction_open ? limits_.transaction_park_max : limits_.park_max;
-  parked_.push_back({slot, footprint, bytes, now + limit, std::nullopt, false, transaction_open});
+  parked_.push_back(
+      {slot, footprint, bytes, now, now + limit, std::nullopt, false, transaction_open});
   parked_bytes_ += static_cast<std::int64_t>(bytes);
   return Admission::kParked;
 }
@@ -176,7 +177,7 @@ Admission Hold::ParkForEpoch(Slot slot, model::Epoch epoch, std::size_t bytes, M
     return Admission::kFull;
   }
   Answered(slot);
-  parked_.push_back({slot, {}, bytes, now + limits_.park_max, epoch, epoch <= epoch_, false});
+  parked_.push_back({slot, {}, bytes, now, now + limits_.park_max, epoch, epoch <= epoch_, false});
   parked_bytes_ += static_cast<std::int64_t>(bytes);
   return Admission::kParked;
 }
@@ -207,12 +208,13 @@ void Hold::Answered(Slot slot) {
   answered.released = false;
 }
 
-std::optional<Slot> Hold::Next() {
+std::optional<Slot> Hold::Next(MonotonicTime now) {
   if (released_in_flight_ >= limits_.released_at_once) return std::nullopt;
   const auto at = std::find_if(parked_.begin(), parked_.end(),
                                [](const Parked& parked) { return parked.ready; });
   if (at == parked_.end()) return std::nullopt;
   const Slot slot = at->slot;
+  parked_for_.Add(std::chrono::duration<double>(now - at->since).count());
   parked_bytes_ -= static_cast<std::int64_t>(at->bytes);
   parked_.erase(at);
   Work& next = work(slot);
@@ -239,6 +241,7 @@ std::vector<Slot> Hold::Expire(MonotonicTime now) {
       continue;
     }
     too_long.push_back(at->slot);
+    parked_for_.Add(std::chrono::duration<double>(now - at->since).count());
     parked_bytes_ -= static_cast<std::int64_t>(at->bytes);
     at = parked_.erase(at);
   }

@@ -12,6 +12,7 @@
 #include "model/ids.h"
 #include "model/key_space.h"
 #include "router/key.h"
+#include "router/latency.h"
 
 // Hold: how a router lets the statements of one range wait while their owner changes.
 //
@@ -112,7 +113,7 @@ class Hold {
 
   // The next slot that may go; the caller routes it again (the table may be new) and calls Admit().
   // Bounded: empty while `released_at_once` of them are in flight.
-  std::optional<Slot> Next();
+  std::optional<Slot> Next(MonotonicTime now);
 
   // Ends holds whose deadline passed (their work becomes ready for Next()) and names work that
   // waited too long.
@@ -123,6 +124,7 @@ class Hold {
   std::int64_t parked() const { return static_cast<std::int64_t>(parked_.size()); }
   std::int64_t parked_bytes() const { return parked_bytes_; }
   std::uint64_t expired_total() const { return expired_total_; }
+  const Latencies& parked_for() const { return parked_for_; }  // of all that may go again
   std::vector<HoldRequest> held() const;
 
  private:
@@ -136,6 +138,7 @@ class Hold {
     Slot slot = 0;
     Footprint footprint;
     std::size_t bytes = 0;
+    MonotonicTime since;
     MonotonicTime give_up;
     std::optional<model::Epoch> epoch;  // waits for a table instead of a hold
     bool ready = false;
@@ -164,6 +167,7 @@ class Hold {
   std::size_t released_in_flight_ = 0;
   model::Epoch epoch_;
   std::uint64_t expired_total_ = 0;
+  Latencies parked_for_;
 };
 
 }  // namespace foreshard::router

@@ -9,19 +9,12 @@ namespace {
 
 constexpr std::size_t kLearnedMax = 64;
 
-// foreshard.range keeps signed hashes or key values; a table keeps canonical bounds.
+// foreshard.range keeps bounds as the routing table writes them (positions of hashes, or keys).
 std::optional<std::string> BoundOf(const model::KeySpace& space,
                                    const std::optional<std::string>& text) {
   if (!text) return std::string();
-  if (space.strategy == model::Strategy::kRange) {
-    const Result<std::string> bound = model::CanonicalBound(space, *text);
-    return bound ? std::optional(*bound) : std::nullopt;
-  }
-  try {
-    return model::FormatPosition(model::PositionOfHash(std::stoll(*text)));
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
+  const Result<std::string> bound = model::CanonicalBound(space, *text);
+  return bound ? std::optional(*bound) : std::nullopt;
 }
 
 // "{a,b}" as PostgreSQL writes text[]; quoted elements with backslashes.

@@ -318,7 +318,7 @@ void Worker::Finish(Slot slot) {
 
 // What was parked and may go now.
 void Worker::LetGo() {
-  while (const std::optional<Slot> slot = hold_.Next()) {
+  while (const std::optional<Slot> slot = hold_.Next(Now())) {
     if (Client* client = clients_[*slot].get(); client != nullptr) {
       client->Unparked(true);
       handoff_.push_back(*slot);

@@ -10,6 +10,7 @@
 #include "router/client.h"
 #include "router/heat.h"
 #include "router/hold.h"
+#include "router/latency.h"
 #include "router/loop.h"
 #include "router/pool.h"
 #include "router/shard_call.h"
@@ -21,10 +22,6 @@
 
 namespace foreshard::router {
 
-// Upper bounds of the latency histogram, in seconds.
-inline constexpr std::array<double, 12> kLatencyBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                                          0.05,   0.1,   0.25,   0.5,   1.0,  5.0};
-
 // What one worker has counted; added up by the exporter.
 struct WorkerStats {
   struct Shard {
@@ -32,8 +29,7 @@ struct WorkerStats {
     std::uint64_t statements[2][2] = {};  // [write][error]
     std::uint64_t rows = 0;
     std::uint64_t bytes = 0;
-    double latency_sum = 0;
-    std::array<std::uint64_t, kLatencyBounds.size() + 1> latency = {};
+    Latencies latency;
     std::uint64_t open = 0;
     std::uint64_t idle = 0;
   };
@@ -52,8 +48,7 @@ struct WorkerStats {
   std::uint64_t parked = 0;
   std::uint64_t holds_expired = 0;
   std::uint64_t in_doubt = 0;
-  double park_seconds = 0;
-  std::uint64_t parks = 0;
+  Latencies parked_for;
   std::map<std::string, std::uint64_t> login_failures;  // by SQLSTATE
   std::uint64_t plan_hits = 0;
   std::uint64_t plan_misses = 0;
@@ -203,9 +198,6 @@ class Worker {
 
   std::vector<Slot> handoff_;
   bool handing_off_ = false;
-  std::map<Slot, MonotonicTime> parked_since_;
-  double park_seconds_ = 0;
-  std::uint64_t parks_ = 0;
 
   std::map<std::string, ScramIdentity> identities_;
   std::map<std::pair<std::string, std::string>, std::map<std::string, std::string>> welcome_;

@@ -95,6 +95,8 @@ void Worker::LearnWelcome(const std::string& user, const std::string& database,
   welcome_[{user, database}] = std::move(parameters);
 }
 
+// The proof is plain SQL where ownership holds: a first call of PL/pgSQL costs each server process
+// milliseconds, and all of them would pay in the moment before a cutover.
 std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {
   std::vector<Proof> proofs;
   if (view_.table == nullptr || view_.config->read_consistency != "Strong") return proofs;
@@ -104,7 +106,8 @@ std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {
       const std::int64_t shard = ShardNumberOf(owner.value);
       if (shard < 0) return;
       proofs.push_back({.shard = static_cast<std::uint32_t>(shard),
-                        .sql = fmt::format("SELECT foreshard.owner_check(range_id, {}) FROM "
+                        .sql = fmt::format("SELECT CASE WHEN owner <> {} THEN "
+                                           "foreshard.stale_owner(NULL, range_id) END FROM "
                                            "foreshard.range WHERE migration_id = {}",
                                            QuoteLiteral(owner.value), leased.migration)});
     };
@@ -130,9 +133,7 @@ void Worker::Record(const StatementRecord& record) {
   stats.rows += record.rows;
   stats.bytes += record.bytes;
   const double seconds = std::chrono::duration<double>(record.backend).count();
-  stats.latency_sum += seconds;
-  const auto bucket = std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), seconds);
-  ++stats.latency[static_cast<std::size_t>(bucket - kLatencyBounds.begin())];
+  stats.latency.Add(seconds);
   if (view_.table == nullptr) return;
   const HeatSample sample{.write = record.write,
                           .insert = record.insert,
@@ -169,8 +170,7 @@ WorkerStats Worker::Stats() {
   stats.waiting = pool_.waiting();
   stats.parked = static_cast<std::uint64_t>(hold_.parked());
   stats.holds_expired = hold_.expired_total();
-  stats.park_seconds = park_seconds_;
-  stats.parks = parks_;
+  stats.parked_for = hold_.parked_for();
   stats.login_failures = login_failures_;
   stats.plan_hits = plans_.hits();
   stats.plan_misses = plans_.misses();

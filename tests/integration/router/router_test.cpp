@@ -218,7 +218,7 @@ TEST_F(RouterTest, AStaleTableCostsTimeNotAnError) {
                     "INSERT INTO foreshard.migration(migration_id, uid, peer, phase, token, state) "
                     "VALUES (7, 'u', 's-1', 'Cutover', 1, 'closed');"
                     "INSERT INTO foreshard.range(range_id, kind, upper_bound, owner, epoch, "
-                    "migration_id) VALUES ('m', 'hash', '0', 's-1', 2, 7);"
+                    "migration_id) VALUES ('m', 'hash', '80', 's-1', 2, 7);"
                     "CREATE TRIGGER zzz_foreshard_7_insert BEFORE INSERT ON customers FOR EACH ROW "
                     "WHEN (hashint8extended(NEW.id, 0) < 0) "
                     "EXECUTE FUNCTION foreshard.gate_check('7')"),

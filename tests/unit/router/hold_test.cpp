@@ -47,7 +47,7 @@ struct Crossing {
   }
   std::vector<Slot> Ready() {
     std::vector<Slot> slots;
-    while (const std::optional<Slot> slot = hold.Next()) slots.push_back(*slot);
+    while (const std::optional<Slot> slot = hold.Next(now)) slots.push_back(*slot);
     return slots;
   }
 };
@@ -146,15 +146,30 @@ TEST(Hold, ReleaseIsBoundedAndGoesOnAsWorkIsAnswered) {
   for (Slot slot = 0; slot < 4; ++slot)
     ASSERT_EQ(hold.Admit(slot, Keys({1}), 1, false, now), Admission::kParked);
   hold.Release({7});
-  EXPECT_EQ(hold.Next(), 0U);
-  EXPECT_EQ(hold.Next(), 1U);
-  EXPECT_FALSE(hold.Next().has_value());
+  EXPECT_EQ(hold.Next(now), 0U);
+  EXPECT_EQ(hold.Next(now), 1U);
+  EXPECT_FALSE(hold.Next(now).has_value());
   ASSERT_EQ(hold.Admit(0, Keys({1}), 1, false, now), Admission::kGo);
-  EXPECT_FALSE(hold.Next().has_value());
+  EXPECT_FALSE(hold.Next(now).has_value());
   hold.Answered(0);
-  EXPECT_EQ(hold.Next(), 2U);
+  EXPECT_EQ(hold.Next(now), 2U);
   hold.Finish(1);
-  EXPECT_EQ(hold.Next(), 3U);
+  EXPECT_EQ(hold.Next(now), 3U);
+}
+
+TEST(Hold, CountsHowLongWorkWasParked) {
+  Crossing c;
+  c.hold.Begin(Request(7, "", ""), c.now);
+  ASSERT_EQ(c.Admit(1, Keys({1})), Admission::kParked);
+  c.now += 30ms;
+  ASSERT_EQ(c.Admit(2, Keys({2})), Admission::kParked);
+  c.now += 10ms;
+  c.hold.Release({7});
+  ASSERT_EQ(c.Ready(), (Slots{1, 2}));
+  const Latencies& parked = c.hold.parked_for();
+  EXPECT_DOUBLE_EQ(parked.seconds, 0.050);
+  EXPECT_EQ(parked.counts[4], 1U);  // <= 10 ms
+  EXPECT_EQ(parked.counts[6], 1U);  // <= 50 ms
 }
 
 TEST(Hold, EveryHoldEndsByItself) {  // H3
@@ -300,7 +315,7 @@ TEST(Hold, InvariantsHoldUnderAnySchedule) {
         hold.Finish(slot);
         running.erase(slot);
       } else if (what == 8) {
-        if (const std::optional<Slot> next = hold.Next()) {
+        if (const std::optional<Slot> next = hold.Next(now)) {
           ASSERT_TRUE(parked.contains(*next)) << "H2, seed " << seed;  // nothing runs twice
           const std::int64_t waited_for = parked[*next];
           parked.erase(*next);
@@ -317,7 +332,7 @@ TEST(Hold, InvariantsHoldUnderAnySchedule) {
     expire();
     for (const Slot slot : running) hold.Finish(slot);
     running.clear();
-    while (const std::optional<Slot> slot = hold.Next()) {
+    while (const std::optional<Slot> slot = hold.Next(now)) {
       parked.erase(*slot);
       ASSERT_EQ(hold.Admit(*slot, Keys({1}), 1, false, now), Admission::kGo);
       hold.Finish(*slot);

@@ -1,0 +1,65 @@
+#include "router/state.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/router/brain_world.h"
+
+namespace foreshard::router {
+namespace {
+
+struct Routed {
+  TableFeed feed;
+  RouterState state{{.name = "router-1"}, feed};
+
+  Routed() {
+    CHECK(feed.Offer(FourQuarters(), -1).ok(), "a table");
+    state.TableChanged();
+  }
+  std::string OwnerOf(std::string_view bound) {
+    return model::OwnerOfBound(state.Current().table->table(), std::string(bound)).value;
+  }
+};
+
+// What a shard tells at a login, as the mover writes it (migration::RangeRowOf).
+KnownRange Told(std::optional<std::string> from, std::optional<std::string> to) {
+  return {.range_id = "migration-7",
+          .kind = "hash",
+          .lower_bound = std::move(from),
+          .upper_bound = std::move(to),
+          .keys = {},
+          .owner = "s-0",
+          .epoch = 2,
+          .leased = false,
+          .migration = 7};
+}
+
+TEST(RouterState, LearnsAnOwnerFromWhatAShardTellsAtALogin) {
+  Routed router;
+  ASSERT_EQ(router.OwnerOf("c0"), "s-3");
+  EXPECT_TRUE(router.state.LearnRanges({Told("d9", std::nullopt)}));
+  EXPECT_EQ(router.OwnerOf("d8"), "s-3");
+  EXPECT_EQ(router.OwnerOf("d9"), "s-0");
+  EXPECT_EQ(router.OwnerOf("f0"), "s-0");
+}
+
+TEST(RouterState, AnOlderEpochTeachesNothing) {
+  Routed router;
+  KnownRange old = Told("d9", std::nullopt);
+  old.epoch = 1;
+  EXPECT_FALSE(router.state.LearnRanges({old}));
+  EXPECT_EQ(router.OwnerOf("c0"), "s-3");
+}
+
+TEST(RouterState, ALeaseLastsUntilItIsEnded) {
+  Routed router;
+  KnownRange near = Told(std::nullopt, "40");
+  near.leased = true;
+  router.state.LearnRanges({near});
+  ASSERT_EQ(router.state.Current().leased.size(), 1U);
+  EXPECT_EQ(router.state.Current().leased[0].migration, 7);
+  router.state.EndLease(7);
+  EXPECT_TRUE(router.state.Current().leased.empty());
+}
+
+}  // namespace
+}  // namespace foreshard::router
