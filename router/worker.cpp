@@ -304,7 +304,6 @@ void Worker::Reap() {
   for (const Slot slot : leaving) {
     const std::unique_ptr<Client> client = std::move(clients_[slot]);
     client->Leave();
-    parked_since_.erase(slot);
     free_slots_.push_back(slot);
     --clients_open_;
     state_.clients.fetch_sub(client->admitted() ? 1 : 0, std::memory_order_relaxed);
