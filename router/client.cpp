@@ -1,5 +1,7 @@
 #include "router/client.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "pg/wire_writer.h"
 #include "router/limits.h"
@@ -179,7 +181,7 @@ std::size_t Client::ServerBytes(Upstream& link, std::string_view bytes) {
 
 void Client::ServerReady(Upstream& link) {
   link.Lend(*this);
-  lent_.insert(&link);
+  if (std::find(lent_.begin(), lent_.end(), &link) == lent_.end()) lent_.push_back(&link);
   if (welcome_shard_) {
     welcome_shard_.reset();
     worker_.LearnWelcome(user_, database_, link.login().parameters());
@@ -207,7 +209,7 @@ void Client::ServerLost(Upstream& link, std::string_view reason) {
   if (session_ && !closing_) {
     session_->OnServerLost(link, reason);
   }
-  if (lent_.contains(&link)) Release(link, false);
+  if (std::find(lent_.begin(), lent_.end(), &link) != lent_.end()) Release(link, false);
 }
 
 void Client::ServerDrained() { BalanceReading(); }
@@ -252,7 +254,7 @@ void Client::OnGone(std::string_view) {
 void Client::Leave() {
   if (session_) session_->OnClientGone();
   StopWaiting();
-  while (!lent_.empty()) Release(**lent_.begin(), false);
+  while (!lent_.empty()) Release(*lent_.back(), false);
 }
 
 void Client::Cancel() {
@@ -280,14 +282,14 @@ ServerLink* Client::Acquire(std::uint32_t shard) {
   Upstream* link = worker_.Acquire(GroupOf(shard), slot_);
   if (link == nullptr) return nullptr;
   link->Lend(*this);
-  lent_.insert(link);
+  lent_.push_back(link);
   if (servers_paused_) link->PauseReading();
   return link;
 }
 
 void Client::Release(ServerLink& link, bool reusable) {
   auto& upstream = static_cast<Upstream&>(link);
-  lent_.erase(&upstream);
+  std::erase(lent_, &upstream);
   upstream.GiveBack(reusable);
 }
 

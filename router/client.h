@@ -2,8 +2,8 @@
 
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "router/greeter.h"
 #include "router/loop.h"
@@ -103,7 +103,7 @@ class Client final : public StreamEvents, public SessionHost {
   bool servers_paused_ = false;
   bool closing_ = false;
   bool admitted_ = false;  // counts against the limit of clients
-  std::set<Upstream*> lent_;
+  std::vector<Upstream*> lent_;
 };
 
 }  // namespace foreshard::router

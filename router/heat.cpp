@@ -99,7 +99,7 @@ void Heat::Record(std::span<const Key> keys, std::span<const Owner> owners,
         sampled->samples[quarter].Offer(static_cast<double>(weight), random_, &place)) {
       sampled->samples[quarter].Put(place, CanonicalText(space_.key_type, keys[i]));
     }
-    top_keys_.Add(CanonicalText(space_.key_type, keys[i]), weight);
+    top_keys_.Add(keys[i], weight);
   }
 }
 
@@ -137,7 +137,12 @@ HeatSnapshot Heat::Snapshot() const {
   }
   snapshot.scatter_reads = scatter_reads_;
   snapshot.scatter_writes = scatter_writes_;
-  snapshot.keys = top_keys_.Top();
+  for (const TopCount<Key>& top : top_keys_.Top())
+    snapshot.keys.push_back({CanonicalText(space_.key_type, top.item), top.count, top.error});
+  // Heaviest first; ties in order of texts, as after a merge.
+  std::sort(snapshot.keys.begin(), snapshot.keys.end(), [](const auto& a, const auto& b) {
+    return a.count != b.count ? a.count > b.count : a.item < b.item;
+  });
   snapshot.pairs = top_pairs_.Top();
   snapshot.transactions = transactions_;
   snapshot.cross_shard_transactions = cross_shard_transactions_;

@@ -61,6 +61,17 @@ struct KeyPair {
   auto operator<=>(const KeyPair&) const = default;
 };
 
+struct KeyHash {
+  std::size_t operator()(const Key& key) const {
+    return static_cast<std::size_t>(key.position ^ static_cast<std::uint64_t>(key.number));
+  }
+};
+struct KeyPairHash {
+  std::size_t operator()(const KeyPair& pair) const {
+    return std::hash<std::string>{}(pair.first) * 31 + std::hash<std::string>{}(pair.second);
+  }
+};
+
 struct HeatSnapshot {
   std::vector<RangeHeat> ranges;  // in order of the key space; only those that were used
   HeatCounters scatter_reads;     // statements over several shards: no one range's
@@ -130,8 +141,8 @@ class Heat {
   HeatCounters scatter_reads_;
   HeatCounters scatter_writes_;
   std::map<std::uint32_t, Sampled> sampled_;  // by range; at most kSampledRangesMax
-  SpaceSaving<std::string> top_keys_;
-  SpaceSaving<KeyPair> top_pairs_;
+  SpaceSaving<Key, KeyHash> top_keys_;
+  SpaceSaving<KeyPair, KeyPairHash> top_pairs_;
   std::uint64_t transactions_ = 0;
   std::uint64_t cross_shard_transactions_ = 0;
 };

@@ -22,6 +22,7 @@ struct Key {
   std::string text;                     // text
 
   bool operator==(const Key&) const = default;
+  auto operator<=>(const Key&) const = default;  // any order, for containers
 };
 
 // From canonical or uncanonical text, as a client writes it. Errors: kGiveUp with code 22P02 (22003

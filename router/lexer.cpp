@@ -1,66 +1,27 @@
 #include "router/lexer.h"
 
-#include <array>
-
 namespace foreshard::router {
 
 namespace {
-
-enum : std::uint8_t { kBlank = 1, kWordStart = 2, kDigit = 4, kOperatorChar = 8, kWordPart = 16 };
-
-constexpr std::array<std::uint8_t, 256> MakeClasses() {
-  std::array<std::uint8_t, 256> classes{};
-  for (const char c : std::string_view(" \t\n\r\f\v"))
-    classes[static_cast<unsigned char>(c)] |= kBlank;
-  for (const char c : std::string_view("~!@#^&|`?+-*/%<>="))
-    classes[static_cast<unsigned char>(c)] |= kOperatorChar;
-  for (unsigned c = '0'; c <= '9'; ++c) classes[c] |= kDigit | kWordPart;
-  for (unsigned c = 'a'; c <= 'z'; ++c) classes[c] |= kWordStart | kWordPart;
-  for (unsigned c = 'A'; c <= 'Z'; ++c) classes[c] |= kWordStart | kWordPart;
-  for (unsigned c = 128; c < 256; ++c) classes[c] |= kWordStart | kWordPart;
-  classes['_'] |= kWordStart | kWordPart;
-  classes['$'] |= kWordPart;
-  return classes;
-}
-
-constexpr std::array<std::uint8_t, 256> kClasses = MakeClasses();
-
-bool Is(char c, std::uint8_t classes) {
-  return (kClasses[static_cast<unsigned char>(c)] & classes) != 0;
-}
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 }  // namespace
 
-bool Lexer::Next(Token& token) {
-  SkipBlanksAndComments();
-  if (at_ >= text_.size()) return false;
-  token.begin = static_cast<std::uint32_t>(at_);
+TokenKind Lexer::Other() {
   const char c = text_[at_];
-  if (Is(c, kWordStart)) {
-    token.kind = Word();
-  } else if (Is(c, kDigit) || (c == '.' && Is(At(at_ + 1), kDigit))) {
-    token.kind = Number();
-  } else if (c == '\'') {
-    token.kind = Quoted('\'', false, TokenKind::kString);
-  } else if (c == '"') {
-    token.kind = Quoted('"', false, TokenKind::kQuotedName);
-  } else if (c == '$') {
-    token.kind = Dollar();
-  } else if (Is(c, kOperatorChar)) {
-    token.kind = Operator();
-  } else {
-    token.kind = Punctuation();
-  }
-  token.end = static_cast<std::uint32_t>(at_);
-  return true;
+  if (IsByte(c, kWordStartByte)) return Word();
+  if (IsByte(c, kDigitByte) || (c == '.' && IsByte(At(at_ + 1), kDigitByte))) return Number();
+  if (c == '\'') return Quoted('\'', false, TokenKind::kString);
+  if (c == '"') return Quoted('"', false, TokenKind::kQuotedName);
+  if (c == '$') return Dollar();
+  return IsByte(c, kOperatorByte) ? Operator() : Punctuation();
 }
 
 void Lexer::SkipBlanksAndComments() {
   while (at_ < text_.size()) {
     const char c = text_[at_];
-    if (Is(c, kBlank)) {
+    if (IsByte(c, kBlankByte)) {
       ++at_;
     } else if (c == '-' && At(at_ + 1) == '-') {
       while (at_ < text_.size() && text_[at_] != '\n' && text_[at_] != '\r') ++at_;
@@ -95,8 +56,8 @@ void Lexer::SkipBlockComment() {
 // foreshard.shard_key = 'value', quotes optional, a plus sign as in /*+ … */ allowed.
 void Lexer::LookForHint(std::string_view comment) {
   const auto trim = [](std::string_view text) {
-    while (!text.empty() && Is(text.front(), kBlank)) text.remove_prefix(1);
-    while (!text.empty() && Is(text.back(), kBlank)) text.remove_suffix(1);
+    while (!text.empty() && IsByte(text.front(), kBlankByte)) text.remove_prefix(1);
+    while (!text.empty() && IsByte(text.back(), kBlankByte)) text.remove_suffix(1);
     return text;
   };
   comment = trim(comment);
@@ -123,13 +84,13 @@ TokenKind Lexer::Word() {
     at_ += 2;
     return Quoted(text_[at_], false, TokenKind::kOpaque);
   }
-  while (at_ < text_.size() && Is(text_[at_], kWordPart)) ++at_;
+  while (at_ < text_.size() && IsByte(text_[at_], kWordByte)) ++at_;
   return TokenKind::kWord;
 }
 
 TokenKind Lexer::Number() {
   const auto digits = [this] {
-    while (at_ < text_.size() && Is(text_[at_], kDigit)) ++at_;
+    while (at_ < text_.size() && IsByte(text_[at_], kDigitByte)) ++at_;
   };
   TokenKind kind = TokenKind::kInteger;
   digits();
@@ -140,14 +101,14 @@ TokenKind Lexer::Number() {
   }
   if (Lower(At(at_)) == 'e') {
     const std::size_t sign = At(at_ + 1) == '+' || At(at_ + 1) == '-' ? 1 : 0;
-    if (Is(At(at_ + 1 + sign), kDigit)) {
+    if (IsByte(At(at_ + 1 + sign), kDigitByte)) {
       kind = TokenKind::kDecimal;
       at_ += 1 + sign;
       digits();
     }
   }
-  if (at_ < text_.size() && Is(text_[at_], kWordStart)) {
-    while (at_ < text_.size() && Is(text_[at_], kWordPart)) ++at_;
+  if (at_ < text_.size() && IsByte(text_[at_], kWordStartByte)) {
+    while (at_ < text_.size() && IsByte(text_[at_], kWordByte)) ++at_;
     return TokenKind::kOpaque;
   }
   return kind;
@@ -190,14 +151,14 @@ TokenKind Lexer::Quoted(char quote, bool backslashes, TokenKind kind) {
 }
 
 TokenKind Lexer::Dollar() {
-  if (Is(At(at_ + 1), kDigit)) {
+  if (IsByte(At(at_ + 1), kDigitByte)) {
     ++at_;
-    while (at_ < text_.size() && Is(text_[at_], kDigit)) ++at_;
+    while (at_ < text_.size() && IsByte(text_[at_], kDigitByte)) ++at_;
     return TokenKind::kParameter;
   }
   std::size_t tag_end = at_ + 1;
-  if (Is(At(tag_end), kWordStart)) {
-    while (tag_end < text_.size() && text_[tag_end] != '$' && Is(text_[tag_end], kWordPart))
+  if (IsByte(At(tag_end), kWordStartByte)) {
+    while (tag_end < text_.size() && text_[tag_end] != '$' && IsByte(text_[tag_end], kWordByte))
       ++tag_end;
   }
   if (At(tag_end) != '$') {
@@ -220,7 +181,7 @@ TokenKind Lexer::Operator() {
     ++at_;
     if (At(at_) == '-' && At(at_ + 1) == '-') break;
     if (At(at_) == '/' && At(at_ + 1) == '*') break;
-  } while (at_ < text_.size() && Is(text_[at_], kOperatorChar));
+  } while (at_ < text_.size() && IsByte(text_[at_], kOperatorByte));
   return TokenKind::kOperator;
 }
 
@@ -247,7 +208,7 @@ bool IsWord(std::string_view text, const Token& token, std::string_view lower) {
   return true;
 }
 
-bool StatementBoundary::Ends(std::string_view text, const Token& token) {
+bool StatementBoundary::Matters(std::string_view text, const Token& token) {
   if (token.kind == TokenKind::kPunctuation) {
     const char c = text[token.begin];
     if (c == '(') ++parentheses_;

@@ -138,7 +138,8 @@ void Loop::Post(std::function<void()> work) {
 }
 
 MonotonicTime Loop::Now() const {
-  return MonotonicTime(std::chrono::nanoseconds(static_cast<std::int64_t>(uv_hrtime())));
+  if (impl_->turn_nanos == 0) impl_->turn_nanos = uv_hrtime();
+  return MonotonicTime(std::chrono::nanoseconds(static_cast<std::int64_t>(impl_->turn_nanos)));
 }
 
 Result<std::uint16_t> Loop::Listen(std::string_view address, std::uint16_t port,

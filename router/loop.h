@@ -91,7 +91,7 @@ class Loop {
   void Stop();
   // Any thread: runs `work` on the loop's thread, in order.
   void Post(std::function<void()> work);
-  // Time at the start of this turn.
+  // Time of this turn: all that happens in it happens at once.
   MonotonicTime Now() const;
 
   // Resolves, connects, reports to `events` later (never inside this call).

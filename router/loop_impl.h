@@ -81,7 +81,8 @@ struct LoopImpl {
   std::vector<std::unique_ptr<Listener>> listeners;
   std::map<Loop::TimerId, std::unique_ptr<Timer>> timers;
   Loop::TimerId next_timer = 1;
-  std::string plain;  // of TLS, reused
+  std::string plain;             // of TLS, reused
+  std::uint64_t turn_nanos = 0;  // when this turn began; 0: nobody asked yet
   bool stopping = false;
 };
 

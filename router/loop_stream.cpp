@@ -212,6 +212,7 @@ void LoopImpl::EndTurn() {
     SendNow(stream);
   }
   dirty.clear();
+  turn_nanos = 0;
 }
 
 void LoopImpl::SendNow(Stream& stream) {

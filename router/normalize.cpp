@@ -58,20 +58,60 @@ std::optional<LiteralKind> LiteralKindOf(TokenKind kind) {
   Unreachable(kind);
 }
 
-void AppendLower(std::string& out, std::string_view word) {
-  const std::size_t at = out.size();
-  out.append(word);
-  for (std::size_t i = at; i < out.size(); ++i) {
-    const char c = out[i];
-    if (c >= 'A' && c <= 'Z') out[i] = static_cast<char>(c + 32);
-  }
-}
+// Writes tokens into a string whose size is only set at the end.
+class CanonicalWriter {
+ public:
+  CanonicalWriter(std::string& out, std::size_t expected) : out_(out) { out_.resize(expected); }
+  ~CanonicalWriter() { out_.resize(at_); }
+  CanonicalWriter(const CanonicalWriter&) = delete;
+  CanonicalWriter& operator=(const CanonicalWriter&) = delete;
 
-void AppendExact(std::string& out, std::string_view token) {
-  const auto length = static_cast<std::uint32_t>(token.size());
-  out += kOpaqueMark;
-  out.append(reinterpret_cast<const char*>(&length), sizeof length);
-  out.append(token);
+  void Lower(std::string_view word) {
+    char* to = Room(word.size());
+    for (const char c : word) {
+      const bool upper = c >= 'A' && c <= 'Z';
+      *to++ = static_cast<char>(c | (upper ? 0x20 : 0));
+    }
+    Ended(to);
+  }
+  void AsItIs(std::string_view token) {
+    char* to = Room(token.size());
+    for (const char c : token) *to++ = c;
+    Ended(to);
+  }
+  void Literal(LiteralKind kind) {
+    char* to = Room(2);
+    *to++ = kLiteralMark;
+    *to++ = static_cast<char>('0' + static_cast<int>(kind));
+    Ended(to);
+  }
+  void Exact(std::string_view token) {
+    const auto length = static_cast<std::uint32_t>(token.size());
+    char* to = Room(token.size() + 1 + sizeof length);
+    *to++ = kOpaqueMark;
+    std::memcpy(to, &length, sizeof length);
+    std::memcpy(to + sizeof length, token.data(), token.size());
+    Ended(to + sizeof length + token.size());
+  }
+
+ private:
+  char* Room(std::size_t bytes) {
+    if (out_.size() - at_ < bytes + 1) out_.resize(2 * out_.size() + bytes + 1);
+    return out_.data() + at_;
+  }
+  void Ended(char* end) {
+    *end++ = kEndOfToken;
+    at_ = static_cast<std::size_t>(end - out_.data());
+  }
+
+  std::string& out_;
+  std::size_t at_ = 0;
+};
+
+std::uint32_t NumberOf(std::string_view parameter) {
+  std::uint32_t number = 0;
+  std::from_chars(parameter.data() + 1, parameter.data() + parameter.size(), number);
+  return number;
 }
 
 std::string DecodeDoubled(std::string_view body) {
@@ -168,43 +208,38 @@ CacheKey HashBytes(std::string_view bytes) {
 }
 
 void Normalize(std::string_view text, Normalized& out) {
-  out.canonical.clear();
   out.literals.clear();
   out.tokens = 0;
   out.parameters_max = 0;
   out.statements = 0;
   Lexer lexer(text);
-  StatementBoundary boundary;
-  Token token{};
-  bool inside = false;
-  while (lexer.Next(token)) {
-    if (boundary.Ends(text, token)) {
-      inside = false;
-      continue;
-    }
-    if (!inside) {
-      ++out.statements;
-      inside = true;
-    }
-    const std::string_view piece = TextOf(text, token);
-    if (const std::optional<LiteralKind> kind = LiteralKindOf(token.kind)) {
-      out.literals.push_back({*kind, token.begin, token.end, out.tokens});
-      out.canonical += kLiteralMark;
-      out.canonical += static_cast<char>('0' + static_cast<int>(*kind));
-    } else if (token.kind == TokenKind::kWord) {
-      AppendLower(out.canonical, piece);
-    } else if (token.kind == TokenKind::kQuotedName || token.kind == TokenKind::kOpaque) {
-      AppendExact(out.canonical, piece);
-    } else {
-      if (token.kind == TokenKind::kParameter) {
-        std::uint32_t number = 0;
-        std::from_chars(piece.data() + 1, piece.data() + piece.size(), number);
-        out.parameters_max = std::max(out.parameters_max, number);
+  {
+    CanonicalWriter canonical(out.canonical, 2 * text.size() + 64);
+    StatementBoundary boundary;
+    Token token{};
+    bool inside = false;
+    while (lexer.Next(token)) {
+      if (boundary.Ends(text, token)) {
+        inside = false;
+        continue;
       }
-      out.canonical.append(piece);
+      out.statements += inside ? 0 : 1;
+      inside = true;
+      const std::string_view piece = TextOf(text, token);
+      if (token.kind == TokenKind::kWord) {
+        canonical.Lower(piece);
+      } else if (const std::optional<LiteralKind> kind = LiteralKindOf(token.kind)) {
+        out.literals.push_back({*kind, token.begin, token.end, out.tokens});
+        canonical.Literal(*kind);
+      } else if (token.kind == TokenKind::kQuotedName || token.kind == TokenKind::kOpaque) {
+        canonical.Exact(piece);
+      } else {
+        if (token.kind == TokenKind::kParameter)
+          out.parameters_max = std::max(out.parameters_max, NumberOf(piece));
+        canonical.AsItIs(piece);
+      }
+      ++out.tokens;
     }
-    out.canonical += kEndOfToken;
-    ++out.tokens;
   }
   out.complete = lexer.complete();
   out.shard_key_hint = lexer.shard_key_hint();

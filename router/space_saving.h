@@ -1,8 +1,10 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -24,37 +26,49 @@ struct TopCount {
   bool operator==(const TopCount&) const = default;
 };
 
-// A binary heap by count with the place of each item beside it. Cost: O(log capacity) a call.
-template <typename Item>
+// A binary heap by count over slots that stay where they are, and a hash table of the slots beside
+// it. Cost: O(log capacity) a call, no allocation once it is full (but what copying an item needs).
+template <typename Item, typename Hash = std::hash<Item>>
 class SpaceSaving {
  public:
-  explicit SpaceSaving(std::size_t capacity) : capacity_(capacity) {
+  explicit SpaceSaving(std::size_t capacity)
+      : capacity_(capacity), table_(std::bit_ceil(2 * capacity + 2), kNone) {
     CHECK(capacity > 0, "capacity");
   }
 
   void Add(const Item& item, std::uint64_t weight) {
     total_ += weight;
-    if (const auto at = places_.find(item); at != places_.end()) {
-      heap_[at->second].count += weight;
-      SiftDown(at->second);
+    const std::size_t hash = Mix(Hash{}(item));
+    const std::size_t place = Find(item, hash);
+    if (table_[place] != kNone) {
+      const std::uint32_t at = slots_[table_[place]].heap;
+      heap_[at].count += weight;
+      SiftDown(at);
       return;
     }
-    if (heap_.size() < capacity_) {
-      places_.emplace(item, heap_.size());
-      heap_.push_back({item, weight, 0});
-      SiftUp(heap_.size() - 1);
+    if (slots_.size() < capacity_) {
+      const auto slot = static_cast<std::uint32_t>(slots_.size());
+      table_[place] = slot;
+      slots_.push_back({item, hash, 0, slot});
+      heap_.push_back({weight, slot});
+      SiftUp(slot);
       return;
     }
-    TopCount<Item>& least = heap_.front();
-    places_.erase(least.item);
-    least = {item, least.count + weight, least.count};
-    places_.emplace(item, 0);
+    const std::uint32_t slot = heap_.front().slot;
+    Slot& least = slots_[slot];
+    Forget(slot);
+    least.item = item;
+    least.hash = hash;
+    least.error = heap_.front().count;
+    heap_.front().count += weight;
+    table_[Find(item, hash)] = slot;
     SiftDown(0);
   }
 
   // Heaviest first; ties in order of items.
   std::vector<TopCount<Item>> Top() const {
-    std::vector<TopCount<Item>> top = heap_;
+    std::vector<TopCount<Item>> top;
+    for (const Slot& slot : slots_) top.push_back({slot.item, heap_[slot.heap].count, slot.error});
     std::sort(top.begin(), top.end(), [](const TopCount<Item>& a, const TopCount<Item>& b) {
       return a.count != b.count ? a.count > b.count : a.item < b.item;
     });
@@ -62,33 +76,77 @@ class SpaceSaving {
   }
 
   std::uint64_t total() const { return total_; }
-  std::size_t size() const { return heap_.size(); }
+  std::size_t size() const { return slots_.size(); }
 
  private:
-  void Swap(std::size_t a, std::size_t b) {
-    std::swap(heap_[a], heap_[b]);
-    places_.find(heap_[a].item)->second = a;
-    places_.find(heap_[b].item)->second = b;
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  struct Slot {
+    Item item;
+    std::size_t hash = 0;
+    std::uint64_t error = 0;
+    std::uint32_t heap = 0;  // its place there
+  };
+  struct Counted {
+    std::uint64_t count = 0;
+    std::uint32_t slot = 0;
+  };
+
+  static std::size_t Mix(std::size_t hash) {
+    return (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL >> 16;
+  }
+  std::size_t Next(std::size_t place) const { return (place + 1) & (table_.size() - 1); }
+
+  // Where `item` is in the table, or the free place where it would be.
+  std::size_t Find(const Item& item, std::size_t hash) const {
+    std::size_t place = hash & (table_.size() - 1);
+    while (table_[place] != kNone &&
+           !(slots_[table_[place]].hash == hash && slots_[table_[place]].item == item)) {
+      place = Next(place);
+    }
+    return place;
+  }
+
+  // Takes a slot out of the table and closes the gap, so that no run of places is broken.
+  void Forget(std::uint32_t slot) {
+    std::size_t gap = slots_[slot].hash & (table_.size() - 1);
+    while (table_[gap] != slot) gap = Next(gap);
+    for (std::size_t place = Next(gap); table_[place] != kNone; place = Next(place)) {
+      const std::size_t home = slots_[table_[place]].hash & (table_.size() - 1);
+      const bool stays = gap < place ? gap < home && home <= place : gap < home || home <= place;
+      if (stays) continue;
+      table_[gap] = table_[place];
+      gap = place;
+    }
+    table_[gap] = kNone;
+  }
+
+  void Put(std::size_t at, Counted counted) {
+    heap_[at] = counted;
+    slots_[counted.slot].heap = static_cast<std::uint32_t>(at);
   }
   void SiftUp(std::size_t at) {
-    for (; at > 0 && heap_[at].count < heap_[(at - 1) / 2].count; at = (at - 1) / 2)
-      Swap(at, (at - 1) / 2);
+    const Counted moving = heap_[at];
+    for (; at > 0 && moving.count < heap_[(at - 1) / 2].count; at = (at - 1) / 2)
+      Put(at, heap_[(at - 1) / 2]);
+    Put(at, moving);
   }
   void SiftDown(std::size_t at) {
+    const Counted moving = heap_[at];
     for (;;) {
-      std::size_t least = at;
-      for (std::size_t child = 2 * at + 1; child <= 2 * at + 2 && child < heap_.size(); ++child) {
-        if (heap_[child].count < heap_[least].count) least = child;
-      }
-      if (least == at) return;
-      Swap(at, least);
-      at = least;
+      std::size_t child = 2 * at + 1;
+      if (child >= heap_.size()) break;
+      if (child + 1 < heap_.size() && heap_[child + 1].count < heap_[child].count) ++child;
+      if (heap_[child].count >= moving.count) break;
+      Put(at, heap_[child]);
+      at = child;
     }
+    Put(at, moving);
   }
 
   std::size_t capacity_;
-  std::vector<TopCount<Item>> heap_;
-  std::map<Item, std::size_t> places_;
+  std::vector<Slot> slots_;
+  std::vector<Counted> heap_;         // least first
+  std::vector<std::uint32_t> table_;  // open addressing: numbers of slots
   std::uint64_t total_ = 0;
 };
 
