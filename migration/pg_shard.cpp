@@ -284,6 +284,15 @@ Status PgShard::EndConnectionsOf(model::Token token, const std::vector<std::stri
                  deadline);
 }
 
+Status PgShard::TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
+                          Deadline deadline) {
+  return Claimed(token,
+                 {{"UPDATE foreshard.range SET owner = $2, epoch = $3 "
+                   "WHERE migration_id = $1 AND epoch < $3::bigint",
+                   {options_.spec.number.value, owner.value, epoch.value}}},
+                 deadline);
+}
+
 Status PgShard::DisableForward(model::Token token, Deadline deadline) {
   const std::string name = StreamName(options_.spec.number, PeerOf(options_.spec, options_.side));
   return Claimed(token,

@@ -47,6 +47,8 @@ class PgShard final : public Shard {
   Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
                           Deadline deadline) override;
 
+  Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
+                   Deadline deadline) override;
   Status DisableForward(model::Token token, Deadline deadline) override;
   Status MakeReverseSubscription(model::Token token, Deadline deadline) override;
   Status DropForwardSubscription(model::Token token, Deadline deadline) override;

@@ -187,6 +187,13 @@ class Shard {
   virtual Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
                                   Deadline deadline) = 0;
 
+  // --- CleaningUp
+  // -------------------------------------------------------------------------------------------
+  // The range row names `owner` as of `epoch`; a row that is as new stays. For routers that connect
+  // later.
+  virtual Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
+                           Deadline deadline) = 0;
+
   // --- Soaking, in the order of section 9
   // ------------------------------------------------------------------------------
   virtual Status DisableForward(

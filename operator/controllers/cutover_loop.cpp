@@ -310,6 +310,12 @@ std::vector<model::KeyRange> RangesOf(const migration::MigrationSpec& spec) {
   return {spec.range};
 }
 
+bool IsMarked(const model::RoutingTable& table, const migration::MigrationSpec& spec) {
+  return std::any_of(table.moving.begin(), table.moving.end(), [&](const model::Moving& moving) {
+    return moving.migration == spec.name && moving.number == spec.number;
+  });
+}
+
 bool OwnsK(const model::RoutingTable& table, const migration::MigrationSpec& spec,
            const model::ShardId& owner) {
   if (!spec.keys.empty()) {

@@ -141,6 +141,10 @@ Result<model::RoutingTable> WithOwnerOfK(const model::RoutingTable& table,
                                          const migration::MigrationSpec& spec,
                                          const model::ShardId& owner, model::Epoch epoch);
 
+// The table says that this migration moves K. Only who is marked may change the owner of K in the
+// table: the compare-and-swap that put the mark there keeps all other migrations of these keys out.
+bool IsMarked(const model::RoutingTable& table, const migration::MigrationSpec& spec);
+
 // Every key of K belongs to `owner`.
 bool OwnsK(const model::RoutingTable& table, const migration::MigrationSpec& spec,
            const model::ShardId& owner);

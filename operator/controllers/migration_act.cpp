@@ -25,6 +25,11 @@ Status RaiseSequences(const MigrationObservation& seen, MigrationHands& hands, D
   return raised;
 }
 
+// In CleaningUp: the source is the owner again.
+bool RolledBack(const MigrationObservation& seen) {
+  return seen.source->gate.row && seen.source->gate.row->state == migration::GateState::kOpen;
+}
+
 // Routers that know the table in which K has its owner may keep their connections to the loser.
 Status EndStaleConnections(const MigrationObservation& seen, MigrationHands& hands,
                            Deadline deadline) {
@@ -34,9 +39,7 @@ Status EndStaleConnections(const MigrationObservation& seen, MigrationHands& han
            hands.routers->Routers(), deadline.Within(hands.clock, migration::kReleaseAnswer))) {
     if (!reply.answer || reply.answer->epoch < epoch) stale.push_back(reply.router);
   }
-  const bool rolled_back =
-      seen.source->gate.row && seen.source->gate.row->state == migration::GateState::kOpen;
-  migration::Shard& loser = rolled_back ? *hands.shards.destination : *hands.shards.source;
+  migration::Shard& loser = RolledBack(seen) ? *hands.shards.destination : *hands.shards.source;
   if (!stale.empty()) {
     const Status ended = loser.EndConnectionsOf(seen.token(), stale, deadline);
     if (!ended) return ended;
@@ -85,6 +88,7 @@ Status ActOnApi(const MigrationObservation& seen, const MigrationDecision& decis
     case MigrationStep::kMakeReverseSubscription:
     case MigrationStep::kDropForwardSubscription:
     case MigrationStep::kDropForwardSlot:
+    case MigrationStep::kTellLoser:
     case MigrationStep::kEndStaleConnections:
     case MigrationStep::kUnleaseSource:
     case MigrationStep::kUnleaseDestination:
@@ -144,6 +148,12 @@ Status ActOnMigration(const MigrationObservation& seen, const MigrationDecision&
       return destination->DropForwardSubscription(token, deadline);
     case MigrationStep::kDropForwardSlot:
       return source->DropForwardSlot(token, deadline);
+    case MigrationStep::kTellLoser: {
+      const bool rolled_back = RolledBack(seen);
+      migration::Shard* loser = rolled_back ? destination : source;
+      return loser->TellOwner(token, rolled_back ? seen.spec->source : seen.spec->destination,
+                              decision.epoch, deadline);
+    }
     case MigrationStep::kEndStaleConnections:
       return EndStaleConnections(seen, hands, deadline);
     case MigrationStep::kUnleaseSource:

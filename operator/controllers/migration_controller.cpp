@@ -44,6 +44,7 @@ bool TouchesShards(MigrationStep step) {
     case MigrationStep::kMakeReverseSubscription:
     case MigrationStep::kDropForwardSubscription:
     case MigrationStep::kDropForwardSlot:
+    case MigrationStep::kTellLoser:
     case MigrationStep::kEndStaleConnections:
     case MigrationStep::kUnleaseSource:
     case MigrationStep::kUnleaseDestination:

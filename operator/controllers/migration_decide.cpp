@@ -268,6 +268,8 @@ const char* ToString(MigrationStep step) {
       return "drop_forward_subscription";
     case MigrationStep::kDropForwardSlot:
       return "drop_forward_slot";
+    case MigrationStep::kTellLoser:
+      return "tell_loser";
     case MigrationStep::kEndStaleConnections:
       return "end_stale_connections";
     case MigrationStep::kUnleaseSource:

@@ -36,6 +36,7 @@ enum class MigrationStep {
   kMakeReverseSubscription,
   kDropForwardSubscription,
   kDropForwardSlot,
+  kTellLoser,
   kEndStaleConnections,
   kUnleaseSource,
   kUnleaseDestination,
@@ -49,7 +50,7 @@ struct MigrationDecision {
   MigrationStep step = MigrationStep::kNothing;
   std::optional<model::ShardMigrationStatus> status{};  // kWriteStatus
   std::optional<model::RoutingTable> table{};           // kPublishTable
-  model::Epoch epoch{};                                 // kCloseSource, kReopenSource
+  model::Epoch epoch{};                                 // kCloseSource, kReopenSource, kTellLoser
   std::chrono::milliseconds look_again{1'000};
   std::string reason{};  // kWait: why, CamelCase
   std::string message{};

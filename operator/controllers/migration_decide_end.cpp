@@ -50,9 +50,12 @@ std::optional<MigrationDecision> MendRows(const MigrationObservation& seen) {
   return reopen;
 }
 
-// S answers with a higher epoch than routers know: tell them all.
+// S answers with a higher epoch than routers know: tell them all. Without our mark in the table K
+// may be another migration's by now, or owned by the shard that one gave it to: foreshard-dst found
+// an old view of an aborted migration that gave K back to a shard which was being emptied.
 std::optional<MigrationDecision> PublishSource(const MigrationObservation& seen) {
   const model::RoutingTable& table = *seen.set->table;
+  if (!IsMarked(table, *seen.spec)) return std::nullopt;
   const auto& range = seen.source->gate.range;
   const model::Epoch epoch = range ? range->epoch : model::Epoch{};
   if (OwnsK(table, *seen.spec, seen.spec->source) && table.epoch >= epoch) return std::nullopt;
@@ -165,6 +168,19 @@ bool EnteredBoth(const MigrationObservation& seen) {
   return entered(seen.source) && entered(seen.destination);
 }
 
+// The epoch of K's cutover may also be the epoch of another cutover at the same time, and a router
+// that heard only of that one would not believe the loser's older word. The table's epoch is newer
+// than every table that named the loser, since no table can name it again while we are marked.
+std::optional<MigrationDecision> TellLoser(const MigrationObservation& seen) {
+  const bool rolled_back = seen.source->gate.row->state == GateState::kOpen;
+  const migration::ShardSeen& loser = rolled_back ? *seen.destination : *seen.source;
+  const model::ShardId& owner = rolled_back ? seen.spec->source : seen.spec->destination;
+  const model::RoutingTable& table = *seen.set->table;
+  if (!OwnsK(table, *seen.spec, owner) || !IsMarked(table, *seen.spec)) return std::nullopt;
+  if (!loser.gate.range || loser.gate.range->epoch >= table.epoch) return std::nullopt;
+  return WithEpoch(MigrationStep::kTellLoser, table.epoch);
+}
+
 }  // namespace
 
 MigrationDecision DecideReady(const MigrationObservation& seen) {
@@ -238,10 +254,13 @@ MigrationDecision DecideSoaking(const MigrationObservation& seen) {
 
 MigrationDecision DecideCleaningUp(const MigrationObservation& seen) {
   // Before the mover may drop the triggers: whoever holds an old table must have lost its
-  // connections.
-  if (seen.source && seen.destination && !EnteredBoth(seen) &&
-      seen.memory.connections_record != seen.migration.status.record) {
-    return Do(MigrationStep::kEndStaleConnections);
+  // connections, and must believe the loser when it comes back.
+  if (seen.source && seen.destination && seen.source->gate.row && seen.destination->gate.row &&
+      !EnteredBoth(seen)) {
+    if (auto tell = TellLoser(seen)) return *tell;
+    if (seen.memory.connections_record != seen.migration.status.record) {
+      return Do(MigrationStep::kEndStaleConnections);
+    }
   }
   if (auto enter = EnterFirst(seen)) return *enter;
   const bool done = MoverDone(seen);

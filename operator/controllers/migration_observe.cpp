@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "operator/api/conditions.h"
+#include "operator/controllers/cutover_loop.h"
 
 namespace foreshard::op {
 namespace {
@@ -63,7 +64,9 @@ std::optional<migration::MigrationSpec> SpecOf(const model::ShardMigration& migr
     spec.tables.push_back({table.name, table.column});
   }
   spec.reference_tables = set.set.spec.sharding.reference_tables;
-  spec.epoch = set.table->epoch;
+  // What the rows claim when they are made: the source owns K as of this epoch. A late abort may
+  // make them when another migration has moved K: then they claim nothing (epoch 0).
+  spec.epoch = OwnsK(*set.table, spec, spec.source) ? set.table->epoch : model::Epoch{};
   spec.dry_run = wanted.dry_run;
   spec.deadline = std::chrono::duration_cast<std::chrono::seconds>(wanted.deadline);
   spec.soak = std::chrono::duration_cast<std::chrono::seconds>(wanted.soak);

@@ -66,7 +66,7 @@ void FakeRouter::Learn(int key, const std::string& owner, model::Epoch epoch) {
 void FakeRouter::Connect(const std::string& shard) {
   FakeServer& server = *servers_.at(shard);
   server.ended_routers.erase(name_);
-  connected_.insert(shard);
+  connected_[shard] = ++connections_made_;
   for (const auto& [number, range] : server.ranges) {
     for (int key = 0; key < kFakeKeys; ++key) {
       if ((range.keys >> key & 1) == 0) continue;
@@ -76,17 +76,23 @@ void FakeRouter::Connect(const std::string& shard) {
   }
 }
 
+bool FakeRouter::IsConnected(const std::string& shard) const {
+  return connected_.contains(shard) && !servers_.at(shard)->ended_routers.contains(name_);
+}
+
 std::optional<FakeReply> FakeRouter::Route(FakeStatement& statement) {
   if (!table_ || IsHeld(statement.key)) return std::nullopt;
   const auto at = static_cast<std::size_t>(statement.key);
-  const std::string target =
-      statement.other_next && !statement.named.empty() ? statement.named : owners_[at];
-  FakeServer& server = *servers_.at(target);
-  if (!connected_.contains(target) || server.ended_routers.contains(name_)) {
+  // A new connection may have taught more than the refusal did: then the refusal is forgotten. (The
+  // shard that it named may have been emptied since, and ask nobody any more.)
+  const bool other = statement.other_next && statement.known_then == epochs_[at];
+  const std::string target = other ? statement.named : owners_[at];
+  if (!IsConnected(target)) {
     Connect(target);
     return std::nullopt;
   }
   statement.shard = target;
+  statement.connection = connected_.at(target);
   // What only a refusal said may be ahead of the truth: the named shard may not have opened yet.
   statement.prove =
       IsLeased(statement.key) || epochs_[at] > table_->epoch.value || target != owners_[at];
@@ -109,19 +115,21 @@ std::optional<FakeReply> FakeRouter::Refused(FakeStatement& statement, const Err
   } else {
     statement.other_next = statement.shard == owners_[at];  // both are asked in turn
   }
+  statement.known_then = epochs_[at];
   return std::nullopt;
 }
 
 std::optional<FakeReply> FakeRouter::Execute(FakeStatement& statement, Random& random) {
   FakeServer& server = *servers_.at(statement.shard);
-  const bool broken = server.ended_routers.contains(name_) || !connected_.contains(statement.shard);
+  const bool broken =
+      !IsConnected(statement.shard) || connected_.at(statement.shard) != statement.connection;
   if (broken) {  // ended before it was read: nothing happened
     if (statement.stage == FakeStatement::Stage::kInTransaction) {
       std::erase_if(server.transactions, [&](const FakeTransaction& transaction) {
         return transaction.id == statement.transaction;
       });
     }
-    connected_.erase(statement.shard);
+    if (!IsConnected(statement.shard)) connected_.erase(statement.shard);
     statement.stage = FakeStatement::Stage::kNew;
     return std::nullopt;
   }

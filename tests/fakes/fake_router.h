@@ -27,10 +27,12 @@ struct FakeStatement {
   int key = 0;
   bool write = false;
   enum class Stage { kNew, kSent, kInTransaction } stage = Stage::kNew;
-  std::string shard{};  // where it was sent
+  std::string shard{};          // where it was sent
+  std::int64_t connection = 0;  // over which: with it goes all that was sent and not answered
   bool prove = false;
   bool other_next = false;  // ask who was named instead of who is known
   std::string named{};
+  std::int64_t known_then = 0;  // epoch of what was known of the key when it was named
   std::int64_t transaction = 0;
 };
 
@@ -76,6 +78,7 @@ class FakeRouter {
   bool IsLeased(int key) const;
   void Learn(int key, const std::string& owner, model::Epoch epoch);
   void Connect(const std::string& shard);
+  bool IsConnected(const std::string& shard) const;
   std::optional<FakeReply> Route(FakeStatement& statement);
   std::optional<FakeReply> Execute(FakeStatement& statement, Random& random);
   std::optional<FakeReply> Refused(FakeStatement& statement, const Error& error);
@@ -90,7 +93,8 @@ class FakeRouter {
   std::map<std::int32_t, HeldRange> holds_;
   std::map<std::int32_t, KeyMask> leases_;
   KeyMask leased_on_connect_ = 0;
-  std::set<std::string> connected_;
+  std::map<std::string, std::int64_t> connected_;  // shard to the number of its connection
+  std::int64_t connections_made_ = 0;
   std::vector<FakeStatement> statements_;
 };
 

@@ -362,6 +362,18 @@ Status FakeShard::EndConnectionsOf(model::Token token, const std::vector<std::st
   return Ok();
 }
 
+Status FakeShard::TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
+                            Deadline) {
+  const auto seen = Claim(token);
+  if (!seen) return seen.error();
+  if (server_.bugs().loser_keeps_old_epoch) return Ok();
+  migration::RangeRow& row = Range().row;
+  if (row.epoch >= epoch) return Ok();
+  row.owner = owner;
+  row.epoch = epoch;
+  return Ok();
+}
+
 Status FakeShard::DisableForward(model::Token token, Deadline) {
   const auto seen = Claim(token);
   if (!seen) return seen.error();

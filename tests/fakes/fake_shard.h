@@ -39,6 +39,7 @@ struct FakeBugs {
   bool reverse_before_forward_is_off = false;
   bool connections_are_kept = false;
   bool reopen_without_revoke = false;
+  bool loser_keeps_old_epoch = false;
 };
 
 struct FakeWalEntry {
@@ -172,6 +173,8 @@ class FakeShard final : public migration::Shard {
   Status WriteProbe(model::Token token, std::int64_t seq, Deadline deadline) override;
   Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
                           Deadline deadline) override;
+  Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
+                   Deadline deadline) override;
   Status DisableForward(model::Token token, Deadline deadline) override;
   Status MakeReverseSubscription(model::Token token, Deadline deadline) override;
   Status DropForwardSubscription(model::Token token, Deadline deadline) override;

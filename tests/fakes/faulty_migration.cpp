@@ -84,6 +84,11 @@ class FaultyShard final : public migration::Shard {
     return With(faults_, "EndConnectionsOf",
                 [&] { return inner_->EndConnectionsOf(token, routers, deadline); });
   }
+  Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
+                   Deadline deadline) override {
+    return With(faults_, "TellOwner",
+                [&] { return inner_->TellOwner(token, owner, epoch, deadline); });
+  }
   Status DisableForward(model::Token token, Deadline deadline) override {
     return With(faults_, "DisableForward", [&] { return inner_->DisableForward(token, deadline); });
   }

@@ -225,7 +225,14 @@ void World::Tick() {
 WorldResult World::Run() {
   const int fault_ticks =
       options_.ticks > 0 ? options_.ticks : static_cast<int>(random_.Between(200, 2'400));
-  while (!violation_ && tick_ < fault_ticks) Tick();
+  // In some seeds the faults wait for the first cutover: else the early phases get most of them.
+  if (random_.Chance(0.4)) {
+    faults_on_ = false;
+    while (!violation_ && tick_ < kSettleTicksMax && !LatePhaseReached()) Tick();
+    faults_on_ = true;
+  }
+  const int end_of_faults = options_.ticks > 0 ? fault_ticks : tick_ + fault_ticks;
+  while (!violation_ && tick_ < end_of_faults) Tick();
   faults_on_ = false;
   switching_tick_micros_ = 500;
   for (std::size_t index = 0; index < routers_.size(); ++index) {
@@ -262,6 +269,14 @@ std::string World::PhaseNow(const std::string& name) const {
   const model::ShardMigration* found = state_->Find(name);
   if (found == nullptr) return "gone";
   return found->status.phase.empty() ? "Planned" : found->status.phase;
+}
+
+bool World::LatePhaseReached() const {
+  const model::ShardMigration* first = state_->Find("m1");
+  if (first == nullptr) return true;
+  const auto phase = migration::ParsePhase(first->status.phase);
+  return !phase || *phase == Phase::kReady || IsSwitching(*phase) || IsTerminal(*phase) ||
+         *phase == Phase::kAborting || *phase == Phase::kSoaking;
 }
 
 bool World::AnySwitching() const {

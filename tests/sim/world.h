@@ -110,6 +110,7 @@ class World {
   fakes::CallFault DrawCallFault(std::string_view call);
   std::string PhaseNow(const std::string& name) const;
   bool AnySwitching() const;
+  bool LatePhaseReached() const;
   fakes::FakeServer& Server(const model::ShardId& id) { return *servers_.at(id.value); }
 
   WorldOptions options_;

@@ -1,3 +1,6 @@
 foreshard_test(unit.operator.migration_store
   SOURCES controllers/kube_migration_store_test.cpp
   DEPS foreshard_operator_migration_kube foreshard_fake_kube_api)
+foreshard_test(unit.operator.migration
+  SOURCES controllers/migration_decide_test.cpp
+  DEPS foreshard_operator_migration)

@@ -1,0 +1,125 @@
+#include "operator/controllers/migration_decide.h"
+
+#include <gtest/gtest.h>
+
+#include "operator/api/conditions.h"
+#include "operator/controllers/cutover_loop.h"
+#include "operator/controllers/migration_status.h"
+#include "operator/controllers/migration_time.h"
+
+namespace foreshard::op {
+namespace {
+
+using migration::GateState;
+using migration::Phase;
+
+constexpr std::int64_t kLease = 3;
+
+model::RoutingTable Table(std::int64_t epoch, const char* owner_of_low) {
+  model::RoutingTable table;
+  table.shard_set_name = "orders";
+  table.epoch = {epoch};
+  table.key_space = {model::Strategy::kRange, model::KeyType::kBigint};
+  table.ranges = {{{"", "8"}, {owner_of_low}}, {{"8", ""}, {"s-b"}}};
+  for (const char* id : {"s-a", "s-b", "s-c"}) table.shards.push_back({{id}, id, id});
+  return table;
+}
+
+// A migration of the keys below 8 from s-a to s-c, with rows on both shards at its phase.
+MigrationObservation Seen(Phase phase) {
+  MigrationObservation seen;
+  seen.now = WallTime(std::chrono::hours(1'000));
+  seen.lease = {.transitions = kLease, .left = std::chrono::seconds(10)};
+  seen.phase = phase;
+  seen.migration.name = "m2";
+  seen.migration.uid = "uid-m2";
+  seen.migration.finalizers.emplace_back(kMigrationFinalizer);
+  seen.migration.spec.source = {"s-a"};
+  seen.migration.spec.destination = {"s-c"};
+  seen.migration.spec.range = model::KeyRange{"", "8"};
+  model::ShardMigrationStatus& status = seen.migration.status;
+  status.phase = ToString(phase);
+  status.number = 2;
+  status.record = 5;
+  status.destination = {"s-c"};
+  status.start_time = status.phase_start_time = FormatRfc3339(seen.now);
+  Claim(status, seen, "Preflighted", true, "Preflight", "");
+  seen.set = SetView{.set = {}, .table = Table(1, "s-a"), .table_version = "1", .migrations = {}};
+  seen.set->table->moving = {{.migration = "m2", .number = {2}, .range = {"", "8"}, .keys = {}}};
+  seen.spec = SpecOf(seen.migration, *seen.set);
+  seen.job.exists = true;
+  const auto side = [&](const char* peer, GateState state) {
+    migration::ShardSeen shard;
+    shard.gate.row = migration::MigrationRow{.uid = "uid-m2",
+                                             .peer = {peer},
+                                             .phase = status.phase,
+                                             .token = seen.token(),
+                                             .attempt = {},
+                                             .state = state,
+                                             .drained_lsn = {},
+                                             .reverse_slot = {},
+                                             .progress = {}};
+    shard.gate.range = migration::RangeRow{.owner = {"s-a"}, .epoch = {1}};
+    return shard;
+  };
+  seen.source = side("s-c", GateState::kOpen);
+  seen.destination = side("s-a", GateState::kClosed);
+  return seen;
+}
+
+TEST(MigrationDecide, OnlyWhoIsMarkedGivesTheKeysBackToTheSource) {
+  MigrationObservation seen = Seen(Phase::kAborting);
+  seen.source->gate.range->epoch = {2};  // reopened once: routers must hear of the epoch
+
+  const MigrationDecision marked = DecideMigration(seen);
+  ASSERT_EQ(marked.step, MigrationStep::kPublishTable);
+  EXPECT_EQ(model::OwnerOfKey(*marked.table, "3").value, "s-a");
+  EXPECT_EQ(marked.table->epoch.value, 2);
+}
+
+// Seed 2932: an old view of an aborted migration, and a table in which another one has moved K.
+TEST(MigrationDecide, AnOldViewOfAnAbortTakesNoKeysBack) {
+  MigrationObservation seen = Seen(Phase::kAborting);
+  seen.set->table = Table(2, "s-b");
+  seen.progress.done = migration::Done{.phase = "Aborting", .record = 5};
+  seen.spec = SpecOf(seen.migration, *seen.set);
+
+  const MigrationDecision decision = DecideMigration(seen);
+  EXPECT_NE(decision.step, MigrationStep::kPublishTable);
+}
+
+// Rows that a late abort makes must not tell routers that the source owns what it gave away.
+TEST(MigrationDecide, RowsMadeAfterTheKeysLeftClaimNothing) {
+  MigrationObservation seen = Seen(Phase::kAborting);
+  EXPECT_EQ(SpecOf(seen.migration, *seen.set)->epoch.value, 1);
+  seen.set->table = Table(7, "s-b");
+  EXPECT_EQ(SpecOf(seen.migration, *seen.set)->epoch.value, 0);
+}
+
+// Another cutover at the same time may have used the same epoch.
+TEST(MigrationDecide, TheLoserLearnsTheNewestEpochBeforeItIsEmptied) {
+  MigrationObservation seen = Seen(Phase::kCleaningUp);
+  seen.set->table = Table(4, "s-c");
+  seen.set->table->moving = {{.migration = "m2", .number = {2}, .range = {"", "8"}, .keys = {}}};
+  for (auto* side : {&seen.source, &seen.destination}) {
+    (*side)->gate.row->phase = "Soaking";
+    (*side)->gate.range = migration::RangeRow{.owner = {"s-c"}, .epoch = {3}};
+  }
+  seen.source->gate.row->state = GateState::kClosed;
+  seen.destination->gate.row->state = GateState::kOpen;
+
+  MigrationDecision decision = DecideMigration(seen);
+  EXPECT_EQ(decision.step, MigrationStep::kTellLoser);
+  EXPECT_EQ(decision.epoch.value, 4);
+
+  seen.source->gate.range->epoch = {4};
+  decision = DecideMigration(seen);
+  EXPECT_EQ(decision.step, MigrationStep::kEndStaleConnections);
+
+  seen.memory.connections_record = seen.migration.status.record;
+  decision = DecideMigration(seen);
+  EXPECT_EQ(decision.step, MigrationStep::kEnterSource);
+}
+
+}  // namespace
+}  // namespace foreshard::op
