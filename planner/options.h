@@ -27,7 +27,11 @@ struct MovePriors {
   double destination_dip = 0.05;
 };
 
+// How placements are searched; the interface is one, so they can be compared.
+enum class Optimiser { kGreedy, kNeighbourhood, kGenetic };
+
 struct Options {
+  Optimiser optimiser = Optimiser::kNeighbourhood;
   Weights weights;
   MovePriors priors;
   int latest_start_margin_bins = 2;

@@ -33,6 +33,9 @@ struct Unit {
   double bytes = 0;
   std::vector<HeatSample> reservoir;
   std::vector<HotKey> hot_keys;
+  // Utilisation that it causes ahead, path by path beside the shard's scenarios; empty: its share
+  // of the shard's.
+  std::vector<std::vector<double>> paths{};
 };
 
 struct Shard {
@@ -47,6 +50,9 @@ struct Shard {
   bool estimator_usable = true;
   std::optional<model::BinIndex> last_action;  // last split or move that touched it
   std::vector<Unit> units;
+  // Planned quantile of utilisation over a longer time, in steps of Problem::later_bins; for what
+  // should last, as a merge. Empty: nothing is known beyond the fan.
+  std::vector<double> later{};
 };
 
 struct FrozenInterval {
@@ -90,6 +96,7 @@ struct Problem {
   std::vector<FrozenInterval> frozen;  // ordered
   int migrations_in_flight = 0;
   bool metrics_fresh = true;
+  int later_bins = 6;  // bins of one step of Shard::later
   Memory memory;
 };
 
