@@ -9,6 +9,12 @@ model::Epoch After(model::Epoch a, model::Epoch b, model::Epoch c) {
   return {std::max({a.value, b.value, c.value}) + 1};
 }
 
+// The epoch of a shard that takes back what it gave away. The one after the newest may have been
+// the epoch of a close that a failover lost, after a router had heard of it: it is left out.
+model::Epoch AfterLostClose(model::Epoch a, model::Epoch b, model::Epoch c) {
+  return {After(a, b, c).value + 1};
+}
+
 bool Is(const SideView& side, GateState state, model::Attempt attempt) {
   return side.state == state && side.attempt == attempt;
 }
@@ -46,7 +52,7 @@ CutoverDecision AfterRevoke(const CutoverView& seen) {
   const bool reopened = seen.lose.state == GateState::kOpen && seen.lose.attempt >= seen.attempt;
   if (!reopened) {
     return {.step = CutoverStep::kReopen,
-            .epoch = After(seen.lose.epoch, seen.gain.epoch, seen.table_epoch),
+            .epoch = AfterLostClose(seen.lose.epoch, seen.gain.epoch, seen.table_epoch),
             .owner_gains = false};
   }
   const model::Epoch epoch = seen.lose.epoch;
@@ -130,7 +136,7 @@ WatchdogDecision DecideWatchdog(const WatchdogView& seen) {
   if (Is(seen.gain, GateState::kRevoked, attempt)) {
     return {.step = WatchdogStep::kReopen,
             .attempt = attempt,
-            .epoch = After(seen.lose.epoch, seen.gain.epoch, seen.gain.epoch)};
+            .epoch = AfterLostClose(seen.lose.epoch, seen.gain.epoch, seen.gain.epoch)};
   }
   if (seen.gain.state == GateState::kOpen || seen.gain.attempt > attempt) return {};
   if (!seen.budget_spent) return {};

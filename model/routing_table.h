@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,14 @@ struct Moving {
   bool operator==(const Moving&) const = default;
 };
 
+// Whose cutover runs. Until it is over only that migration changes owners and epoch, so an epoch
+// names one change, and what it sends to routers is the newest table with one change in it.
+struct Switching {
+  MigrationNumber number;
+  std::int64_t record = 0;  // of the migration's status when the attempt began
+  bool operator==(const Switching&) const = default;
+};
+
 struct RoutingTable {
   std::string shard_set_name;
   Epoch epoch;
@@ -49,6 +59,7 @@ struct RoutingTable {
   std::vector<Pin> pins;           // ordered by key
   std::vector<ShardAddress> shards;
   std::vector<Moving> moving;
+  std::optional<Switching> switching{};  // of no interest to routers
   bool operator==(const RoutingTable&) const = default;
 };
 

@@ -1,5 +1,9 @@
 #include "operator/api/routing_table_json.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
+
 #include "operator/api/fields.h"
 
 namespace foreshard::op {
@@ -24,7 +28,23 @@ Value MovingJson(const model::Moving& moving) {
   return json;
 }
 
+std::optional<model::Switching> ReadSwitching(const Value& object) {
+  const std::string text = object["metadata"]["annotations"][kSwitchingAnnotation].Text();
+  model::Switching switching;
+  const char* end = text.data() + text.size();
+  const auto number = std::from_chars(text.data(), end, switching.number.value);
+  if (number.ec != std::errc() || number.ptr == end || *number.ptr != '/') return std::nullopt;
+  const auto record = std::from_chars(number.ptr + 1, end, switching.record);
+  if (record.ec != std::errc() || record.ptr != end) return std::nullopt;
+  return switching;
+}
+
 }  // namespace
+
+Value SwitchingJson(const model::RoutingTable& table) {
+  if (!table.switching) return {};
+  return fmt::format("{}/{}", table.switching->number, table.switching->record);
+}
 
 Result<model::RoutingTable> ParseRoutingTable(std::string_view json,
                                               const model::KeySpace& key_space) {
@@ -49,6 +69,7 @@ Result<model::RoutingTable> ParseRoutingTable(std::string_view json,
                             .replica_service = item["replicaService"].Text()});
   }
   for (const Value& item : spec["moving"].Items()) table.moving.push_back(ReadMoving(item));
+  table.switching = ReadSwitching(*object);
   return table;
 }
 

@@ -316,6 +316,21 @@ bool IsMarked(const model::RoutingTable& table, const migration::MigrationSpec& 
   });
 }
 
+bool MaySwitch(const model::RoutingTable& table, const migration::MigrationSpec& spec,
+               std::int64_t record) {
+  return IsMarked(table, spec) && table.switching &&
+         *table.switching == model::Switching{.number = spec.number, .record = record};
+}
+
+std::optional<std::string> OtherSwitching(const model::RoutingTable& table,
+                                          const migration::MigrationSpec& spec) {
+  if (!table.switching || table.switching->number == spec.number) return std::nullopt;
+  for (const model::Moving& moving : table.moving) {
+    if (moving.number == table.switching->number) return moving.migration;
+  }
+  return std::nullopt;
+}
+
 bool OwnsK(const model::RoutingTable& table, const migration::MigrationSpec& spec,
            const model::ShardId& owner) {
   if (!spec.keys.empty()) {

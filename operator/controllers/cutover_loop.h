@@ -145,6 +145,14 @@ Result<model::RoutingTable> WithOwnerOfK(const model::RoutingTable& table,
 // table: the compare-and-swap that put the mark there keeps all other migrations of these keys out.
 bool IsMarked(const model::RoutingTable& table, const migration::MigrationSpec& spec);
 
+// The cutover lock: of all migrations of a set, the one that the table names in `switching` may
+// change owners and epoch. A mark that its migration no longer stands behind counts for nobody.
+bool MaySwitch(const model::RoutingTable& table, const migration::MigrationSpec& spec,
+               std::int64_t record);
+// Name of another migration that switches now; nothing: none does.
+std::optional<std::string> OtherSwitching(const model::RoutingTable& table,
+                                          const migration::MigrationSpec& spec);
+
 // Every key of K belongs to `owner`.
 bool OwnsK(const model::RoutingTable& table, const migration::MigrationSpec& spec,
            const model::ShardId& owner);

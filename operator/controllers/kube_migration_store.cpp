@@ -142,8 +142,11 @@ Status KubeMigrationStore::PublishTable(const std::string& name_space,
                                         const model::RoutingTable& table,
                                         const std::string& version, Deadline deadline) {
   if (const Status good = model::Validate(table); !good) return good;
-  const Value patch = Value::Object({{"metadata", Value::Object({{"resourceVersion", version}})},
-                                     {"spec", RoutingTableSpec(table)}});
+  const Value annotations =
+      Value::Object({{std::string(kSwitchingAnnotation), SwitchingJson(table)}});
+  const Value patch = Value::Object(
+      {{"metadata", Value::Object({{"resourceVersion", version}, {"annotations", annotations}})},
+       {"spec", RoutingTableSpec(table)}});
   return Dropped(kube_.Patch(kube::kRoutingTables, {name_space, table.shard_set_name},
                              ToJson(patch), {}, deadline));
 }

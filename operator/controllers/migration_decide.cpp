@@ -141,6 +141,20 @@ bool IdentityChanged(const MigrationObservation& seen) {
          changed(seen.progress.destination_identity, seen.destination);
 }
 
+namespace {
+
+// The attempt is over on both shards and in the status: others may switch.
+std::optional<MigrationDecision> GiveSwitchBack(const MigrationObservation& seen) {
+  const model::RoutingTable& table = *seen.set->table;
+  if (migration::IsSwitching(seen.phase) || !table.switching || !seen.spec) return std::nullopt;
+  if (table.switching->number != seen.spec->number) return std::nullopt;
+  model::RoutingTable next = table;
+  next.switching.reset();
+  return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(next)};
+}
+
+}  // namespace
+
 std::optional<MigrationDecision> EnterFirst(const MigrationObservation& seen) {
   if (!seen.source || !seen.destination) {
     return WaitFor("ShardNotReachable", seen.shard_error ? seen.shard_error->message : "");
@@ -161,7 +175,7 @@ std::optional<MigrationDecision> EnterFirst(const MigrationObservation& seen) {
   if (!IsForeign(seen, seen.destination) && !entered(*seen.destination)) {
     return Do(MigrationStep::kEnterDestination);
   }
-  return std::nullopt;
+  return GiveSwitchBack(seen);
 }
 
 std::optional<MigrationDecision> JobFirst(const MigrationObservation& seen) {

@@ -46,8 +46,28 @@ std::optional<MigrationDecision> MendRows(const MigrationObservation& seen) {
     return shard.gate.range ? shard.gate.range->epoch.value : 0;
   };
   reopen.epoch = {
-      std::max({epoch(*seen.source), epoch(*seen.destination), seen.set->table->epoch.value}) + 1};
+      std::max({epoch(*seen.source), epoch(*seen.destination), seen.set->table->epoch.value}) + 2};
   return reopen;
+}
+
+// One cutover at a time in a set, and no other change of the epoch beside it.
+std::optional<MigrationDecision> WaitForOtherCutover(const MigrationObservation& seen) {
+  const auto other = OtherSwitching(*seen.set->table, *seen.spec);
+  if (!other) return std::nullopt;
+  return WaitFor("OtherCutover", fmt::format("migration '{}' switches now", *other), kReadyLook);
+}
+
+// Taken after the phase was entered on both shards, so that no old view of ours can give it back.
+std::optional<MigrationDecision> TakeSwitch(const MigrationObservation& seen) {
+  const model::RoutingTable& table = *seen.set->table;
+  if (MaySwitch(table, *seen.spec, seen.migration.status.record)) return std::nullopt;
+  if (auto other = WaitForOtherCutover(seen)) return *other;
+  if (!IsMarked(table, *seen.spec)) {
+    return WaitFor("TableIsOld", "the table does not say that this migration moves the keys");
+  }
+  model::RoutingTable next = table;
+  next.switching = {.number = seen.spec->number, .record = seen.migration.status.record};
+  return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(next)};
 }
 
 // S answers with a higher epoch than routers know: tell them all. Without our mark in the table K
@@ -59,6 +79,7 @@ std::optional<MigrationDecision> PublishSource(const MigrationObservation& seen)
   const auto& range = seen.source->gate.range;
   const model::Epoch epoch = range ? range->epoch : model::Epoch{};
   if (OwnsK(table, *seen.spec, seen.spec->source) && table.epoch >= epoch) return std::nullopt;
+  if (auto other = WaitForOtherCutover(seen)) return *other;
   auto next = WithOwnerOfK(table, *seen.spec, seen.spec->source, epoch);
   if (!next) return WaitFor("RangeNotOwned", next.error().message);
   return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(*next)};
@@ -150,6 +171,7 @@ MigrationDecision RollBack(const MigrationObservation& seen) {
   if (const auto blocker = migration::WhyNotReady(ReadyViewOf(seen, false))) {
     return WaitFor(blocker->reason, blocker->message, kReadyLook);
   }
+  if (auto other = WaitForOtherCutover(seen)) return *other;
   return NextAttempt(seen, Phase::kRollingBack);
 }
 
@@ -211,11 +233,13 @@ MigrationDecision DecideReady(const MigrationObservation& seen) {
   if (const auto blocker = migration::WhyNotReady(ReadyViewOf(seen, true))) {
     return WaitFor(blocker->reason, blocker->message, kReadyLook);
   }
+  if (auto other = WaitForOtherCutover(seen)) return *other;
   return NextAttempt(seen, Phase::kCutover);
 }
 
 MigrationDecision DecideSwitching(const MigrationObservation& seen) {
   if (auto enter = EnterFirst(seen)) return *enter;
+  if (auto lock = TakeSwitch(seen)) return *lock;
   return Do(MigrationStep::kCutoverTurn);
 }
 

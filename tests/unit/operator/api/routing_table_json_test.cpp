@@ -1,5 +1,6 @@
 #include "operator/api/routing_table_json.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace foreshard::op {
@@ -19,6 +20,23 @@ TEST(RoutingTableJson, SurvivesBothWays) {
   const Result<model::RoutingTable> read = ParseRoutingTable(ToJson(object), table.key_space);
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(*read, table);
+}
+
+TEST(RoutingTableJson, KeepsWhoSwitchesInAnAnnotation) {
+  model::RoutingTable table;
+  EXPECT_TRUE(SwitchingJson(table).is_null());
+  table.switching = {.number = {7}, .record = 12};
+  EXPECT_EQ(SwitchingJson(table).Text(), "7/12");
+  const auto read = [](const char* annotation) {
+    return ParseRoutingTable(
+        fmt::format(R"({{"metadata": {{"annotations": {{"{}": "{}"}}}}, "spec": {{}}}})",
+                    kSwitchingAnnotation, annotation),
+        {});
+  };
+  EXPECT_EQ(read("7/12")->switching, table.switching);
+  for (const char* nobody : {"", "7", "7/", "x/12", "7/12 "}) {
+    EXPECT_FALSE(read(nobody)->switching) << nobody;
+  }
 }
 
 TEST(RoutingTableJson, RefusesAnObjectWithoutSpec) {

@@ -45,6 +45,27 @@ TEST(KubeMigrationStore, ASetBringsTheTablesAndTheKeySpaceThatDecideWhatMoves) {
   EXPECT_EQ((*view)->table->epoch.value, 4);
 }
 
+TEST(KubeMigrationStore, WhoSwitchesIsKeptBesideTheTable) {
+  fakes::FakeClock clock;
+  fakes::FakeKubeApi kube(clock);
+  const Deadline soon = Deadline::After(clock, std::chrono::seconds(1));
+  ASSERT_TRUE(kube.Create(kube::kShardSets, {"shop", "orders"}, kSet, soon));
+  ASSERT_TRUE(kube.Create(kube::kRoutingTables, {"shop", "orders"}, kTable, soon));
+  KubeMigrationStore store(kube, Images{});
+
+  const auto before = store.ReadSet("shop", "orders", soon);
+  model::RoutingTable table = *(*before)->table;
+  table.switching = {.number = {7}, .record = 12};
+  ASSERT_TRUE(store.PublishTable("shop", table, (*before)->table_version, soon));
+  EXPECT_FALSE(store.PublishTable("shop", table, (*before)->table_version, soon));
+
+  const auto taken = store.ReadSet("shop", "orders", soon);
+  EXPECT_EQ((*taken)->table->switching, table.switching);
+  table.switching.reset();
+  ASSERT_TRUE(store.PublishTable("shop", table, (*taken)->table_version, soon));
+  EXPECT_FALSE((*store.ReadSet("shop", "orders", soon))->table->switching);
+}
+
 TEST(KubeMigrationStore, ASetThatIsNotThereIsAnAnswer) {
   fakes::FakeClock clock;
   fakes::FakeKubeApi kube(clock);

@@ -96,6 +96,37 @@ TEST(MigrationDecide, RowsMadeAfterTheKeysLeftClaimNothing) {
   EXPECT_EQ(SpecOf(seen.migration, *seen.set)->epoch.value, 0);
 }
 
+// Seeds 5397 and 19113: two cutovers at once gave the same epoch to two tables.
+TEST(MigrationDecide, ASecondCutoverOfTheSetWaits) {
+  MigrationObservation seen = Seen(Phase::kCutover);
+  seen.migration.status.attempt = 1;
+  MigrationDecision decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kPublishTable);
+  EXPECT_EQ(decision.table->switching, (model::Switching{.number = {2}, .record = 5}));
+
+  seen.set->table = *decision.table;
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kCutoverTurn);
+
+  seen.set->table->moving.push_back(
+      {.migration = "m9", .number = {9}, .range = {"8", ""}, .keys = {}});
+  seen.set->table->switching = {.number = {9}, .record = 7};
+  decision = DecideMigration(seen);
+  EXPECT_TRUE(decision.step == MigrationStep::kWriteStatus ||
+              decision.step == MigrationStep::kWait);
+  EXPECT_NE(decision.step, MigrationStep::kCutoverTurn);
+}
+
+TEST(MigrationDecide, TheSwitchGoesBackOnceBothShardsKnowThatTheAttemptIsOver) {
+  MigrationObservation seen = Seen(Phase::kReady);
+  seen.set->table->switching = {.number = {2}, .record = 4};
+  const MigrationDecision decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kPublishTable);
+  EXPECT_FALSE(decision.table->switching);
+
+  seen.source->gate.row->phase = "Cutover";  // an old view of ours stops here
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kEnterSource);
+}
+
 // Another cutover at the same time may have used the same epoch.
 TEST(MigrationDecide, TheLoserLearnsTheNewestEpochBeforeItIsEmptied) {
   MigrationObservation seen = Seen(Phase::kCleaningUp);
