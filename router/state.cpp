@@ -117,9 +117,21 @@ void RouterState::Rebuild() {
   version_.fetch_add(1, std::memory_order_release);
 }
 
+// Compared with the table that the feed gave, and with what is known of the same keys: a newer word
+// about other keys does not make this one old. A router that is cut off from the feed hears of each
+// move by itself, in any order.
 bool RouterState::Learn(LearnedOwner learned) {
-  if (view_.table == nullptr || learned.epoch <= view_.table->epoch().value) return false;
+  const std::shared_ptr<const CompiledTable> feed = feed_.Current();
+  if (view_.table == nullptr || feed == nullptr) return false;
+  if (learned.epoch <= feed->epoch().value) return false;
   if (learned.ranges.empty() && learned.keys.empty()) return false;
+  const auto same = std::find_if(learned_.begin(), learned_.end(), [&](const LearnedOwner& known) {
+    return known.ranges == learned.ranges && known.keys == learned.keys;
+  });
+  if (same != learned_.end()) {
+    if (same->epoch >= learned.epoch) return false;
+    learned_.erase(same);
+  }
   learned_.push_back(std::move(learned));
   std::sort(learned_.begin(), learned_.end(),
             [](const LearnedOwner& a, const LearnedOwner& b) { return a.epoch < b.epoch; });

@@ -50,6 +50,29 @@ TEST(RouterState, AnOlderEpochTeachesNothing) {
   EXPECT_EQ(router.OwnerOf("c0"), "s-3");
 }
 
+// Two moves while the feed is silent. The shard of the first is emptied before it was asked again.
+TEST(RouterState, ANewerWordAboutOtherKeysMakesNothingOld) {
+  Routed router;
+  KnownRange high = Told("d9", std::nullopt);
+  high.epoch = 3;
+  KnownRange low = Told(std::nullopt, "40");
+  low.owner = "s-1";
+  low.epoch = 2;
+  EXPECT_TRUE(router.state.LearnRanges({high}));
+  EXPECT_TRUE(router.state.LearnRanges({low}));
+  EXPECT_EQ(router.OwnerOf("f0"), "s-0");
+  EXPECT_EQ(router.OwnerOf("10"), "s-1");
+  EXPECT_FALSE(router.state.LearnRanges({low, high}));  // nothing new
+
+  low.owner = "s-2";
+  low.epoch = 4;
+  EXPECT_TRUE(router.state.LearnRanges({low}));
+  low.owner = "s-1";
+  low.epoch = 2;
+  EXPECT_FALSE(router.state.LearnRanges({low}));
+  EXPECT_EQ(router.OwnerOf("10"), "s-2");
+}
+
 TEST(RouterState, ALeaseLastsUntilItIsEnded) {
   Routed router;
   KnownRange near = Told(std::nullopt, "40");
