@@ -54,7 +54,7 @@ struct Options {
   double error_half_life_days = 0.15;
   double scale_half_life_days = 0.25;
   double residual_half_life_days = 1;
-  double adaptive_rate = 0.002;  // gamma of ACI; 0 switches it off
+  double adaptive_rate = 0.003;  // gamma of ACI; 0 switches it off
   int replay_days =
       2;  // Fit() forecasts its last days as if live, to calibrate weights and intervals
   int kept_days = 35;      // history kept for the next refit

@@ -23,6 +23,8 @@ constexpr double kOwaMost = 0.380;
 constexpr double kMsisMost = 6.4;
 constexpr double kRefitMillisMost = 50;
 constexpr double kUpdateMillisMost = 1;
+constexpr double kEventsMost = 0.75;
+constexpr double kAllSeriesSecondsMost = 60;
 
 struct Verdict {
   std::vector<std::string> missed;
@@ -61,6 +63,7 @@ constexpr Ablation kAblations[] = {
      [](forecast::Options& o) {
        o.without_models = {"global-ridge", "global-ridge-log"};
      }},
+    {"without lstm", [](forecast::Options& o) { o.without_models = {"lstm"}; }},
     {"without pooling", [](forecast::Options& o) { o.without_pooling = true; }},
     {"without ACI", [](forecast::Options& o) { o.adaptive_rate = 0; }},
     {"least squares instead of L1", [](forecast::Options& o) { o.least_squares = true; }},
@@ -75,7 +78,7 @@ void PrintAblations(const std::string& data, int threads) {
   for (const Ablation& ablation : kAblations) {
     forecast::Options options;
     ablation.change(options);
-    const auto traces = bench::RunTraces(data + "/load-traces", "60m", options);
+    const auto traces = bench::RunTraces(data + "/load-traces", "60m", threads, options);
     const auto cut = bench::RunCut(data + "/m4-hourly", 48, threads, options);
     fmt::print("{:<36} {:>8.3f} {:>10.5f} {:>10.1f} {:>8.4f} {:>8.2f}\n", ablation.name,
                traces.ratio_to_spar, traces.quantile_loss, traces.coverage_mean, cut.summary.owa,
@@ -101,14 +104,14 @@ void RunCostPart(Outcome& outcome) {
 }
 
 // Whether there were traces.
-bool RunTracesPart(const std::string& data, Outcome& outcome) {
-  const bench::TraceSummary hour = bench::RunTraces(data + "/load-traces", "60m", {});
+bool RunTracesPart(const std::string& data, int threads, Outcome& outcome) {
+  const bench::TraceSummary hour = bench::RunTraces(data + "/load-traces", "60m", threads, {});
   if (data.empty() || hour.rows.empty()) {
     fmt::print("no traces in '{}/load-traces' (--data FOLDER): accuracy is not measured\n", data);
     return false;
   }
-  for (const char* horizon : {"30m", "6h"}) {
-    PrintTraces(bench::RunTraces(data + "/load-traces", horizon, {}));
+  for (const char* horizon : {"5m", "30m", "6h"}) {
+    PrintTraces(bench::RunTraces(data + "/load-traces", horizon, threads, {}));
   }
   PrintTraces(hour);
   outcome.verdict.Judge("MRE to SPAR, 60 min", hour.ratio_to_spar, kRatioMost);
@@ -120,6 +123,20 @@ bool RunTracesPart(const std::string& data, Outcome& outcome) {
   outcome.line += fmt::format(R"(,"coverageMean":{:.3f},"coverageWorst":{:.3f})",
                               hour.coverage_mean, hour.coverage_worst);
   return true;
+}
+
+void RunEventsPart(const std::string& data, Outcome& outcome) {
+  for (const char* horizon : {"6h", "60m"}) {
+    const bench::EventSummary events = bench::RunEvents(data + "/load-traces", horizon);
+    if (events.bins == 0) return;
+    fmt::print("nyc-taxi {} ahead, events announced / not: errors in their windows {:.3f}, ",
+               horizon, events.inside);
+    fmt::print("outside {:.3f} ({} bins)\n", events.outside, events.bins);
+    if (std::string_view(horizon) != "60m") continue;
+    outcome.verdict.Judge("error on event days, announced to not", events.inside, kEventsMost);
+    outcome.line += fmt::format(R"(,"eventsInside":{:.4f},"eventsOutside":{:.4f})", events.inside,
+                                events.outside);
+  }
 }
 
 void RunM4Part(const std::string& data, int threads, Outcome& outcome) {
@@ -137,6 +154,7 @@ void RunM4Part(const std::string& data, int threads, Outcome& outcome) {
     owa += s.owa;
     msis += s.msis;
     cuts += 1;
+    outcome.verdict.Judge("seconds of a cut", s.seconds, kAllSeriesSecondsMost);
   }
   if (cuts == 0) {
     fmt::print("no {}/m4-hourly/train.csv (--data FOLDER): M4 is not measured\n", data);
@@ -159,12 +177,14 @@ int main(int argc, char** argv) {
   bool check = false;
   bool json = false;
   bool ablations = false;
-  int threads = 1;
+  int threads = 2;
   app.add_option("--data", data, "folder with load-traces/ and m4-hourly/");
   app.add_flag("--check", check, "exit 1 when a target is missed");
   app.add_flag("--json", json, "the last line is one JSON object");
   app.add_flag("--ablations", ablations, "the same with one part missing at a time");
-  app.add_option("--threads", threads, "threads for M4")->check(CLI::Range(1, 64));
+  app.add_option("--threads", threads,
+                 "threads for traces and M4; they change no number but seconds")
+      ->check(CLI::Range(1, 64));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -173,7 +193,8 @@ int main(int argc, char** argv) {
 
   Outcome outcome;
   RunCostPart(outcome);
-  const bool traces = RunTracesPart(data, outcome);
+  const bool traces = RunTracesPart(data, threads, outcome);
+  if (traces) RunEventsPart(data, outcome);
   RunM4Part(data, threads, outcome);
   if (ablations && traces) PrintAblations(data, threads);
   const std::vector<std::string>& missed = outcome.verdict.missed;

@@ -30,8 +30,18 @@ struct TraceSummary {
 };
 
 // All *.csv of the folder, by name. Empty rows: no trace there.
-TraceSummary RunTraces(const std::string& folder, const std::string& horizon,
+TraceSummary RunTraces(const std::string& folder, const std::string& horizon, int threads,
                        const forecast::Options& options);
+
+// nyc-taxi with its holidays and its blizzard announced, against the same not announced: sums of
+// absolute errors in their windows and outside of them. bins = 0: the trace is not there.
+struct EventSummary {
+  std::string horizon;
+  int bins = 0;
+  double inside = 0;
+  double outside = 0;
+};
+EventSummary RunEvents(const std::string& folder, const std::string& horizon);
 
 struct CutSummary {
   int holdout = 0;

@@ -2,9 +2,11 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "bench/forecast_accuracy/parts.h"
 #include "cli/forecast/backtest.h"
+#include "cli/forecast/parallel.h"
 #include "cli/forecast/trace.h"
 
 namespace foreshard::bench {
@@ -55,20 +57,26 @@ void Summarise(TraceSummary& summary) {
 
 }  // namespace
 
-TraceSummary RunTraces(const std::string& folder, const std::string& horizon,
+TraceSummary RunTraces(const std::string& folder, const std::string& horizon, int threads,
                        const forecast::Options& options) {
   TraceSummary summary;
   summary.horizon = horizon;
-  for (const std::filesystem::path& path : TracesIn(folder)) {
-    const auto text = cli::ReadFile(path.string());
-    if (!text) continue;
+  const std::vector<std::filesystem::path> paths = TracesIn(folder);
+  std::vector<std::optional<TraceRow>> rows(paths.size());
+  const auto work = [&](std::size_t i) {
+    const auto text = cli::ReadFile(paths[i].string());
+    if (!text) return;
     const auto samples = cli::ParseTrace(*text);
-    if (!samples) continue;
+    if (!samples) return;
     cli::BacktestOptions backtest;
     backtest.horizon = *cli::ParseDuration(horizon);
     backtest.forecast = options;
     const auto report = cli::Backtest(cli::BinTrace(*samples, std::chrono::minutes(5)), backtest);
-    if (report) summary.rows.push_back(RowOf(path.stem().string(), *report));
+    if (report) rows[i] = RowOf(paths[i].stem().string(), *report);
+  };
+  cli::InParallel(paths.size(), threads, work);
+  for (const std::optional<TraceRow>& row : rows) {
+    if (row) summary.rows.push_back(*row);
   }
   if (!summary.rows.empty()) Summarise(summary);
   return summary;

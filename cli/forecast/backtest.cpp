@@ -7,6 +7,7 @@
 #include <map>
 
 #include "forecast/baseline.h"
+#include "forecast/shared.h"
 
 namespace foreshard::cli {
 
@@ -57,8 +58,11 @@ class Run {
     const auto horizon = static_cast<std::size_t>(options_.horizon_bins);
     // The first scored forecast is the one for the first test bin.
     const std::size_t first_origin = train_ - std::min(train_, horizon);
-    Result<forecast::Fitted> fitted =
-        Fit(Prefix(series_, first_origin + 1), calendar_, options_, nullptr, random_);
+    const model::DemandSeries known = Prefix(series_, first_origin + 1);
+    const Result<forecast::Shared> shared = forecast::Shared::Train(
+        std::span(&known, 1), options_, options_.replay_days * options_.day_bins);
+    if (!shared) return shared.error();
+    Result<forecast::Fitted> fitted = Fit(known, calendar_, options_, &*shared, random_);
     if (!fitted) return fitted.error();
     forecast::Fitted state = *std::move(fitted);
     for (std::size_t origin = first_origin; origin + horizon < series_.mean.size(); ++origin) {

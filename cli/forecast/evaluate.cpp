@@ -8,8 +8,8 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <thread>
 
+#include "cli/forecast/parallel.h"
 #include "forecast/shared.h"
 
 namespace foreshard::cli {
@@ -20,17 +20,6 @@ constexpr double kOfficialSmape = 18.383;  // Naive2 of M4 hourly, as published
 constexpr double kOfficialMase = 2.395;
 constexpr int kOriginDays = 9;  // the earliest past origin lies this many days before the newest
 constexpr int kDaysPerWeek = 7;
-
-// Calls work(i) for every i from `threads` threads. The order does not matter to the results.
-void InParallel(std::size_t count, int threads, const std::function<void(std::size_t)>& work) {
-  std::atomic<std::size_t> next{0};
-  const auto run = [&] {
-    for (std::size_t i = next++; i < count; i = next++) work(i);
-  };
-  std::vector<std::jthread> others;
-  for (int t = 1; t < threads; ++t) others.emplace_back(run);
-  run();
-}
 
 // Absolute time does not exist in M4; every series ends at the end of the same day.
 forecast::History ToHistory(const std::vector<double>& values, int season) {

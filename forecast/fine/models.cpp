@@ -19,7 +19,8 @@ enum Index : std::size_t {
   kAr,
   kRidge,
   kTrend,
-  kSparseAr
+  kSparseAr,
+  kLstm
 };
 
 std::vector<int> SparseLags(int day, int week) {
@@ -122,7 +123,8 @@ std::array<bool, kFineModels> FineModels::Eligible(const Past& past) const {
                                               regressions && ar_[0].coefficients().size() > 0,
                                               regressions && ridge_[0].coefficients().size() > 0,
                                               trend,
-                                              regressions && sparse_ar_.fitted()};
+                                              regressions && sparse_ar_.fitted(),
+                                              regressions && CanAskLstm(past)};
   bool any = false;
   for (std::size_t k = 0; k < kFineModels; ++k) {
     eligible[k] = able[k] && wanted_[k];
@@ -132,13 +134,19 @@ std::array<bool, kFineModels> FineModels::Eligible(const Past& past) const {
   return eligible;
 }
 
+bool FineModels::CanAskLstm(const Past& past) const {
+  return wanted_[kLstm] && lstm_ && lstm_->fitted() && lstm_->CanSee(past);
+}
+
 void FineModels::AtAnchors(const Past& past, std::span<ModelRow> rows) const {
   std::array<double, kAnchorsMax> trend;
   std::array<double, kHorizonMax> sparse;
   std::array<double, kHorizonMax> scratch;
+  std::array<double, kAnchorsMax> recurrent{};
   const auto horizon = static_cast<std::size_t>(anchors_[anchors_.size() - 1]);
   DampedTrend(past, anchors_.steps(), trend);
   sparse_ar_.Forecast(past, std::span(sparse).first(horizon), scratch);
+  if (CanAskLstm(past)) lstm_->Forecast(past, anchors_.steps(), recurrent);
   for (std::size_t a = 0; a < anchors_.size(); ++a) {
     rows[a] = CheapRow(past, anchors_[a]);
     rows[a][kSpar] = spar_[a].Forecast(past);
@@ -146,6 +154,7 @@ void FineModels::AtAnchors(const Past& past, std::span<ModelRow> rows) const {
     rows[a][kRidge] = ridge_[a].Forecast(past);
     rows[a][kTrend] = trend[a];
     rows[a][kSparseAr] = sparse[static_cast<std::size_t>(anchors_[a]) - 1];
+    rows[a][kLstm] = recurrent[a];
   }
 }
 
@@ -155,16 +164,19 @@ void FineModels::Along(const Past& past, int bins, ModelPath& path) const {
   std::array<double, kHorizonMax> trend;
   std::array<double, kHorizonMax> sparse;
   std::array<double, kHorizonMax> scratch;
+  std::array<double, kHorizonMax> recurrent{};
   AtAnchors(past, anchored);
   const auto count = static_cast<std::size_t>(bins);
   DampedTrend(past, std::span(kSteps).first(count), trend);
   sparse_ar_.Forecast(past, std::span(sparse).first(count), scratch);
+  if (CanAskLstm(past)) lstm_->Forecast(past, std::span(kSteps).first(count), recurrent);
   for (std::size_t i = 0; i < count; ++i) {
     const int step = kSteps[i];
     ModelRow& row = path.step[i];
     row = CheapRow(past, step);
     row[kTrend] = trend[i];
     row[kSparseAr] = sparse[i];
+    row[kLstm] = recurrent[i];
     // Between anchors a regression keeps its distance to a forecast that knows the shape of the
     // day.
     const Anchors::Place place = anchors_.PlaceOf(step);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "forecast/bytes.h"
 #include "forecast/forecaster.h"
 #include "forecast/models/autoregression.h"
+#include "forecast/models/global_lstm.h"
 #include "forecast/models/ridge.h"
 #include "forecast/models/spar.h"
 #include "forecast/models/sparse_ar.h"
@@ -20,10 +22,10 @@
 
 namespace foreshard::forecast {
 
-inline constexpr std::size_t kFineModels = 10;
+inline constexpr std::size_t kFineModels = 11;
 inline constexpr std::array<std::string_view, kFineModels> kFineModelNames = {
-    "last",       "day-1", "week-1", "day-ratio", "week-ratio",
-    "spar-daily", "ar",    "ridge",  "trend",     "sparse-ar"};
+    "last", "day-1", "week-1", "day-ratio", "week-ratio", "spar-daily",
+    "ar",   "ridge", "trend",  "sparse-ar", "lstm"};
 using ModelRow = std::array<double, kFineModels>;  // one forecast by each model
 
 inline constexpr int kHorizonMax = 512;
@@ -62,9 +64,13 @@ class FineModels {
   // New coefficients from what is known. Models that need more history keep falling back.
   void Fit(const Past& past);
 
+  // The network of the set; none: it has no vote.
+  void set_lstm(std::shared_ptr<const GlobalLstm> lstm) { lstm_ = std::move(lstm); }
+
   // Which models may have weight with this much history (design: short history).
   std::array<bool, kFineModels> Eligible(const Past& past) const;
 
+  bool CanAskLstm(const Past& past) const;
   // rows[a] is the forecast for anchors[a] ahead.
   void AtAnchors(const Past& past, std::span<ModelRow> rows) const;
   // path.step[h - 1] for h = 1..bins.
@@ -81,6 +87,7 @@ class FineModels {
   std::vector<Autoregression> ar_;
   std::vector<Ridge> ridge_;
   SparseAr sparse_ar_;
+  std::shared_ptr<const GlobalLstm> lstm_;
 };
 
 }  // namespace foreshard::forecast

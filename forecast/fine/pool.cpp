@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "forecast/global_models.h"
+#include "forecast/shared.h"
+
 namespace foreshard::forecast {
 
 namespace {
@@ -53,7 +56,8 @@ FinePool::FinePool(const Calendar& calendar, const Options& options, Series seri
 
 Result<std::unique_ptr<detail::State>> FinePool::Blank(const History& history,
                                                        const Calendar& calendar,
-                                                       const Options& options, const Shared*) {
+                                                       const Options& options,
+                                                       const Shared* shared) {
   if (history.mean.size() != history.state.size()) {
     return Error::GiveUp(fmt::format("history has {} values and {} states", history.mean.size(),
                                      history.state.size()),
@@ -68,6 +72,7 @@ Result<std::unique_ptr<detail::State>> FinePool::Blank(const History& history,
     if (!taken) return taken.error();
   }
   pool->series_.Remeasure();
+  pool->AskNetworkOf(shared, false);
   return std::unique_ptr<detail::State>(std::move(pool));
 }
 
@@ -85,11 +90,14 @@ Result<std::unique_ptr<detail::State>> FinePool::Fit(const History& history,
   before.state.resize(std::min(known, before.state.size()));
   Result<std::unique_ptr<detail::State>> pool = Blank(before, calendar, options, shared);
   if (!pool) return pool;
-  const Status first = (*pool)->Refit(shared, random);
+  // In the replay the network must not have seen what it is judged on.
+  auto* fine = static_cast<FinePool*>(pool->get());
+  fine->AskNetworkOf(shared, true);
+  const Status first = (*pool)->Refit(nullptr, random);
   if (!first) return first.error();
   for (std::size_t i = known; i < history.mean.size(); ++i) {
     if ((*pool)->RefitDue()) {
-      const Status again = (*pool)->Refit(shared, random);
+      const Status again = (*pool)->Refit(nullptr, random);
       if (!again) return again.error();
     }
     const Status learned = (*pool)->Update({.at = history.first + static_cast<model::BinIndex>(i),
@@ -100,6 +108,11 @@ Result<std::unique_ptr<detail::State>> FinePool::Fit(const History& history,
   const Status last = (*pool)->Refit(shared, random);
   if (!last) return last.error();
   return pool;
+}
+
+void FinePool::AskNetworkOf(const Shared* shared, bool before_the_replay) {
+  if (shared == nullptr) return;
+  models_.set_lstm(before_the_replay ? shared->global()->old_lstm : shared->global()->lstm);
 }
 
 double FinePool::Speed() const {
@@ -213,7 +226,8 @@ bool FinePool::RefitDue() const {
   return series_.last() - fitted_at_ >= options_.day_bins;
 }
 
-Status FinePool::Refit(const Shared*, Random&) {
+Status FinePool::Refit(const Shared* shared, Random&) {
+  AskNetworkOf(shared, false);
   series_.Remeasure();
   const Past past = series_.View();
   fitted_at_ = series_.last();

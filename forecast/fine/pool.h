@@ -54,6 +54,7 @@ class FinePool final : public detail::State {
   FinePool(const Calendar& calendar, const Options& options, Series series);
 
   Status Take(const Bin& bin);
+  void AskNetworkOf(const Shared* shared, bool before_the_replay);
   void LearnEvents(model::BinIndex at);
   void LearnFrom(const Past& past);
   void Issue(const Past& past);

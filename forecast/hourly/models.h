@@ -2,14 +2,12 @@
 
 #include <Eigen/Dense>
 #include <array>
-#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "forecast/global_models.h"
 #include "forecast/models/damped_ets.h"
 #include "forecast/models/dshw.h"
-#include "forecast/models/global_lstm.h"
-#include "forecast/models/global_ridge.h"
 #include "forecast/past.h"
 #include "forecast/transform.h"
 
@@ -46,17 +44,6 @@ inline constexpr std::array<std::string_view, kHourlyModels> kHourlyModelNames =
 using HourlyMask = std::array<bool, kHourlyModels>;
 HourlyMask ProductModels();    // 15
 HourlyMask ReferenceModels();  // 13: without day growth, with the last three
-
-// What all series of a set share and no series may change.
-struct GlobalModels {
-  GlobalRidge linear;  // fitted on everything: forecasts from now
-  GlobalRidge log;
-  GlobalRidge old_linear;  // fitted before the earliest past origin: forecasts from past origins,
-                           // for weights
-  GlobalRidge old_log;
-  std::shared_ptr<const GlobalLstm> lstm;  // none: not trained
-  std::shared_ptr<const GlobalLstm> old_lstm;
-};
 
 // What one series carries from origin to origin.
 struct HourlyWarmStart {

@@ -18,6 +18,7 @@ constexpr double kRate = 4e-3;
 constexpr double kFineRate = 4e-4;
 constexpr double kClip = 8;
 constexpr std::int64_t kJudgeEvery = 50;
+constexpr std::int64_t kPasses = 8;  // of all places in the data, at most
 constexpr int kPatience = 6;
 constexpr int kJudgedSlices = 24;
 constexpr double kNewestShare = 0.1;
@@ -296,6 +297,8 @@ LstmTrainer::LstmTrainer(std::span<const Past> series, GlobalLstm start, std::in
     batches_most_ = 0;
     return;
   }
+  const auto places = static_cast<std::int64_t>(old_.size());
+  batches_most_ = std::min(batches_most_, kPasses * places / (kSliceSamples * kSlices) + 1);
   for (int k = 0; k < kJudgedSlices; ++k) newest_.push_back(Draw(newest, kSliceSamples));
   best_loss_ = HUGE_VAL;
   if (model_.fitted_) Judge();
