@@ -125,7 +125,9 @@ void Client::Welcome(const std::map<std::string, std::string>& parameters) {
 
 void Client::Feed(std::string_view bytes) {
   if (buffer_.empty()) {
+    heard_ = bytes;
     const std::size_t consumed = session_->Advance(bytes);
+    heard_ = {};
     if (consumed < bytes.size()) KeepRest(bytes.substr(consumed));
   } else {
     buffer_.append(bytes);
@@ -271,6 +273,11 @@ std::string& Client::client_out() {
 }
 
 MonotonicTime Client::Now() const { return worker_.Now(); }
+
+void Client::Answered(std::size_t handled) {
+  const std::size_t said = heard_.empty() ? buffer_.size() : heard_.size();
+  if (stream_ != nullptr && !closing_ && handled >= said) stream_->Flush();
+}
 
 GroupId Client::GroupOf(std::uint32_t shard) {
   if (groups_.size() <= shard) groups_.resize(shard + 1);

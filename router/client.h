@@ -54,6 +54,7 @@ class Client final : public StreamEvents, public SessionHost {
   // SessionHost.
   std::string& client_out() override;
   MonotonicTime Now() const override;
+  void Answered(std::size_t handled) override;
   ServerLink* Acquire(std::uint32_t shard) override;
   void Release(ServerLink& link, bool reusable) override;
   void StopWaiting() override;
@@ -93,7 +94,8 @@ class Client final : public StreamEvents, public SessionHost {
   std::string user_;
   std::string database_;
   std::map<std::string, std::string> settings_;
-  std::string buffer_;  // of the client: not consumed yet
+  std::string buffer_;      // of the client: not consumed yet
+  std::string_view heard_;  // while it is dealt with where it lies
   std::string nowhere_;
   std::vector<std::optional<GroupId>> groups_;  // by shard
   std::optional<Loop::TimerId> timer_;

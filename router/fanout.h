@@ -42,8 +42,9 @@ struct Fanout {
   Step step = Step::kRun;
   Purpose purpose = Purpose::kRead;
   bool simple = true;
-  bool own_block = false;  // BEGIN and its end are ours, not the client's
-  bool shown = false;      // the client has seen something of it
+  std::uint32_t work = ~std::uint32_t{0};  // of the session; none for what controls transactions
+  bool own_block = false;                  // BEGIN and its end are ours, not the client's
+  bool shown = false;                      // the client has seen something of it
   bool copy_out = false;
   bool alike =
       false;  // each server does the same (reference tables): the first one's answer counts

@@ -202,6 +202,10 @@ void Hold::Finish(Slot slot) {
   parked_.erase(at);
 }
 
+const Footprint* Hold::Touched(Slot slot) const {
+  return slot < work_.size() && work_[slot].in_flight ? &work_[slot].touched : nullptr;
+}
+
 void Hold::Answered(Slot slot) {
   Work& answered = work(slot);
   if (answered.released) --released_in_flight_;

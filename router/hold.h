@@ -108,6 +108,9 @@ class Hold {
   // went away.
   void Finish(Slot slot);
 
+  // What the slot's work in flight has touched so far; null: none is in flight.
+  const Footprint* Touched(Slot slot) const;
+
   // The first answer of this slot came: it no longer counts against released_at_once.
   void Answered(Slot slot);
 

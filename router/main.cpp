@@ -27,6 +27,7 @@ struct Arguments {
   unsigned threads = 0;
   std::string name;
   std::string shard_tls = "prefer";
+  bool no_heat = false;
 };
 
 void Declare(CLI::App* app, Arguments* arguments) {
@@ -51,6 +52,8 @@ void Declare(CLI::App* app, Arguments* arguments) {
   app->add_option("--name", arguments->name,
                   "of this router, in logs and on shards; default: the host's name");
   app->add_option("--shard-tls", arguments->shard_tls, "disable, prefer or require");
+  app->add_flag("--no-heat", arguments->no_heat,
+                "neither count nor sample keys: the operator then knows nothing of hot ones");
 }
 
 std::string Environment(const char* name) {
@@ -79,6 +82,7 @@ Result<ServiceOptions> ToOptions(const Arguments& arguments) {
   options.admin = *admin;
   options.metrics = *metrics;
   options.shard_tls = *tls;
+  options.heat = !arguments.no_heat;
   options.threads =
       arguments.threads > 0 ? arguments.threads : std::max(1U, std::thread::hardware_concurrency());
   options.name = arguments.name.empty() ? Environment("HOSTNAME") : arguments.name;

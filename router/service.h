@@ -28,6 +28,7 @@ struct ServiceOptions {
   std::size_t threads = 1;
   std::string name = "router";
   TlsMode shard_tls = TlsMode::kPrefer;
+  bool heat = true;
 };
 
 class Service {

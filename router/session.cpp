@@ -173,6 +173,7 @@ void Session::EndStatement() {
 
 void Session::SendReady() {
   pg::AppendReadyForQuery(&host_.client_out(), client_status());
+  host_.Answered(done_);
   EndCycle();
 }
 
@@ -182,7 +183,7 @@ void Session::EndCycle() {
   expects_.clear();
   expects_head_ = 0;
   local_.clear();
-  works_used_ = 0;
+  RecordWorks();
   skip_to_sync_ = extended_ = flushed_ = wrote_ = writes_now_ = commits_now_ = false;
   pending_parses_.clear();
   unproven_.clear();
@@ -319,7 +320,8 @@ std::uint32_t Session::NewWork(std::uint32_t shard, const Statement& statement,
   work.effect.reset();
   work.started = host_.Now();
   work.rows = work.bytes = 0;
-  work.recorded = false;
+  work.ended.reset();
+  work.failed = false;
   return static_cast<std::uint32_t>(works_used_++);
 }
 

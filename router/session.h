@@ -127,9 +127,10 @@ class Session {
     std::shared_ptr<const Statement>
         effect;  // SET and the like: to be remembered once it succeeded
     MonotonicTime started;
+    std::optional<MonotonicTime> ended;
+    bool failed = false;
     std::uint64_t rows = 0;
     std::uint64_t bytes = 0;
-    bool recorded = false;
   };
 
   struct Portal {
@@ -235,7 +236,8 @@ class Session {
   void Confirm(std::uint64_t id);
   void SayLocals();
   void DropUntilSync(ServerLink& link);
-  void RecordWork(Work& work, bool error);
+  void Ended(Work& work, bool error);
+  void RecordWorks();
   std::size_t Unasked(ServerLink& link, std::string_view bytes);
 
   // session_fanout.cpp

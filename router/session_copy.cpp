@@ -31,8 +31,8 @@ Session::Outcome Session::StartCopyIn(const Statement& statement, std::string_vi
     settings_at_begin_ = settings_;
   }
   writes_now_ = true;
-  NewWork(shards.front(), statement, decision_);
-  works_[0].write = true;
+  fanout_->work = NewWork(shards.front(), statement, decision_);
+  works_[fanout_->work].write = true;
   for (const std::uint32_t shard : shards) {
     ServerLink* link = Attached(shard);
     fanout_->parts.push_back({.link = link,

@@ -94,8 +94,8 @@ void Session::FanoutRows(std::size_t index, const pg::WireFrame& frame) {
         good = fanout_->merger->RowDescription(index, frame.body);
       break;
     case 'D':
-      works_[0].rows += 1;
-      works_[0].bytes += frame.whole.size();
+      works_[fanout_->work].rows += 1;
+      works_[fanout_->work].bytes += frame.whole.size();
       if (fanout_->in_order) fanout_->in_order->DataRow(index, frame.body);
       if (fanout_->merger && fanout_->error.empty())
         good = fanout_->merger->DataRow(index, frame.body);
@@ -244,7 +244,7 @@ void Session::FinishFanout() {
   if ((ended->own_block || ended->purpose == Fanout::Purpose::kEnd) && tx_ != Tx::kIdle) {
     EndedTransaction(ended->error.empty());
   }
-  if (works_used_ > 0) RecordWork(works_[0], !ended->error.empty());
+  if (ended->work < works_used_) Ended(works_[ended->work], !ended->error.empty());
   if (retry_since_ && !ended->error.empty() && ended->own_block && !ended->shown) {
     const std::optional<pg::ErrorFields> error =
         pg::DecodeError(std::string_view(ended->error).substr(5));

@@ -193,7 +193,7 @@ bool Session::OnCompleteReply(const pg::WireFrame& frame) {
   }
   if (commits_now_ && tag.starts_with("ROLLBACK")) commits_now_ = false;
   if (head.kind == Expect::Kind::kExecute) {
-    RecordWork(work, false);
+    Ended(work, false);
     Pop();
   }
   return true;
@@ -215,10 +215,10 @@ bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
       OnServerLost(link, error ? error->message : std::string_view("BEGIN failed"));
       return false;
     }
-    RecordWork(works_[head.work], true);
+    Ended(works_[head.work], true);
     works_[head.work].effect.reset();
   } else {
-    if (head.kind == Expect::Kind::kExecute) RecordWork(works_[head.work], true);
+    if (head.kind == Expect::Kind::kExecute) Ended(works_[head.work], true);
     DropUntilSync(link);
     skip_to_sync_ = wait_ == Wait::kNone || wait_ == Wait::kServer || wait_ == Wait::kParked;
     if (wait_ == Wait::kDrain) skip_to_sync_ = true;
@@ -251,21 +251,32 @@ void Session::DropUntilSync(ServerLink& link) {
   pending_parses_.clear();
 }
 
-void Session::RecordWork(Work& work, bool error) {
-  if (std::exchange(work.recorded, true)) return;
-  StatementRecord record;
-  record.shard = work.shard;
-  record.write = work.write;
-  record.insert = work.insert;
-  record.error = error;
-  record.rows = work.rows;
-  record.bytes = work.bytes;
-  record.backend = host_.Now() - work.started;
-  record.table = work.table;
-  record.scatter = work.keys.empty();
-  record.keys = &work.keys;
-  record.owners = &work.owners;
-  host_.Record(record);
+void Session::Ended(Work& work, bool error) {
+  if (work.ended) return;
+  work.ended = host_.Now();
+  work.failed = error;
+}
+
+// What ended in this cycle, once its answer is on its way.
+void Session::RecordWorks() {
+  for (std::size_t i = 0; i < works_used_; ++i) {
+    const Work& work = works_[i];
+    if (!work.ended) continue;
+    StatementRecord record;
+    record.shard = work.shard;
+    record.write = work.write;
+    record.insert = work.insert;
+    record.error = work.failed;
+    record.rows = work.rows;
+    record.bytes = work.bytes;
+    record.backend = *work.ended - work.started;
+    record.table = work.table;
+    record.scatter = work.keys.empty();
+    record.keys = &work.keys;
+    record.owners = &work.owners;
+    host_.Record(record);
+  }
+  works_used_ = 0;
 }
 
 void Session::OnReadyReply(ServerLink& link, char status) {
@@ -287,8 +298,7 @@ void Session::OnReadyReply(ServerLink& link, char status) {
     if (wait_ == Wait::kDrain && nothing_expected()) wait_ = Wait::kNone;
     return;
   }
-  if (head.kind == Expect::Kind::kQuery && works_used_ > head.work)
-    RecordWork(works_[head.work], false);
+  if (head.kind == Expect::Kind::kQuery && works_used_ > head.work) Ended(works_[head.work], false);
   if (tx_ != Tx::kIdle && link.began) {
     if (status == 'I') EndedTransaction(commits_now_);
     if (status == 'E') tx_ = Tx::kFailed;

@@ -57,6 +57,7 @@ class RouterState {
   struct Options {
     std::string name;  // of this router
     TlsMode shard_tls_mode = TlsMode::kPrefer;
+    bool heat = true;  // count and sample keys
   };
 
   RouterState(Options options, TableFeed& feed) : options_(std::move(options)), feed_(feed) {}

@@ -311,6 +311,7 @@ void Worker::Reap() {
 }
 
 void Worker::Finish(Slot slot) {
+  SamplePairs(slot);
   hold_.Finish(slot);
   if (!hold_.idle()) LetGo();
 }

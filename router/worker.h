@@ -164,6 +164,7 @@ class Worker {
   void LetGo();
   void ReadShards();
   std::uint32_t NumberFor(const std::string& id);
+  void SamplePairs(Slot slot);
   void ResolveDoubts(MonotonicTime now);
   void Resolve(InDoubt& doubt, MonotonicTime now);
   void FinishPrepared(std::uint32_t shard, const std::string& name, bool commit);
@@ -205,6 +206,7 @@ class Worker {
   std::vector<std::string> spare_buffers_;
   std::vector<Worker*> peers_;
   WallTime wall_;
+  std::uint64_t finished_ = 0;  // pieces of work
   bool draining_ = false;
   std::vector<std::shared_ptr<CancelConnection>> cancels_;
   std::vector<std::unique_ptr<InDoubt>> doubts_;

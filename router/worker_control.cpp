@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "pg/wire_startup.h"
@@ -134,7 +135,7 @@ void Worker::Record(const StatementRecord& record) {
   stats.bytes += record.bytes;
   const double seconds = std::chrono::duration<double>(record.backend).count();
   stats.latency.Add(seconds);
-  if (view_.table == nullptr) return;
+  if (view_.table == nullptr || !state_.options().heat) return;
   const HeatSample sample{.write = record.write,
                           .insert = record.insert,
                           .error = record.error,
@@ -148,6 +149,16 @@ void Worker::Record(const StatementRecord& record) {
   std::vector<Owner> owners;
   for (const Key& key : *record.keys) owners.push_back(view_.table->Find(key));
   heat_->Record(*record.keys, owners, sample, wall_);
+}
+
+// One piece of work in kPairSampling: which keys are used together, and on how many shards.
+void Worker::SamplePairs(Slot slot) {
+  if (++finished_ % Heat::kPairSampling != 0 || !state_.options().heat) return;
+  const Footprint* touched = hold_.Touched(slot);
+  if (touched == nullptr || touched->keys.empty() || view_.table == nullptr) return;
+  std::set<std::uint32_t> shards;
+  for (const Key& key : touched->keys) shards.insert(view_.table->Find(key).shard);
+  heat_->RecordTransaction(touched->keys, shards.size());
 }
 
 WorkerStats Worker::Stats() {

@@ -342,5 +342,17 @@ TEST(Hold, InvariantsHoldUnderAnySchedule) {
   }
 }
 
+TEST(Hold, KnowsWhatATransactionTouched) {
+  Hold hold(kSpace, {.park_max = 20s, .transaction_park_max = 200ms, .released_at_once = 2});
+  const MonotonicTime now{};
+  EXPECT_EQ(hold.Touched(3), nullptr);
+  hold.Admit(3, Keys({1}), 1, false, now);
+  hold.Admit(3, Keys({2, 1}), 1, true, now);
+  ASSERT_NE(hold.Touched(3), nullptr);
+  EXPECT_EQ(hold.Touched(3)->keys, Keys({1, 2, 1}).keys);
+  hold.Finish(3);
+  EXPECT_EQ(hold.Touched(3), nullptr);
+}
+
 }  // namespace
 }  // namespace foreshard::router
