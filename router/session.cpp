@@ -185,6 +185,8 @@ void Session::EndCycle() {
   local_.clear();
   RecordWorks();
   skip_to_sync_ = extended_ = flushed_ = wrote_ = writes_now_ = commits_now_ = false;
+  said_locals_ = false;
+  described_.clear();
   pending_parses_.clear();
   unproven_.clear();
   parts_.clear();

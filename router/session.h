@@ -138,9 +138,9 @@ class Session {
     Where where = Where::kNone;
     ServerLink* link = nullptr;
     std::shared_ptr<PreparedStatement> statement;
-    std::string bind;        // kLocal, kFanout: body of the Bind
-    std::uint32_t work = 0;  // kServer
-    bool described = false;
+    std::string bind;               // kLocal, kFanout: body of the Bind
+    std::uint32_t work = 0;         // kServer
+    std::uint32_t describe_on = 0;  // kFanout: a shard that it will run on
   };
 
   // session.cpp
@@ -277,6 +277,7 @@ class Session {
 
   // session_retry.cpp
   bool MayRetry() const;
+  bool CanBeSaidAgain() const;  // but for what the client has seen
   bool OnRetryableError(ServerLink& link, std::string_view code, std::string_view detail);
   void Retry(std::chrono::milliseconds pause);
   void OnRetryReady(ServerLink& link);
@@ -285,6 +286,7 @@ class Session {
 
   // session_aside.cpp
   void Ask(ServerLink& link, std::string_view sql, bool is_settings);
+  void AskInMessages(ServerLink& link, std::string_view question);  // that end with Sync
   std::size_t AsideBytes(ServerLink& link, std::string_view bytes);
   void EndAside(ServerLink& link);
   Outcome AskColumns(const std::string& table);
@@ -311,8 +313,10 @@ class Session {
   bool implicit_ = false;      // the block of a multi-statement Query
   std::string begin_;          // the client's BEGIN
   std::vector<std::string>
-      replay_;             // SAVEPOINT, SET LOCAL, SET TRANSACTION: for shards that join later
-  bool answered_ = false;  // the client has seen a server's answer in this transaction
+      replay_;                // SAVEPOINT, SET LOCAL, SET TRANSACTION: for shards that join later
+  bool answered_ = false;     // the client has seen a server's answer in this transaction
+  bool said_locals_ = false;  // the client has seen an answer of ours in this cycle
+  std::string described_;     // of the Describe that is read again
   std::vector<ServerLink*> attached_;
   ServerLink* current_ = nullptr;  // where replies are outstanding, or were last
 
@@ -373,6 +377,8 @@ class Session {
   struct Aside {
     ServerLink* link = nullptr;
     bool is_settings = false;
+    bool describes = false;
+    std::string description;  // RowDescription, whole
     std::string table;
     std::vector<std::string> rows;
     std::optional<Refusal> failure;

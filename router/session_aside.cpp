@@ -8,11 +8,17 @@
 namespace foreshard::router {
 
 void Session::Ask(ServerLink& link, std::string_view sql, bool is_settings) {
+  std::string question;
+  pg::AppendQuery(&question, sql);
+  AskInMessages(link, question);
+  aside_->is_settings = is_settings;
+}
+
+void Session::AskInMessages(ServerLink& link, std::string_view question) {
   CHECK(!aside_.has_value(), "two questions at a time");
   aside_.emplace();
   aside_->link = &link;
-  aside_->is_settings = is_settings;
-  pg::AppendQuery(&link.out(), sql);
+  link.out().append(question);
   link.unnamed = 0;
   wait_ = Wait::kAside;
 }
@@ -23,7 +29,9 @@ std::size_t Session::AsideBytes(ServerLink& link, std::string_view bytes) {
   while (pg::NextFrame(bytes.substr(at), kServerMessageBytesMax, &frame) ==
          pg::WireFrameState::kComplete) {
     at += frame.whole.size();
-    if (frame.type == 'D') {
+    if (frame.type == 'T' && aside_->describes) {
+      aside_->description = std::string(frame.whole);
+    } else if (frame.type == 'D') {
       pg::RowValues values(frame.body);
       std::optional<std::string_view> value;
       if (values.Next(&value)) aside_->rows.emplace_back(value.value_or(std::string_view()));
@@ -60,6 +68,7 @@ void Session::EndAside(ServerLink& link) {
     wait_failure_ = ended.failure;
     return;
   }
+  if (ended.describes) described_ = ended.description;
   if (ended.is_settings) link.settings = settings_.script();
   if (!ended.table.empty()) {
     if (ended.rows.empty()) {

@@ -68,7 +68,10 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
   if (decision_.kind == RouteKind::kLocal) decision_.kind = RouteKind::kAnyShard;  // cursors, SHOW
   const bool one = decision_.kind == RouteKind::kOneShard && decision_.parts[0].text.empty();
   if ((!one && decision_.kind != RouteKind::kAnyShard) || (one && NeedsProof(statement))) {
-    return BindLocal(frame, *bind, std::move(prepared), Portal::Where::kFanout);
+    const std::uint32_t shard = ShardsOfDecision().front();
+    const Outcome bound = BindLocal(frame, *bind, std::move(prepared), Portal::Where::kFanout);
+    PortalFor(bind->portal).describe_on = shard;
+    return bound;
   }
   if (const std::optional<Outcome> later = AdmitWork(statement, frame.whole.size())) return *later;
   const std::uint32_t shard = !one        ? AnyShard()
@@ -130,7 +133,6 @@ Session::Outcome Session::BindLocal(const pg::WireFrame& frame, const pg::BindMe
   portal.link = nullptr;
   portal.statement = std::move(prepared);
   portal.bind.assign(frame.body);
-  portal.described = false;
   std::string answer;
   pg::AppendEmpty(&answer, '2');
   Say(answer);

@@ -203,7 +203,8 @@ void Session::FanoutFailed() {
   const std::optional<pg::ErrorFields> error =
       pg::DecodeError(std::string_view(fanout_->error).substr(5));
   const bool stale = error && error->code == "FS001";
-  if (stale && fanout_->own_block && !fanout_->shown && retained_ && !in_parts_) {
+  if (stale && fanout_->own_block && !fanout_->shown && !answered_ && !said_locals_ && retained_ &&
+      !in_parts_) {
     OnRetryableError(*fanout_->parts.front().link, error->code, error->detail);
   } else if (stale) {
     const Refusal told = Translate(error->code, error->message);

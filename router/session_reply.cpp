@@ -40,12 +40,19 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
   std::size_t at = 0;
   std::size_t shown = 0;  // [shown, at) waits to be appended
   const std::size_t mark = host_.client_out().size();
+  const bool unseen = !answered_ && !said_locals_;  // before these bytes
   const auto show = [&](std::size_t end) {
     if (end > shown) {
       host_.client_out().append(bytes.substr(shown, end - shown));
       answered_ = true;
     }
     shown = end;
+  };
+  // What this server does not say comes first, in the order of the client's messages.
+  const auto say_locals = [&] {
+    if (nothing_expected() || expects_[expects_head_].kind != Expect::Kind::kLocal) return;
+    show(at);
+    SayLocals();
   };
   if (frame_left_ > 0) {
     const std::size_t part = std::min(frame_left_, bytes.size());
@@ -76,6 +83,8 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
       at = bytes.size();
       break;
     }
+    const bool retryable = frame.type == 'E' && unseen && CanBeSaidAgain();
+    if (!retryable) say_locals();
     if (frame.type == 'Z') {
       show(at);
       at += frame.whole.size();
@@ -84,27 +93,26 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
       if (wait_ == Wait::kClosed || current_ != &link || nothing_expected()) return at;
       continue;
     }
-    if (frame.type == 'E' && MayRetry()) {
+    if (retryable) {
       const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
       if (error && OnRetryableError(link, error->code, error->detail)) {
         host_.client_out().resize(mark);
+        answered_ = said_locals_ = false;
         if (current_ != &link) return bytes.size();
         at += frame.whole.size();
         shown = at;
         continue;
       }
+      say_locals();
     }
     const bool visible = OnReply(link, frame);
     if (!visible) show(at);
     at += frame.whole.size();
     if (!visible) shown = at;
-    if (!nothing_expected() && expects_[expects_head_].kind == Expect::Kind::kLocal) {
-      show(at);
-      SayLocals();
-    }
     if (wait_ == Wait::kClosed || current_ != &link) return bytes.size();
   }
   show(at);
+  say_locals();
   return at;
 }
 
@@ -129,6 +137,7 @@ void Session::SayLocals() {
   while (!nothing_expected() && expects_[expects_head_].kind == Expect::Kind::kLocal) {
     const Expect& expect = expects_[expects_head_];
     host_.client_out().append(local_, expect.begin, expect.end - expect.begin);
+    said_locals_ = true;
     Pop();
   }
 }

@@ -32,9 +32,11 @@ std::optional<StaleOwner> ParseStaleOwner(std::string_view detail) {
 }  // namespace
 
 // S5. Nothing of this transaction was seen by the client, and all of it can be said again.
-bool Session::MayRetry() const {
-  return retained_ && !answered_ && !flushed_ && !in_parts_ && !commits_now_ &&
-         attached_.size() == 1 && replay_.empty();
+bool Session::MayRetry() const { return !answered_ && !said_locals_ && CanBeSaidAgain(); }
+
+bool Session::CanBeSaidAgain() const {
+  return retained_ && !flushed_ && !in_parts_ && !commits_now_ && attached_.size() == 1 &&
+         replay_.empty();
 }
 
 // True: the error stays between us and the server.
@@ -95,6 +97,7 @@ void Session::Retry(std::chrono::milliseconds pause) {
   works_used_ = 0;
   frame_left_ = 0;
   skip_to_sync_ = extended_ = flushed_ = wrote_ = writes_now_ = commits_now_ = false;
+  described_.clear();
   pending_parses_.clear();
   for (const Unproven& parse : unproven_) named_.erase(parse.name);
   unproven_.clear();

@@ -137,7 +137,7 @@ void Session::AppendPart(std::string* out, const RoutePart* part, std::string_vi
 }
 
 // What the client's portal over several shards will return: as one shard describes the client's own
-// text.
+// text. It is kept until rows come, so that the cycle can still be said again.
 Session::Outcome Session::DescribeFanout(Portal& portal) {
   if (!portal.statement->statement->returns_rows) {
     std::string answer;
@@ -145,25 +145,27 @@ Session::Outcome Session::DescribeFanout(Portal& portal) {
     Say(answer);
     return Outcome::kDone;
   }
-  ServerLink* link = Need(AnyShard());
-  if (link == nullptr || !SwitchTo(*link)) return Outcome::kAgain;
-  BeginBefore(*link);
+  if (!described_.empty()) {
+    Say(std::exchange(described_, {}));
+    return Outcome::kDone;
+  }
+  if (MustDrain()) {
+    DrainUnsynced();
+    return Outcome::kAgain;
+  }
+  ServerLink* link = Need(attached_.empty() ? portal.describe_on : AnyShard());
+  if (link == nullptr) return Outcome::kAgain;
   const std::optional<pg::BindMessage> bind = pg::DecodeBind(portal.bind);
   const std::vector<std::int32_t> types(portal.statement->types.begin(),
                                         portal.statement->types.end());
-  pg::AppendParse(&link->out(), "", portal.statement->sql, types);
-  pg::WireWriter(&link->out(), 'B').String("").String("").Bytes(bind->after_names).End();
-  pg::AppendDescribe(&link->out(), 'P', "");
-  link->unnamed = 0;
-  link->unsynced = true;
-  for (const Expect::Kind kind :
-       {Expect::Kind::kParse, Expect::Kind::kBind, Expect::Kind::kDescribePortal}) {
-    Expect expect;
-    expect.kind = kind;
-    expect.swallow = kind != Expect::Kind::kDescribePortal;
-    Push(expect);
-  }
-  return Outcome::kDone;
+  std::string question;
+  pg::AppendParse(&question, "", portal.statement->sql, types);
+  pg::WireWriter(&question, 'B').String("").String("").Bytes(bind->after_names).End();
+  pg::AppendDescribe(&question, 'P', "");
+  pg::AppendEmpty(&question, 'S');
+  AskInMessages(*link, question);
+  aside_->describes = true;
+  return Outcome::kAgain;
 }
 
 // Brings the server into the client's transaction if it is not there yet. Returns how many

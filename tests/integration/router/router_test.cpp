@@ -76,6 +76,35 @@ TEST_F(RouterTest, ServesPgbenchInAllModesOverTwoShards) {
   EXPECT_EQ(Psql("SELECT sum(v) FROM customers"), "4800\n");  // 3 modes x 8 clients x 100 x 2
 }
 
+TEST_F(RouterTest, ManyClientsReadWhileOwnershipMustBeProven) {
+  for (const int shard : {0, 1}) {
+    ASSERT_EQ(OnShard(shard,
+                      "INSERT INTO foreshard.migration(migration_id, uid, peer, phase, token, "
+                      "state) VALUES (7, 'u', 's-1', 'Ready', 1, 'open');"
+                      "INSERT INTO foreshard.range(range_id, kind, upper_bound, owner, epoch, "
+                      "leased, migration_id) VALUES ('m', 'hash', '80', 's-0', 1, true, 7)"),
+              "");
+  }
+  std::string rows = "COPY customers(id) FROM STDIN;\n";
+  for (int i = 1; i <= 1'000; ++i) rows += fmt::format("{}\n", i);
+  ASSERT_EQ(Psql(rows + "\\.\n"), "");
+  const support::TemporaryDirectory scripts("pgbench");
+  const std::string script = scripts.Write("script.sql",
+                                           "\\set id random(1, 1000)\n"
+                                           "UPDATE customers SET v = v + 1 WHERE id = :id;\n"
+                                           "SELECT v FROM customers WHERE id = :id;\n"
+                                           "SELECT count(*), sum(v) FROM customers WHERE id = "
+                                           ":id;\n");
+  // More clients than server connections: every wait of the pool is taken.
+  for (const char* mode : {"simple", "extended", "prepared"}) {
+    const Result<std::string> ran =
+        bed_->Pgbench({"-M", mode, "-c", "48", "-j", "2", "-t", "40", "-f", script});
+    ASSERT_TRUE(Good(ran)) << mode;
+    EXPECT_NE(ran->find("number of failed transactions: 0 "), std::string::npos) << *ran;
+  }
+  EXPECT_EQ(Psql("SELECT sum(v) FROM customers"), "5760\n");  // 3 modes x 48 clients x 40
+}
+
 TEST_F(RouterTest, WritesOverShardsAreAllOrNothing) {
   ASSERT_EQ(Psql("INSERT INTO customers(id) VALUES (1),(2),(3),(4),(5),(6),(7),(8)"), "");
   ASSERT_NE(OnShard(0, "SELECT count(*) FROM customers"), "0\n");
