@@ -15,6 +15,10 @@ constexpr int kRounds = 6;
 constexpr int kSweepsMax = 500;
 constexpr double kSlotPenalty =
     0.05;  // of the rows' weight: a slot needs evidence to differ from the common background
+// Before a slot was seen on this many days what it adds cannot be told from what the load of that
+// hour costs; then there is one background for all.
+constexpr int kSlotDaysMin = 3;
+constexpr double kNoSlots = 1e3;
 constexpr double kTinyPenalty = 1e-9;
 constexpr Eigen::Index kColumns =
     model::kDemandKinds + 1 + kSlots;  // demand, common background, what a slot adds
@@ -62,6 +66,10 @@ class Problem {
     x_ = Eigen::MatrixXd::Zero(n, kColumns);
     y_.resize(n);
     age_.resize(n);
+    day_bins_ = options.day_bins;
+    if (n > 0) {
+      slots_known_ = known.back()->at - known.front()->at >= kSlotDaysMin * day_bins_;
+    }
     model::Estimator clock;
     clock.day_bins = options.day_bins;
     for (Eigen::Index i = 0; i < n; ++i) {
@@ -71,6 +79,7 @@ class Problem {
       x_(i, model::kDemandKinds) = 1;
       x_(i, static_cast<Eigen::Index>(model::kDemandKinds) + 1 + clock.SlotOf(row.at, kSlots)) = 1;
       y_(i) = row.*used;
+      at_.push_back(row.at);
       age_(i) = std::exp2(-static_cast<double>(rows.back().at - row.at) /
                           (options.half_life_days * options.day_bins));
     }
@@ -105,6 +114,14 @@ class Problem {
     const Eigen::VectorXd error = y_ - x_ * beta.cwiseProduct(scale_);
     return {error.begin(), error.end()};
   }
+  // Of all errors, the absolute ones of the last day.
+  std::vector<double> OfLastDay(const std::vector<double>& errors) const {
+    std::vector<double> recent;
+    for (std::size_t i = 0; i < errors.size(); ++i) {
+      if (at_.back() - at_[i] < day_bins_) recent.push_back(std::abs(errors[i]));
+    }
+    return recent;
+  }
 
  private:
   void Penalise(const model::ResourceModel* prior, double prior_rows, double total,
@@ -112,7 +129,7 @@ class Problem {
     for (Eigen::Index k = 0; k < kColumns; ++k) {
       a(k, k) += kTinyPenalty * total + 1e-300;
       if (k > static_cast<Eigen::Index>(model::kDemandKinds))
-        a(k, k) += kSlotPenalty * total / kSlots;
+        a(k, k) += (slots_known_ ? kSlotPenalty / kSlots : kNoSlots) * total;
       if (prior == nullptr || k >= static_cast<Eigen::Index>(model::kDemandKinds)) continue;
       const double wanted = prior->weight[static_cast<std::size_t>(k)] * scale_(k);
       a(k, k) += prior_rows;
@@ -124,6 +141,9 @@ class Problem {
   Eigen::VectorXd y_;
   Eigen::VectorXd age_;
   Eigen::VectorXd scale_;
+  std::vector<model::BinIndex> at_;
+  model::BinIndex day_bins_ = 0;
+  bool slots_known_ = false;
 };
 
 model::ResourceModel FitResource(std::span<const UsageRow> rows, double UsageRow::*used,
@@ -142,10 +162,7 @@ model::ResourceModel FitResource(std::span<const UsageRow> rows, double UsageRow
   }
   const std::vector<double> errors = problem.Errors(beta);
   resource.error = model::QuantilesOf(errors);
-  const std::size_t last_day = std::min(errors.size(), static_cast<std::size_t>(options.day_bins));
-  std::vector<double> recent(errors.end() - static_cast<std::ptrdiff_t>(last_day), errors.end());
-  for (double& error : recent) error = std::abs(error);
-  resource.median_error = MedianOf(recent);
+  resource.median_error = MedianOf(problem.OfLastDay(errors));
   return resource;
 }
 

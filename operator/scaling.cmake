@@ -9,8 +9,7 @@ set_source_files_properties(metrics/prometheus_http.cpp PROPERTIES COMPILE_OPTIO
 # metrics -> forecast -> plan -> ShardMigration.
 foreshard_library(foreshard_operator_scaling
   SOURCES controllers/scaling_act.cpp controllers/scaling_controller.cpp controllers/scaling_decide.cpp
-          controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/cpu_model.cpp forecasts/lineage.cpp
-          forecasts/load_book.cpp
+          controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/lineage.cpp forecasts/load_book.cpp
   DEPS foreshard_operator_api foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner)
 
 # The routers' heat, over their admin port.

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "forecast/estimator.h"
+
 namespace foreshard::op {
 
 namespace {
@@ -14,7 +16,8 @@ constexpr double kWriteWeightChange =
     0.25;                                   // the series is rescaled only when costs really changed
 constexpr double kHistoryChange = 0.02;     // relative: a share of a split that is measured better
 constexpr std::size_t kChangedBinsMax = 4;  // late samples of the newest bins are no new history
-constexpr double kCpuHalfLifeDays = 3;
+constexpr std::size_t kLearnedDays = 9;     // three half-lives of the estimator
+constexpr std::size_t kLearnedRowsMax = 4'000;
 
 int Bins(std::chrono::milliseconds length, std::chrono::seconds bin) {
   return static_cast<int>(length / std::chrono::duration_cast<std::chrono::milliseconds>(bin));
@@ -54,6 +57,32 @@ model::Quantiles Scaled(const model::Quantiles& steps, double factor, double off
   return scaled;
 }
 
+std::size_t BinsLearnedFrom(const forecast::Options& options) {
+  return kLearnedDays * static_cast<std::size_t>(options.day_bins);
+}
+
+forecast::UsageRow RowOf(model::BinIndex at, const model::DemandPoint& demand, double cores) {
+  forecast::UsageRow row{.at = at, .demand = {}, .cpu_cores = cores};
+  row.demand[model::DemandKind::kReads] = demand[model::DemandKind::kReads];
+  row.demand[model::DemandKind::kWrites] = demand[model::DemandKind::kWrites];
+  row.io_per_second = NAN;
+  row.latency_seconds = NAN;
+  return row;
+}
+
+// Oldest first, and of very many every second, third, ... one: a set of hundreds of shards teaches
+// no more than a few thousand bins do.
+std::vector<forecast::UsageRow> OrderedAndThinned(std::vector<forecast::UsageRow> rows) {
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return a.at < b.at; });
+  const std::size_t stride = rows.size() / kLearnedRowsMax + 1;
+  std::vector<forecast::UsageRow> kept;
+  for (std::size_t i = (rows.size() + stride - 1) % stride; i < rows.size(); i += stride) {
+    kept.push_back(rows[i]);
+  }
+  return kept;
+}
+
 }  // namespace
 
 LoadBook::LoadBook(LoadBookOptions options) : options_(std::move(options)) {
@@ -68,15 +97,16 @@ LoadBook::LoadBook(LoadBookOptions options) : options_(std::move(options)) {
 Status LoadBook::Advance(const std::map<model::ShardId, ShardDemand>& demand,
                          const std::map<model::ShardId, ShardDemand>& measured,
                          const std::map<model::ShardId, std::vector<double>>& cores,
-                         model::BinIndex first, model::BinIndex /*now: the end of every series*/) {
-  LearnCpu(measured, cores);
+                         model::BinIndex first, model::BinIndex now) {
+  LearnCpu(measured, cores, first);
   Status status = Ok();
   std::map<model::ShardId, ShardLoad> loads;
   for (const auto& [shard, points] : demand) {
     const Status forward = Forward(shard, SeriesOf(points, first));
     if (!forward) status = forward;
     const auto found = cores.find(shard);
-    loads[shard] = LoadOf(entries_[shard], points, found == cores.end() ? nullptr : &found->second);
+    loads[shard] =
+        LoadOf(entries_[shard], points, found == cores.end() ? nullptr : &found->second, now);
   }
   std::erase_if(entries_,
                 [&demand](const auto& entry) { return demand.find(entry.first) == demand.end(); });
@@ -84,35 +114,46 @@ Status LoadBook::Advance(const std::map<model::ShardId, ShardDemand>& demand,
   return status;
 }
 
-// One model for the whole set: its shards run the same schema on the same size.
+// One estimator for the whole set: its shards run the same schema on the same size.
 void LoadBook::LearnCpu(const std::map<model::ShardId, ShardDemand>& demand,
-                        const std::map<model::ShardId, std::vector<double>>& cores) {
-  std::vector<CpuRow> rows;
+                        const std::map<model::ShardId, std::vector<double>>& cores,
+                        model::BinIndex first) {
+  std::vector<forecast::UsageRow> rows;
   for (const auto& [shard, points] : demand) {
     const auto used = cores.find(shard);
     if (used == cores.end()) continue;
     const std::size_t length = std::min(points.points.size(), used->second.size());
-    for (std::size_t i = 0; i < length; ++i) {
+    const std::size_t oldest = length - std::min(length, BinsLearnedFrom(forecast_options_));
+    for (std::size_t i = oldest; i < length; ++i) {
       if (!points.known[i] || !std::isfinite(used->second[i])) continue;
-      rows.push_back({.demand = points.points[i],
-                      .cores = used->second[i],
-                      .age_bins = static_cast<double>(length - 1 - i)});
+      rows.push_back(
+          RowOf(first + static_cast<model::BinIndex>(i), points.points[i], used->second[i]));
     }
   }
-  const double half_life = kCpuHalfLifeDays * forecast_options_.day_bins;
-  const CpuModel by_kind = FitCpuModel(rows, half_life);
+  rows = OrderedAndThinned(std::move(rows));
+  const forecast::EstimatorOptions options = {.day_bins = forecast_options_.day_bins,
+                                              .capacity_cores = options_.capacity_cores};
+  const model::Estimator by_kind = forecast::FitEstimator(rows, options, nullptr);
+  const double read = by_kind.cpu.weight[static_cast<std::size_t>(model::DemandKind::kReads)];
+  const double write = by_kind.cpu.weight[static_cast<std::size_t>(model::DemandKind::kWrites)];
   // Where reads and writes always come in the same proportion their costs cannot be told apart;
   // then any weight will do.
-  if (by_kind.cores_per_read > 0 && by_kind.cores_per_write > 0) {
-    const double weight = std::clamp(by_kind.cores_per_write / by_kind.cores_per_read, 0.1, 50.0);
+  if (read > 0 && write > 0) {
+    const double weight = std::clamp(write / read, 0.1, 50.0);
     if (std::abs(weight - write_weight_) > kWriteWeightChange * write_weight_)
       write_weight_ = weight;
   }
-  for (CpuRow& row : rows) {
+  for (forecast::UsageRow& row : rows) {
     row.demand[model::DemandKind::kReads] += write_weight_ * row.demand[model::DemandKind::kWrites];
     row.demand[model::DemandKind::kWrites] = 0;
   }
-  cpu_model_ = FitCpuModel(rows, half_life);
+  estimator_ = forecast::FitEstimator(rows, options, nullptr);
+}
+
+double LoadBook::BackgroundAt(model::BinIndex bin) const {
+  const std::vector<double>& background = estimator_.cpu.background;
+  if (background.empty()) return 0;
+  return background[static_cast<std::size_t>(estimator_.SlotOf(bin, background.size()))];
 }
 
 model::DemandSeries LoadBook::SeriesOf(const ShardDemand& demand, model::BinIndex first) const {
@@ -170,7 +211,7 @@ Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series
 }
 
 ShardLoad LoadBook::LoadOf(const Entry& entry, const ShardDemand& demand,
-                           const std::vector<double>* cores) const {
+                           const std::vector<double>* cores, model::BinIndex now) const {
   ShardLoad load;
   const std::size_t length = demand.known.size();
   double statements_per_index = 1;
@@ -193,23 +234,39 @@ ShardLoad LoadBook::LoadOf(const Entry& entry, const ShardDemand& demand,
     }
     if (cores->empty() || !std::isfinite(cores->back())) load.measured.clear();
   }
-  load.background = cpu_model_.background_cores / options_.capacity_cores;
-  load.estimator_usable = IsUsable(cpu_model_, options_.capacity_cores);
+  load.background = BackgroundAt(now) / options_.capacity_cores;
+  load.estimator_usable = !estimator_.excluded;
   if (!entry.fitted || !load.estimator_usable) return load;
-  const double factor = cpu_model_.cores_per_read / options_.capacity_cores;
   load.trust = forecast::Score(*entry.fitted);
   load.fan = forecast::Forecast(*entry.fitted, {});
+  load.scenarios = forecast::Draw(*entry.fitted, {});
   for (const model::Quantiles& step : load.fan.steps)
     load.statements_ahead.push_back(Scaled(step, statements_per_index, 0));
-  for (model::Quantiles& step : load.fan.steps) step = Scaled(step, factor, load.background);
-  for (double& scale : load.fan.scale) scale *= factor;
-  for (model::WindowMaximum& window : load.fan.windows)
-    window.maximum = Scaled(window.maximum, factor, load.background);
-  load.scenarios = forecast::Draw(*entry.fitted, {});
-  for (std::vector<double>& path : load.scenarios.paths) {
-    for (double& value : path) value = load.background + factor * value;
-  }
+  ToUtilisation(load);
   return load;
+}
+
+// More demand never means less CPU, so quantiles of demand become quantiles of utilisation.
+void LoadBook::ToUtilisation(ShardLoad& load) const {
+  const double factor = estimator_.cpu.weight[static_cast<std::size_t>(model::DemandKind::kReads)] /
+                        options_.capacity_cores;
+  std::vector<double> background;
+  for (std::size_t i = 0; i < load.fan.steps.size(); ++i) {
+    const model::BinIndex bin = load.fan.origin + static_cast<model::BinIndex>(i) + 1;
+    background.push_back(BackgroundAt(bin) / options_.capacity_cores);
+    load.fan.steps[i] = Scaled(load.fan.steps[i], factor, background[i]);
+  }
+  for (double& scale : load.fan.scale) scale *= factor;
+  for (model::WindowMaximum& window : load.fan.windows) {
+    double most = 0;
+    for (std::size_t i = 0; i < background.size() && static_cast<int>(i) < window.bins; ++i)
+      most = std::max(most, background[i]);
+    window.maximum = Scaled(window.maximum, factor, most);
+  }
+  for (std::vector<double>& path : load.scenarios.paths) {
+    for (std::size_t i = 0; i < path.size() && i < background.size(); ++i)
+      path[i] = background[i] + factor * path[i];
+  }
 }
 
 std::vector<forecast::StepReport> LoadBook::Report(const model::ShardId& shard) const {

@@ -7,9 +7,9 @@
 
 #include "base/random.h"
 #include "forecast/forecaster.h"
+#include "model/estimator.h"
 #include "model/ids.h"
 #include "model/load.h"
-#include "operator/forecasts/cpu_model.h"
 #include "operator/metrics/demand_query.h"
 
 // What is known about the load of each shard of one set: its demand as one series (statements
@@ -17,7 +17,7 @@
 // bin by bin; everything in it can be rebuilt from the metrics.
 //
 // Demand is forecast, not utilisation: utilisation changes because of what we do. The fan becomes
-// utilisation at the end, by the CPU model, which is monotone, so quantiles stay quantiles.
+// utilisation at the end, by the estimator, which is monotone, so quantiles stay quantiles.
 
 namespace foreshard::op {
 
@@ -59,7 +59,8 @@ class LoadBook {
 
   const std::map<model::ShardId, ShardLoad>& loads() const { return loads_; }
   const LoadBookOptions& options() const { return options_; }
-  const CpuModel& cpu_model() const { return cpu_model_; }
+  // What the set's statements cost, of the weighted series; says why when it excludes itself.
+  const model::Estimator& estimator() const { return estimator_; }
   // How good the forecast was lately, by step; for metrics. Empty before anything was scored.
   std::vector<forecast::StepReport> Report(const model::ShardId& shard) const;
 
@@ -69,18 +70,22 @@ class LoadBook {
     model::DemandSeries history;  // what `fitted` has seen
   };
 
+  // Cores that a bin uses before any statement.
+  double BackgroundAt(model::BinIndex bin) const;
   void LearnCpu(const std::map<model::ShardId, ShardDemand>& demand,
-                const std::map<model::ShardId, std::vector<double>>& cores);
+                const std::map<model::ShardId, std::vector<double>>& cores, model::BinIndex first);
   model::DemandSeries SeriesOf(const ShardDemand& demand, model::BinIndex first) const;
   Status Forward(const model::ShardId& shard, model::DemandSeries series);
-  ShardLoad LoadOf(const Entry& entry, const ShardDemand& demand,
-                   const std::vector<double>* cores) const;
+  ShardLoad LoadOf(const Entry& entry, const ShardDemand& demand, const std::vector<double>* cores,
+                   model::BinIndex now) const;
+  void ToUtilisation(ShardLoad& load) const;
 
   LoadBookOptions options_;
   forecast::Options forecast_options_;
   Random random_{1};  // a fixed seed: the same metrics give the same forecast after a restart
   double write_weight_ = 1;  // reads that one write costs
-  CpuModel cpu_model_;       // of the weighted series: its reads are reads + write_weight * writes
+  model::Estimator
+      estimator_;  // of the weighted series: its reads are reads + write_weight * writes
   std::map<model::ShardId, Entry> entries_;
   std::map<model::ShardId, ShardLoad> loads_;
 };

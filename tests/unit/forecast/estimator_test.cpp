@@ -51,6 +51,54 @@ TEST(Estimator, RecoversWhatAStatementCosts) {
   EXPECT_NEAR(estimator.peak_factor[3], 1.2, 1e-9);
 }
 
+// Minutes of data at two rates, CPU sampled every third bin and held in between, as a kubelet does:
+// the rates follow the time, and still they, not the time, are what costs.
+TEST(Estimator, AFewMinutesAtTwoRatesTeachTheSlopeAndNoHours) {
+  Random random(7);
+  std::vector<UsageRow> rows;
+  double held = 0.05;
+  for (int i = 0; i < 48; ++i) {
+    UsageRow row;
+    row.at = 1000 * kDay + i;
+    const double rate = (i / 12 % 2 == 0 ? 200 : 1200) * (1 + 0.03 * random.Normal());
+    row.demand[DemandKind::kReads] = 0.7 * rate;
+    row.demand[DemandKind::kWrites] = 0.3 * rate;
+    if (i % 3 == 0) held = 0.05 + 2e-4 * rate * (1 + 0.05 * random.Normal());
+    row.cpu_cores = held;
+    row.io_per_second = NAN;
+    row.latency_seconds = NAN;
+    rows.push_back(row);
+  }
+  const model::Estimator estimator = FitEstimator(rows, {.day_bins = kDay}, nullptr);
+  ASSERT_FALSE(estimator.excluded) << estimator.reason;
+  model::DemandPoint more;
+  more[DemandKind::kReads] = 0.7 * 2400;
+  more[DemandKind::kWrites] = 0.3 * 2400;
+  EXPECT_NEAR(estimator.cpu.Used(more, 0), 0.05 + 2e-4 * 2400, 0.05) << "twice the most seen";
+  for (const double background : estimator.cpu.background) {
+    EXPECT_NEAR(background, estimator.cpu.background[0], 0.005);
+  }
+}
+
+TEST(Estimator, KindsInAFixedProportionStillPredictTheirSum) {
+  Random random(5);
+  std::vector<UsageRow> rows;
+  for (int i = 0; i < 100; ++i) {
+    UsageRow row;
+    row.at = i;
+    const double statements = 100 + 900 * random.Unit();
+    row.demand[DemandKind::kReads] = 0.7 * statements;
+    row.demand[DemandKind::kWrites] = 0.3 * statements;
+    row.cpu_cores = 0.02 + 2e-4 * statements;
+    rows.push_back(row);
+  }
+  const model::Estimator estimator = FitEstimator(rows, {.day_bins = kDay}, nullptr);
+  model::DemandPoint more;
+  more[DemandKind::kReads] = 1400;
+  more[DemandKind::kWrites] = 600;
+  EXPECT_NEAR(estimator.cpu.Used(more, 0), 0.42, 0.01);
+}
+
 TEST(Estimator, OutliersDoNotMoveIt) {
   std::vector<UsageRow> rows = Rows(5 * kDay, 0.03, 2);
   for (std::size_t i = 0; i < rows.size(); i += 12) rows[i].cpu_cores = 0.99;

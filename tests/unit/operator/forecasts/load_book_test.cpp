@@ -87,6 +87,34 @@ TEST(LoadBook, ImportedHistoryTeachesNoCost) {
               TrueUtilisation(seen.now + 6), 0.1 * TrueUtilisation(seen.now + 6));
 }
 
+TEST(LoadBook, SaysWhyItKnowsNoCosts) {
+  LoadBook book(Options());
+  const ScalingObservation seen = SeenAt(kMidnight);
+  ASSERT_TRUE(book.Advance(seen.demand, seen.demand, {}, seen.first, seen.now));
+  EXPECT_TRUE(book.estimator().excluded);
+  EXPECT_FALSE(book.estimator().reason.empty());
+}
+
+// Four weeks of three hundred shards are more than anyone needs to read.
+TEST(LoadBook, ManyShardsTeachTheSameAsOne) {
+  LoadBook book(Options());
+  const ScalingObservation seen = SeenAt(kMidnight + 20);
+  std::map<model::ShardId, ShardDemand> demand;
+  std::map<model::ShardId, std::vector<double>> cores;
+  for (int i = 0; i < 30; ++i) {
+    demand[{fmt::format("s-{}", i)}] = seen.demand.at({"s-hot"});
+    cores[{fmt::format("s-{}", i)}] = seen.cores.at({"s-hot"});
+  }
+  ASSERT_TRUE(book.Advance({}, demand, cores, seen.first, seen.now));
+  EXPECT_FALSE(book.estimator().excluded) << book.estimator().reason;
+  LoadBook of_one(Options());
+  const model::ShardId one = {"s-0"};
+  ASSERT_TRUE(of_one.Advance({}, {{one, demand[one]}}, {{one, cores[one]}}, seen.first, seen.now));
+  const double cost = of_one.estimator().cpu.weight[0];
+  EXPECT_GT(cost, 0);
+  EXPECT_NEAR(book.estimator().cpu.weight[0], cost, 0.05 * cost);
+}
+
 TEST(LoadBook, AShardThatIsGoneIsForgotten) {
   LoadBook book(Options());
   ScalingObservation seen = SeenAt(kMidnight);
