@@ -52,6 +52,8 @@ const char* ToString(PlanReason reason) {
       return "Imbalance";
     case PlanReason::kHotKey:
       return "HotKey";
+    case PlanReason::kScaleIn:
+      return "ScaleIn";
     case PlanReason::kFreezeWindow:
       return "FreezeWindow";
     case PlanReason::kBudget:

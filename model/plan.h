@@ -20,6 +20,7 @@ enum class PlanReason {
   kMeasuredBreach,
   kImbalance,
   kHotKey,
+  kScaleIn,
   // why it is not done
   kFreezeWindow,
   kBudget,

@@ -4,162 +4,216 @@
 #include <cmath>
 
 #include "planner/load_path.h"
+#include "planner/shrink.h"
 #include "planner/split_point.h"
 
 namespace foreshard::planner {
 
 namespace {
 
+constexpr std::size_t kUnitsMax = 16;
+constexpr std::size_t kDestinationsMax = 8;
+
 double Level(const Problem& problem) { return problem.policy.plan_quantile_percent / 100.0; }
 double Target(const Problem& problem) { return problem.policy.target_cpu_percent / 100.0; }
 double Limit(const Problem& problem) { return problem.policy.limit_cpu_percent / 100.0; }
 
-bool MayReceive(const Problem& problem, std::size_t index, std::size_t source) {
-  const Shard& shard = problem.shards[index];
-  if (index == source || !shard.ready || shard.migrating || shard.fan.steps.empty()) return false;
-  const LoadPath path = OwnPath(shard);
-  return HighestQuantile(path, Level(problem), 1, path.steps.size()) <= Target(problem);
-}
-
-// Penalty of one shard over steps [from, to], in member-hours, and its minutes over the limit.
-struct Penalty {
-  double cost = 0;
-  double overload_minutes = 0;
-};
-
-Penalty PenaltyOf(const Problem& problem, const Weights& weights, const LoadPath& path,
-                  std::size_t from, std::size_t to, double extra) {
-  const double hours = problem.bin_seconds / 3'600;
-  Penalty penalty;
-  for (std::size_t step = from; step <= std::min(to, path.steps.size()); ++step) {
-    const model::Quantiles& distribution = path.steps[step - 1];
-    const double breach = model::ExpectedExcess(distribution, Limit(problem) - extra);
-    const double headroom = model::ExpectedExcess(distribution, Target(problem) - extra);
-    penalty.cost += hours * (weights.breach * breach + weights.headroom * headroom);
-    penalty.overload_minutes +=
-        hours * 60 * model::Exceedance(distribution, Limit(problem) - extra);
-  }
-  return penalty;
-}
-
-void Add(Penalty& sum, const Penalty& part) {
-  sum.cost += part.cost;
-  sum.overload_minutes += part.overload_minutes;
-}
-
-// Share of the joint scenarios in which the excess over the limit that the action removes outweighs
-// its price.
-double ScenariosBetter(const Problem& problem, const Weights& weights, const Candidate& candidate,
-                       std::size_t cutover) {
-  const Shard& source = problem.shards[candidate.source];
-  if (source.scenarios.paths.empty()) return candidate.benefit > candidate.action_cost ? 1 : 0;
-  const double hours = problem.bin_seconds / 3'600;
-  int better = 0;
-  for (const std::vector<double>& path : source.scenarios.paths) {
-    double saved = 0;
-    for (std::size_t h = cutover; h < path.size(); ++h) {
-      const double before = path[h];
-      const double after =
-          source.background + std::max(0.0, before - source.background) * (1 - candidate.share);
-      saved += hours * weights.breach *
-               (std::max(0.0, before - Limit(problem)) - std::max(0.0, after - Limit(problem)));
-      saved += hours * weights.headroom *
-               (std::max(0.0, before - Target(problem)) - std::max(0.0, after - Target(problem)));
-    }
-    if (saved > candidate.action_cost) ++better;
-  }
-  return static_cast<double>(better) / static_cast<double>(source.scenarios.paths.size());
-}
-
-void AddDestinations(const Problem& problem, Candidate candidate, bool new_shard_allowed,
-                     const Options& options, std::vector<Candidate>& candidates) {
-  const auto add = [&](int destination) {
-    candidate.destination = destination;
-    candidate.time =
-        EstimateMoveTime(problem.memory, options.priors, candidate.bytes, destination < 0);
-    Evaluate(problem, options, candidate);
-    candidates.push_back(candidate);
-  };
-  if (new_shard_allowed) add(-1);
+// Shards that may take something in, emptiest first.
+std::vector<std::size_t> Destinations(const Draft& draft, std::size_t source) {
+  const Problem& problem = draft.problem();
+  std::vector<std::pair<double, std::size_t>> open;
   for (std::size_t i = 0; i < problem.shards.size(); ++i) {
-    if (MayReceive(problem, i, candidate.source)) add(static_cast<int>(i));
+    const Shard& shard = problem.shards[i];
+    if (i == source || !shard.ready || shard.migrating || shard.fan.steps.empty()) continue;
+    if (draft.Receives(i) || draft.Sends(i)) continue;
+    if (Drains(problem.memory, shard.id)) continue;  // it is on its way out
+    const double peak = HighestQuantile(OwnPath(shard), Level(problem), 1, shard.fan.steps.size());
+    if (peak <= Target(problem)) open.emplace_back(peak, i);
   }
+  std::stable_sort(open.begin(), open.end(), [&problem](const auto& a, const auto& b) {
+    if (a.first != b.first) return a.first < b.first;
+    return problem.shards[a.second].id < problem.shards[b.second].id;
+  });
+  std::vector<std::size_t> destinations;
+  for (const auto& [peak, index] : open) {
+    if (destinations.size() >= kDestinationsMax) break;
+    destinations.push_back(index);
+  }
+  return destinations;
 }
 
-}  // namespace
+// The heaviest units, by what they cause now.
+std::vector<std::size_t> HeaviestUnits(const Problem& problem, const Shard& shard,
+                                       bool resting_too) {
+  const double rest =
+      static_cast<double>(problem.policy.cool_down.count()) / 1e3 / problem.bin_seconds;
+  std::vector<std::size_t> units;
+  for (std::size_t i = 0; i < shard.units.size(); ++i) {
+    const std::optional<model::BinIndex>& moved = shard.units[i].last_move;
+    if (resting_too || !moved || static_cast<double>(problem.now - *moved) >= rest)
+      units.push_back(i);
+  }
+  std::stable_sort(units.begin(), units.end(), [&shard](std::size_t a, std::size_t b) {
+    return shard.units[a].share > shard.units[b].share;
+  });
+  if (units.size() > kUnitsMax) units.resize(kUnitsMax);
+  return units;
+}
 
-std::vector<Candidate> CandidatesFor(const Problem& problem, std::size_t source,
-                                     bool new_shard_allowed, const Options& options,
-                                     std::string& why_no_split) {
-  const Shard& shard = problem.shards[source];
-  std::vector<Candidate> candidates;
-  for (std::size_t unit_index = 0; unit_index < shard.units.size(); ++unit_index) {
-    const Unit& unit = shard.units[unit_index];
+class Collector {
+ public:
+  Collector(const Draft& draft, std::size_t source, bool new_shard_allowed)
+      : draft_(draft),
+        source_(source),
+        new_shard_allowed_(new_shard_allowed),
+        destinations_(Destinations(draft, source)) {}
+
+  void Add(Candidate candidate, bool existing_too = true) {
+    if (candidate.share <= 0) return;
+    if (new_shard_allowed_) AddTo(candidate, -1);
+    for (std::size_t i = 0; i < destinations_.size() && existing_too; ++i)
+      AddTo(candidate, static_cast<int>(destinations_[i]));
+  }
+
+  void AddUnit(std::size_t index, std::string& why_no_split) {
+    const Problem& problem = draft_.problem();
+    const Shard& shard = problem.shards[source_];
+    const Unit& unit = shard.units[index];
     const SplitSearch search = FindSplitPoint(problem.key_space, unit);
     if (search.point) {
-      Candidate split{.type = model::ActionType::kSplit, .source = source, .unit = unit_index};
+      Candidate split{.type = model::ActionType::kSplit, .source = source_, .unit = index};
       split.at = search.point->at;
       split.range = {.from = search.point->at, .to = unit.range.to};
+      split.part = search.point->right_share;
       split.share = unit.share * search.point->right_share;
       split.bytes = unit.bytes * search.point->right_share;
-      AddDestinations(problem, split, new_shard_allowed, options, candidates);
+      Add(split);
     } else if (why_no_split.empty()) {
       why_no_split = search.why_not;
     }
     if (shard.units.size() > 1) {
-      Candidate move{.type = model::ActionType::kMove, .source = source, .unit = unit_index};
+      Candidate move{.type = model::ActionType::kMove, .source = source_, .unit = index};
       move.range = unit.range;
       move.share = unit.share;
       move.bytes = unit.bytes;
-      AddDestinations(problem, move, new_shard_allowed, options, candidates);
+      Add(move);
+    }
+    if (draft_.outlook().options().isolate_keys) AddHotKeys(index);
+  }
+
+  std::vector<Candidate> Take() { return std::move(candidates_); }
+
+ private:
+  void AddHotKeys(std::size_t index) {
+    const Unit& unit = draft_.problem().shards[source_].units[index];
+    for (const HotKey& key : unit.hot_keys) {
+      if (key.share < kHotKeyShare / 2) continue;
+      Candidate isolate{.type = model::ActionType::kIsolate, .source = source_, .unit = index};
+      isolate.keys = {key.key};
+      isolate.part = key.share;
+      isolate.share = unit.share * key.share;
+      isolate.bytes = 1e6;  // rows of one key
+      if (new_shard_allowed_) AddTo(isolate, -1);
+      isolate.type = model::ActionType::kMoveKeys;
+      for (const std::size_t destination : destinations_)
+        AddTo(isolate, static_cast<int>(destination));
     }
   }
-  return candidates;
+
+  void AddTo(Candidate candidate, int destination) {
+    candidate.destination = destination;
+    candidate.time = EstimateMoveTime(draft_.problem().memory, draft_.outlook().options().priors,
+                                      candidate.bytes, destination < 0);
+    Evaluate(draft_, candidate);
+    candidates_.push_back(std::move(candidate));
+  }
+
+  const Draft& draft_;
+  std::size_t source_;
+  bool new_shard_allowed_;
+  std::vector<std::size_t> destinations_;
+  std::vector<Candidate> candidates_;
+};
+
+}  // namespace
+
+bool Better(const Candidate& a, const Candidate& b) {
+  if (a.keeps_target != b.keeps_target) return a.keeps_target;
+  return a.benefit - a.action_cost > b.benefit - b.action_cost + 1e-12;
 }
 
-void Evaluate(const Problem& problem, const Options& options, Candidate& candidate) {
-  const Shard& source = problem.shards[candidate.source];
-  const LoadPath now = OwnPath(source);
-  const std::size_t horizon = now.steps.size();
-  const auto bins =
-      static_cast<std::size_t>(std::ceil(candidate.time.p80_seconds / problem.bin_seconds));
-  const std::size_t cutover = std::min(bins, horizon);  // steps 1..cutover still carry everything
-  const LoadPath relieved = WithoutShare(source, candidate.share);
-  const Weights& weights = options.weights;
+CandidateSearch CandidatesFor(const Draft& draft, std::size_t source, bool new_shard_allowed,
+                              bool resting_too) {
+  CandidateSearch search;
+  Collector collector(draft, source, new_shard_allowed);
+  for (const std::size_t unit :
+       HeaviestUnits(draft.problem(), draft.problem().shards[source], resting_too)) {
+    if (!draft.Moved(source, unit)) collector.AddUnit(unit, search.why_no_split);
+  }
+  search.candidates = collector.Take();
+  return search;
+}
 
-  Penalty before = PenaltyOf(problem, weights, now, 1, horizon, 0);
-  Penalty after = PenaltyOf(problem, weights, now, 1, cutover, options.priors.dip);
-  Add(after, PenaltyOf(problem, weights, relieved, cutover + 1, horizon, 0));
-  double destination_peak = 0;
+void Evaluate(const Draft& draft, Candidate& candidate) {
+  const Problem& problem = draft.problem();
+  const Outlook& outlook = draft.outlook();
+  const Weights& weights = outlook.options().weights;
+  const MovePriors& priors = outlook.options().priors;
+  const std::size_t cutover = CutoverStep(problem, candidate);
+  Matrix scratch;
+  const Matrix& leaving = draft.Leaving(candidate, scratch);
+  const auto part = static_cast<float>(candidate.part);
+  const Matrix& source = draft.Of(candidate.source);
+  const Reading before = draft.ReadingOf(candidate.source);
+  const Reading after = outlook.Read(source, {.added = &leaving,
+                                              .factor = -part,
+                                              .cutover = cutover,
+                                              .dip = static_cast<float>(priors.dip),
+                                              .begin = candidate.begin});
+  Reading alone;
+  alone.by_path.assign(outlook.paths(), 0);
+  Reading loaded;
   double members = 0;
+  Change arrives{.added = &leaving,
+                 .factor = part,
+                 .cutover = cutover,
+                 .dip = static_cast<float>(priors.destination_dip),
+                 .begin = candidate.begin};
   if (candidate.destination < 0) {
-    const LoadPath fresh = OnlyShare(source, candidate.share, source.background);
-    Add(after, PenaltyOf(problem, weights, fresh, cutover + 1, horizon, 0));
-    destination_peak = HighestQuantile(fresh, Level(problem), cutover + 1, horizon);
-    members = weights.member * problem.members_per_shard * static_cast<double>(horizon) *
-              problem.bin_seconds / 3'600;
+    loaded = outlook.Read(outlook.Empty(problem.shards[candidate.source].background), arrives);
+    const double horizon =
+        static_cast<double>(outlook.steps() - std::min(outlook.steps(), candidate.begin)) *
+        problem.bin_seconds / 3'600;
+    const double hours = std::max(horizon, outlook.options().new_shard_hours);
+    members = weights.member * problem.members_per_shard * hours;
   } else {
-    const Shard& other = problem.shards[static_cast<std::size_t>(candidate.destination)];
-    const LoadPath alone = OwnPath(other);
-    const LoadPath loaded = WithShareOf(other, source, candidate.share);
-    Add(before, PenaltyOf(problem, weights, alone, 1, horizon, 0));
-    Add(after, PenaltyOf(problem, weights, alone, 1, cutover, options.priors.destination_dip));
-    Add(after, PenaltyOf(problem, weights, loaded, cutover + 1, horizon, 0));
-    destination_peak = HighestQuantile(loaded, Level(problem), cutover + 1, horizon);
+    const Matrix& other = draft.Of(static_cast<std::size_t>(candidate.destination));
+    alone = draft.ReadingOf(static_cast<std::size_t>(candidate.destination));
+    loaded = outlook.Read(other, arrives);
   }
   const double failure = static_cast<double>(1 + problem.memory.failed) /
                          static_cast<double>(20 + problem.memory.failed + problem.memory.finished);
   candidate.action_cost = members + weights.change + weights.per_gigabyte * candidate.bytes / 1e9 +
-                          weights.dip * options.priors.dip * candidate.time.p80_seconds / 3'600 +
+                          weights.dip * priors.dip * candidate.time.p80_seconds / 3'600 +
                           weights.failure * failure;
-  candidate.benefit = before.cost - after.cost;
-  candidate.overload_minutes_avoided = before.overload_minutes - after.overload_minutes;
-  candidate.source_peak = HighestQuantile(relieved, Level(problem), cutover + 1, horizon);
-  candidate.destination_peak = destination_peak;
-  candidate.keeps_target = std::max(candidate.source_peak, destination_peak) <= Target(problem);
-  const std::size_t breach = FirstAbove(now, Level(problem), Limit(problem), 1, horizon);
+  candidate.benefit = before.cost + alone.cost - after.cost - loaded.cost;
+  candidate.overload_minutes_avoided = before.overload_minutes + alone.overload_minutes -
+                                       after.overload_minutes - loaded.overload_minutes;
+  candidate.source_peak = candidate.unit == kWholeShard ? 0 : after.peak;
+  candidate.destination_peak = loaded.peak;
+  candidate.dip_peak = std::max(after.dip_peak, loaded.dip_peak);
+  candidate.keeps_target =
+      std::max(candidate.source_peak, candidate.destination_peak) <= Target(problem);
+  const LoadPath own = OwnPath(problem.shards[candidate.source]);
+  const std::size_t breach = FirstAbove(own, Level(problem), Limit(problem), 1, own.steps.size());
   candidate.in_time = breach == 0 || cutover < breach;
-  candidate.scenarios_better = ScenariosBetter(problem, weights, candidate, cutover);
+  std::size_t better = 0;
+  for (std::size_t r = 0; r < outlook.paths(); ++r) {
+    const double saved = static_cast<double>(before.by_path[r]) + alone.by_path[r] -
+                         after.by_path[r] - loaded.by_path[r];
+    better += saved > candidate.action_cost ? 1 : 0;
+  }
+  candidate.scenarios_better = static_cast<double>(better) / static_cast<double>(outlook.paths());
 }
 
 }  // namespace foreshard::planner

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/clock.h"
@@ -31,6 +32,29 @@ std::string Duration(double seconds) {
                         : fmt::format("{:.0f} s", seconds);
 }
 
+// What a person can do about it, or wait for.
+std::string InWords(const Problem& problem, model::PlanReason reason) {
+  const model::ScalingSpec& policy = problem.policy;
+  if (reason == model::PlanReason::kMigrationInFlight) {
+    return fmt::format(" ({} of {} migrations run already)", problem.migrations_in_flight,
+                       policy.max_concurrent_migrations);
+  }
+  if (reason == model::PlanReason::kCoolDown) {
+    return fmt::format(" (the source changed less than {} ago)",
+                       Duration(static_cast<double>(policy.cool_down.count()) / 1e3));
+  }
+  if (reason == model::PlanReason::kBudget) {
+    return fmt::format(" ({} an hour may move, {} did)",
+                       Bytes(static_cast<double>(policy.max_moved_bytes_per_hour)),
+                       Bytes(problem.memory.moved_bytes_last_hour));
+  }
+  if (reason == model::PlanReason::kHorizonTooShort)
+    return " (it would take longer than the forecast reaches)";
+  if (reason == model::PlanReason::kNotReady) return " (the source is not ready)";
+  if (reason == model::PlanReason::kMode) return " (the mode only observes)";
+  return "";
+}
+
 std::string WhyNotNow(const Problem& problem, const model::Plan& plan) {
   if (plan.decision == model::PlanDecision::kWaiting)
     return " Waiting: the latest start has not come.";
@@ -43,7 +67,7 @@ std::string WhyNotNow(const Problem& problem, const model::Plan& plan) {
       }
     }
   }
-  return fmt::format(" Blocked: {}.", ToString(plan.reason));
+  return fmt::format(" Blocked: {}{}.", ToString(plan.reason), InWords(problem, plan.reason));
 }
 
 }  // namespace
@@ -70,14 +94,18 @@ std::string Explain(const Problem& problem, const model::Plan& plan) {
         "No change: there is no forecast yet ({}); only a measured breach causes an action.",
         *ToString(plan.reason) != '\0' ? ToString(plan.reason) : "no shard has one");
   }
+  const bool over = highest * 100 > problem.policy.target_cpu_percent;
   return fmt::format(
-      "No change: p{} CPU of the hottest shard {} stays at {} within {}, target {} %.{}",
-      problem.policy.plan_quantile_percent, hottest, Percent(highest),
-      Duration(static_cast<double>(horizon) * problem.bin_seconds),
+      "No change: p{} CPU of the hottest shard {} {} {} within {}, target {} %.{}",
+      problem.policy.plan_quantile_percent, hottest, over ? "would reach" : "stays at",
+      Percent(highest), Duration(static_cast<double>(horizon) * problem.bin_seconds),
       problem.policy.target_cpu_percent,
       plan.reason == model::PlanReason::kNone
           ? ""
-          : fmt::format(" Trust is limited: {}.", ToString(plan.reason)));
+          : fmt::format(
+                " The forecast is not trusted enough to act on ({}); only a measured breach "
+                "causes an action.",
+                ToString(plan.reason)));
 }
 
 std::string ExplainTrouble(const Problem& problem, const model::Plan& plan, std::size_t shard,
@@ -110,17 +138,54 @@ std::string ExplainAction(const Problem& problem, const model::Plan& plan, const
         fmt::format(": p{} CPU would reach {}, target {} %.", problem.policy.plan_quantile_percent,
                     Percent(peak), problem.policy.target_cpu_percent);
   }
-  text += fmt::format(
-      " Costs {} moved, {} (p80 {}); gain {:.1f} overload minutes; {} stays at {}, the destination "
-      "at {}.",
-      Bytes(chosen.bytes), Duration(chosen.time.p50_seconds), Duration(chosen.time.p80_seconds),
-      chosen.overload_minutes_avoided, problem.shards[chosen.source].id,
-      Percent(chosen.source_peak), Percent(chosen.destination_peak));
-  if (next_best != nullptr) {
+  text += fmt::format(" Costs {} moved, {} (p80 {})", Bytes(chosen.bytes),
+                      Duration(chosen.time.p50_seconds), Duration(chosen.time.p80_seconds));
+  if (chosen.source_peak <= 0 && chosen.destination_peak <= 0) {
+    text += "; it would not be done within the horizon.";
+  } else {
+    text += fmt::format("; gain {:.1f} overload minutes; {} stays at {}, the destination at {}.",
+                        chosen.overload_minutes_avoided, problem.shards[chosen.source].id,
+                        Percent(chosen.source_peak), Percent(chosen.destination_peak));
+  }
+  for (std::size_t i = 1; i < plan.steps.size(); ++i) {
+    text += fmt::format(" {}: {}.", plan.steps[i].start <= problem.now + 1 ? "Also now" : "Then",
+                        plan.steps[i].text);
+  }
+  if (next_best != nullptr && std::max(next_best->source_peak, next_best->destination_peak) > 0) {
     text += fmt::format(" {} would leave {}.", Describe(problem, *next_best),
                         Percent(std::max(next_best->source_peak, next_best->destination_peak)));
   }
   return text + WhyNotNow(problem, plan);
+}
+
+std::string DescribeShrink(const Problem& problem, const Shrink& shrink) {
+  const Candidate& first = shrink.moves.front();
+  if (first.type == model::ActionType::kMerge) return Describe(problem, first);
+  return fmt::format("Spread the {} ranges of {} over the others", shrink.moves.size(),
+                     problem.shards[first.source].id);
+}
+
+std::string ExplainShrink(const Problem& problem, const model::Plan& plan, const Shrink& shrink) {
+  double bytes = 0;
+  double p50 = 0;
+  double peak = 0;
+  for (const Candidate& move : shrink.moves) {
+    bytes += move.bytes;
+    p50 += move.time.p50_seconds;
+    peak = std::max(peak, move.destination_peak);
+  }
+  std::string why = WhyNotNow(problem, plan);
+  if (plan.decision == model::PlanDecision::kWaiting) {
+    why = fmt::format(" Waiting: seen {} of {} times in a row.", problem.memory.quiet_cycles + 1,
+                      problem.policy.scale_in_confirmations);
+  }
+  return fmt::format(
+      "{}: the fleet does with one shard less. p{} CPU of who takes it in stays at {}, target {} "
+      "%. "
+      "Costs {} moved, {}; {:.1f} member-hours for {:.1f} saved.{}",
+      DescribeShrink(problem, shrink), problem.policy.plan_quantile_percent, Percent(peak),
+      problem.policy.target_cpu_percent, Bytes(bytes), Duration(p50), shrink.cost, shrink.benefit,
+      why);
 }
 
 std::string Describe(const Problem& problem, const Candidate& candidate) {
@@ -131,6 +196,10 @@ std::string Describe(const Problem& problem, const Candidate& candidate) {
   const std::string& source = problem.shards[candidate.source].id.value;
   if (candidate.type == model::ActionType::kSplit)
     return fmt::format("Split {} at {} to {}", source, candidate.at, where);
+  if (candidate.type == model::ActionType::kMerge)
+    return fmt::format("Merge {} into {}", source, where);
+  if (!candidate.keys.empty())
+    return fmt::format("Move key {} of {} to {}", candidate.keys.front(), source, where);
   return fmt::format("Move range {} of {} to {}", model::ToString(candidate.range), source, where);
 }
 

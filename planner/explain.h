@@ -5,6 +5,7 @@
 #include "model/plan.h"
 #include "planner/candidate.h"
 #include "planner/problem.h"
+#include "planner/shrink.h"
 
 // One sentence a plan, built from its values: what, where, before when; which number against which
 // limit; cost, gain, the next best alternative; and for what is not done, why. Numbers are rounded,
@@ -17,6 +18,9 @@ std::string ExplainTrouble(const Problem& problem, const model::Plan& plan, std:
                            double peak, const std::string& why_no_split);
 std::string ExplainAction(const Problem& problem, const model::Plan& plan, const Candidate& chosen,
                           double peak, const Candidate* next_best);
+
+std::string ExplainShrink(const Problem& problem, const model::Plan& plan, const Shrink& shrink);
+std::string DescribeShrink(const Problem& problem, const Shrink& shrink);
 
 // "Split s-4kq7 at 40 to a new shard".
 std::string Describe(const Problem& problem, const Candidate& candidate);

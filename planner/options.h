@@ -9,6 +9,7 @@ struct Weights {
   double member = 1;    // per member-hour
   double breach = 40;   // per hour of one shard at 100 points over the limit
   double headroom = 2;  // the same over the target
+  double overload = 4;  // per hour of one shard over the limit, by however little
   double imbalance = 0.2;
   double change = 1.5;  // per action: what removes churn
   double per_gigabyte = 0.1;
@@ -35,10 +36,25 @@ struct Options {
   Weights weights;
   MovePriors priors;
   int latest_start_margin_bins = 2;
+  // A start is put off while the latest one is further away than this share of the horizon.
+  double wait_beyond_share = 0.5;
   double scenario_majority = 0.6;  // A must beat NoChange in this share of the scenarios
   double breach_probability_to_act = 0.2;
   double guard_rising_share = 0.95;  // of the limit
   int guard_bins = 2;                // in a row
+  // Actions beside Split and Move; a caller that cannot carry one out leaves it off.
+  bool merge_shards = false;
+  bool isolate_keys = false;
+  bool breach_waits_for_cool_down = true;  // a predicted one; the guard never waits
+  // A new shard is paid for at least this long, since it does not go as soon as it could.
+  double new_shard_hours = 0;
+  double leave_share = 0.95;          // of the target: planned load of a shard that takes in
+  double merge_measured_share = 0.9;  // of what the rest can carry: measured before a merge
+  double shrink_rest_share = 1;       // of the cool-down, since the last action of either
+  int actions_max = 8;                // in one plan
+  int rounds = 24;                    // of the neighbourhood search
+  int population = 24;                // of the genetic one
+  int generations = 20;
 };
 
 }  // namespace foreshard::planner

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "planner/candidate.h"
 #include "planner/explain.h"
-#include "planner/load_path.h"
+#include "planner/planner_release.h"
+#include "planner/planner_trouble.h"
+#include "planner/search.h"
 #include "planner/shard_count.h"
+#include "planner/shrink.h"
 
 namespace foreshard::planner {
 
@@ -19,64 +23,6 @@ using model::PlanReason;
 double Level(const Problem& problem) { return problem.policy.plan_quantile_percent / 100.0; }
 double Target(const Problem& problem) { return problem.policy.target_cpu_percent / 100.0; }
 double Limit(const Problem& problem) { return problem.policy.limit_cpu_percent / 100.0; }
-
-// The shard that needs help most, and why.
-struct Trouble {
-  int shard = -1;
-  bool measured = false;
-  bool predicted = false;       // planned quantile above the limit
-  std::size_t breach_step = 0;  // first such step; 0: none
-  double peak = 0;              // planned quantile, or the measured value
-};
-
-// Over the limit in the newest bins, or close below it and rising. Missing data never causes an
-// action.
-bool GuardAsks(const Problem& problem, const Options& options, const Shard& shard) {
-  const auto bins = static_cast<std::size_t>(options.guard_bins);
-  if (!problem.metrics_fresh || shard.measured.size() < bins) return false;
-  const auto newest = shard.measured.end() - static_cast<std::ptrdiff_t>(bins);
-  const double lowest = *std::min_element(newest, shard.measured.end());
-  const bool rising = shard.measured.back() > *newest;
-  return lowest > Limit(problem) ||
-         (rising && lowest > options.guard_rising_share * Limit(problem));
-}
-
-bool MayForecast(const Shard& shard) {
-  return !shard.fan.steps.empty() && shard.trust.Value() >= model::kTrustToAddCapacity &&
-         shard.estimator_usable;
-}
-
-Trouble FindTrouble(const Problem& problem, const Options& options) {
-  Trouble worst;
-  const auto consider = [&worst](const Trouble& trouble) {
-    const bool urgent =
-        trouble.measured != worst.measured ? trouble.measured : trouble.peak > worst.peak;
-    if (worst.shard < 0 || urgent) worst = trouble;
-  };
-  for (std::size_t i = 0; i < problem.shards.size(); ++i) {
-    const Shard& shard = problem.shards[i];
-    const int index = static_cast<int>(i);
-    if (GuardAsks(problem, options, shard)) {
-      consider({.shard = index,
-                .measured = true,
-                .predicted = false,
-                .breach_step = 1,
-                .peak = shard.measured.back()});
-    }
-    if (!problem.metrics_fresh || !MayForecast(shard)) continue;
-    const LoadPath path = OwnPath(shard);
-    const double peak = HighestQuantile(path, Level(problem), 1, path.steps.size());
-    if (peak <= Target(problem)) continue;
-    const std::size_t breach =
-        FirstAbove(path, Level(problem), Limit(problem), 1, path.steps.size());
-    consider({.shard = index,
-              .measured = false,
-              .predicted = breach > 0,
-              .breach_step = breach,
-              .peak = peak});
-  }
-  return worst;
-}
 
 // Planned quantile of the whole set's load, in shards at their target, for each bin ahead.
 std::vector<double> TotalInShards(const Problem& problem) {
@@ -126,20 +72,6 @@ CountPlan ProposeCount(const Problem& problem, const Options& options) {
                          .price_per_change = options.weights.change * 3'600 / problem.bin_seconds});
 }
 
-bool PaysOff(const Problem& problem, const Options& options, const Candidate& candidate,
-             double breach_probability) {
-  const double ratio = problem.policy.benefit_ratio_percent / 100.0;
-  return candidate.benefit >= ratio * candidate.action_cost &&
-         (candidate.scenarios_better >= options.scenario_majority ||
-          breach_probability >= options.breach_probability_to_act);
-}
-
-// Feasible ones first; among them the least J, among equals the order of generation.
-bool Better(const Candidate& a, const Candidate& b) {
-  if (a.keeps_target != b.keeps_target) return a.keeps_target;
-  return a.benefit - a.action_cost > b.benefit - b.action_cost + 1e-12;
-}
-
 model::PlannedStep ToStep(const Problem& problem, const Candidate& candidate, PlanReason reason) {
   model::PlannedStep step;
   step.type = candidate.type;
@@ -148,6 +80,7 @@ model::PlannedStep ToStep(const Problem& problem, const Candidate& candidate, Pl
     step.destination = problem.shards[static_cast<std::size_t>(candidate.destination)].id;
   step.range = candidate.range;
   step.at = candidate.at;
+  step.keys = candidate.keys;
   step.start = problem.now + 1;
   step.bytes = candidate.bytes;
   step.p50_seconds = candidate.time.p50_seconds;
@@ -156,63 +89,8 @@ model::PlannedStep ToStep(const Problem& problem, const Candidate& candidate, Pl
   return step;
 }
 
-// What forbids to start now; kNone if nothing does.
-PlanReason WhatBlocks(const Problem& problem, const Trouble& trouble, const Candidate& chosen) {
-  const Shard& source = problem.shards[chosen.source];
-  if (problem.migrations_in_flight >= problem.policy.max_concurrent_migrations ||
-      source.migrating) {
-    return PlanReason::kMigrationInFlight;
-  }
-  if (!source.ready) return PlanReason::kNotReady;
-  const double cool_down_bins =
-      static_cast<double>(problem.policy.cool_down.count()) / 1e3 / problem.bin_seconds;
-  if (!trouble.measured && source.last_action &&
-      static_cast<double>(problem.now - *source.last_action) < cool_down_bins) {
-    return PlanReason::kCoolDown;
-  }
-  const auto length =
-      static_cast<model::BinIndex>(std::ceil(chosen.time.p90_seconds / problem.bin_seconds));
-  for (const FrozenInterval& frozen : problem.frozen) {
-    if (frozen.from < problem.now + 1 + length && frozen.to > problem.now)
-      return PlanReason::kFreezeWindow;
-  }
-  if (problem.memory.moved_bytes_last_hour + chosen.bytes >
-      static_cast<double>(problem.policy.max_moved_bytes_per_hour)) {
-    return PlanReason::kBudget;
-  }
-  const auto horizon = static_cast<model::BinIndex>(source.fan.steps.size());
-  if (!trouble.measured && horizon < length) return PlanReason::kHorizonTooShort;
-  return PlanReason::kNone;
-}
-
-// Scale-out needs one cycle, two if the breach is more than half a horizon away; and there is no
-// hurry before the latest start.
-bool ShouldWait(const Problem& problem, const Options& options, const Trouble& trouble,
-                const Candidate& chosen) {
-  if (trouble.measured) return false;
-  const std::size_t horizon = problem.shards[chosen.source].fan.steps.size();
-  const bool far = trouble.breach_step > horizon / 2 || trouble.breach_step == 0;
-  if (far && problem.memory.troubled_cycles < 1) return true;
-  const double latest = static_cast<double>(trouble.breach_step) -
-                        chosen.time.p80_seconds / problem.bin_seconds -
-                        options.latest_start_margin_bins;
-  // Waiting helps only while the start is more than a cycle away from the end of what can still be
-  // seen.
-  return trouble.breach_step > 0 && latest > static_cast<double>(horizon) / 2;
-}
-
-void Decide(const Problem& problem, const Options& options, const Trouble& trouble,
-            const Candidate& chosen, Plan& plan) {
-  const PlanReason blocked = WhatBlocks(problem, trouble, chosen);
-  if (blocked != PlanReason::kNone) {
-    plan.decision = PlanDecision::kBlocked;
-    plan.reason = blocked;
-    return;
-  }
-  if (ShouldWait(problem, options, trouble, chosen)) {
-    plan.decision = PlanDecision::kWaiting;
-    return;
-  }
+// What the mode makes of a step that may start.
+void Release(const Problem& problem, Plan& plan) {
   switch (problem.policy.mode) {
     case model::ScalingMode::kOff:
     case model::ScalingMode::kObserve:
@@ -242,81 +120,214 @@ Plan NoTrouble(const Problem& problem) {
   return plan;
 }
 
-void Fill(const Problem& problem, const Trouble& trouble, const Candidate& chosen, Plan& plan) {
-  const Shard& shard = problem.shards[chosen.source];
+PlanReason WhyOf(const Trouble& trouble) {
+  if (trouble.measured) return PlanReason::kMeasuredBreach;
+  return trouble.predicted ? PlanReason::kPredictedBreach : PlanReason::kImbalance;
+}
+
+double BreachProbability(const Problem& problem, const Shard& shard) {
+  if (shard.fan.steps.empty()) return 0;
+  return model::ExceedanceInWindow(shard.fan, shard.fan.steps.size(), Limit(problem));
+}
+
+// The numbers of the plan's headline: those of its first step, costs and gains of all.
+void Fill(const Problem& problem, const Trouble& trouble, const Candidate& first, Plan& plan) {
+  const Shard& shard = problem.shards[first.source];
   plan.guard = trouble.measured;
+  plan.reason = WhyOf(trouble);
   plan.breach_at =
       trouble.breach_step > 0 ? problem.now + static_cast<model::BinIndex>(trouble.breach_step) : 0;
-  plan.overload_minutes_avoided = chosen.overload_minutes_avoided;
-  plan.cost_member_hours = chosen.action_cost;
-  plan.benefit_member_hours = chosen.benefit;
-  if (!shard.fan.steps.empty()) {
-    plan.breach_probability =
-        model::ExceedanceInWindow(shard.fan, shard.fan.steps.size(), Limit(problem));
+  plan.breach_probability = BreachProbability(problem, shard);
+}
+
+void AddGain(const Candidate& candidate, Plan& plan) {
+  plan.overload_minutes_avoided += candidate.overload_minutes_avoided;
+  plan.cost_member_hours += candidate.action_cost;
+  plan.benefit_member_hours += candidate.benefit;
+}
+
+void AddAlternatives(const Problem& problem, const CandidateSearch& seen, const Candidate& chosen,
+                     Plan& plan) {
+  for (const Candidate& candidate : seen.candidates) {
+    if (plan.alternatives.size() >= 3) break;
+    if (Describe(problem, candidate) == Describe(problem, chosen)) continue;
+    plan.alternatives.push_back({.text = Describe(problem, candidate),
+                                 .cost_member_hours = candidate.action_cost - candidate.benefit});
   }
-  const PlanReason reason = trouble.measured    ? PlanReason::kMeasuredBreach
-                            : trouble.predicted ? PlanReason::kPredictedBreach
-                                                : PlanReason::kImbalance;
-  plan.reason = reason;
-  plan.steps.push_back(ToStep(problem, chosen, reason));
+}
+
+const Candidate* NextBest(const Problem& problem, const CandidateSearch& seen,
+                          const Candidate& chosen) {
+  for (const Candidate& candidate : seen.candidates) {
+    if (Describe(problem, candidate) != Describe(problem, chosen)) return &candidate;
+  }
+  return nullptr;
+}
+
+// Nothing can be done, or nothing is worth it, for the most urgent shard that was looked at.
+void ExplainNothing(const Problem& problem, const std::vector<Trouble>& troubles,
+                    const Found& found, Plan& plan) {
+  const Trouble& trouble = troubles.front();
+  const CandidateSearch& seen = found.seen.at(0);
+  plan.breach_at =
+      trouble.breach_step > 0 ? problem.now + static_cast<model::BinIndex>(trouble.breach_step) : 0;
+  if (seen.candidates.empty()) {
+    const bool full = static_cast<int>(problem.shards.size()) >= problem.policy.max_shards;
+    plan.decision = PlanDecision::kBlocked;
+    plan.reason = !seen.why_no_split.empty() ? PlanReason::kNoSplitPoint
+                  : full                     ? PlanReason::kMaxShards
+                                             : PlanReason::kNoDestination;
+    plan.summary = ExplainTrouble(problem, plan, static_cast<std::size_t>(trouble.shard),
+                                  trouble.peak, seen.why_no_split);
+    return;
+  }
+  const Candidate& best = seen.candidates.front();
+  Fill(problem, trouble, best, plan);
+  AddGain(best, plan);
+  AddAlternatives(problem, seen, best, plan);
+  const bool mandatory = trouble.measured || trouble.predicted;
+  plan.decision = mandatory ? PlanDecision::kBlocked : PlanDecision::kNoChange;
+  plan.reason = mandatory ? PlanReason::kNoDestination : PlanReason::kNotWorthIt;
+  plan.summary = mandatory ? ExplainTrouble(problem, plan, static_cast<std::size_t>(trouble.shard),
+                                            trouble.peak, "every change would make it worse")
+                           : ExplainAction(problem, plan, best, trouble.peak, nullptr);
+}
+
+std::vector<Need> NeedsOf(const Problem& problem, const Options& options,
+                          const std::vector<Trouble>& troubles) {
+  const CountPlan count = ProposeCount(problem, options);
+  const int shards = static_cast<int>(problem.shards.size());
+  std::vector<Need> needs;
+  for (const Trouble& trouble : troubles) {
+    const auto shard = static_cast<std::size_t>(trouble.shard);
+    const bool mandatory = trouble.measured || trouble.predicted;
+    needs.push_back({.shard = shard,
+                     .mandatory = mandatory,
+                     .new_shard_allowed =
+                         shards < problem.policy.max_shards && (mandatory || count.shards > shards),
+                     .measured = trouble.measured,
+                     .breach_probability = BreachProbability(problem, problem.shards[shard])});
+  }
+  return needs;
+}
+
+// One shard less, if that pays; none where it does not.
+std::optional<Plan> ShrinkPlan(const Problem& problem, const Options& options) {
+  if (!options.merge_shards || !problem.metrics_fresh) return std::nullopt;
+  const Outlook outlook(problem, options);
+  const std::vector<Shrink> ways = ShrinksFor(outlook);
+  const double ratio = problem.policy.benefit_ratio_percent / 100.0;
+  if (ways.empty() || ways.front().benefit < ratio * ways.front().cost) return std::nullopt;
+  const Shrink& best = ways.front();
+  Plan plan;
+  plan.made_at = problem.now;
+  plan.reason = PlanReason::kScaleIn;
+  plan.cost_member_hours = best.cost;
+  plan.benefit_member_hours = best.benefit;
+  for (const Candidate& move : best.moves) {
+    plan.steps.push_back(ToStep(problem, move, PlanReason::kScaleIn));
+    plan.steps.back().text = Describe(problem, move);
+    if (plan.steps.size() > 1) plan.steps.back().start = problem.now + 2;  // one after the other
+  }
+  for (std::size_t i = 1; i < std::min<std::size_t>(4, ways.size()); ++i) {
+    plan.alternatives.push_back({.text = DescribeShrink(problem, ways[i]),
+                                 .cost_member_hours = ways[i].cost - ways[i].benefit});
+  }
+  const Trouble quiet{.shard = static_cast<int>(best.moves.front().source), .rested = true};
+  const PlanReason blocked = WhatBlocks(problem, options, quiet, best.moves.front(), {});
+  const bool begun = Drains(problem.memory, problem.shards[best.moves.front().source].id);
+  if (!begun && problem.memory.quiet_cycles + 1 < problem.policy.scale_in_confirmations) {
+    plan.decision = PlanDecision::kWaiting;
+  } else if (blocked != PlanReason::kNone) {
+    plan.decision = PlanDecision::kBlocked;
+    plan.reason = blocked;
+  } else {
+    Release(problem, plan);
+  }
+  if (plan.decision == PlanDecision::kWaiting) plan.steps.front().start = problem.now + 2;
+  plan.summary = ExplainShrink(problem, plan, best);
+  return plan;
+}
+
+// An answer for the shards that need help.
+Plan TroublePlan(const Problem& problem, const Options& options,
+                 const std::vector<Trouble>& troubles, Random& random) {
+  Plan plan;
+  plan.made_at = problem.now;
+  const Outlook outlook(problem, options);
+  const Found found = Search(outlook, NeedsOf(problem, options, troubles), random);
+  if (found.actions.empty()) {
+    ExplainNothing(problem, troubles, found, plan);
+    return plan;
+  }
+  const std::vector<Scheduled> steps = Schedule(problem, options, troubles, found);
+  const Scheduled& first = steps.front();
+  Fill(problem, *first.trouble, *first.candidate, plan);
+  for (const Scheduled& step : steps) {
+    AddGain(*step.candidate, plan);
+    plan.steps.push_back(ToStep(problem, *step.candidate, WhyOf(*step.trouble)));
+    plan.steps.back().text = Describe(problem, *step.candidate);
+    if (step.Rank() > 0) plan.steps.back().start = problem.now + 2;  // not now
+  }
+  if (first.blocked != PlanReason::kNone) {
+    plan.decision = PlanDecision::kBlocked;
+    plan.reason = first.blocked;
+  } else if (first.waits) {
+    plan.decision = PlanDecision::kWaiting;
+  } else {
+    Release(problem, plan);
+  }
+  const CandidateSearch& seen =
+      found.seen.at(static_cast<std::size_t>(first.trouble - troubles.data()));
+  AddAlternatives(problem, seen, *first.candidate, plan);
+  plan.summary = ExplainAction(problem, plan, *first.candidate, first.trouble->peak,
+                               NextBest(problem, seen, *first.candidate));
+  return plan;
 }
 
 }  // namespace
 
-Plan MakePlan(const Problem& problem, const Options& options,
-              Random& /*random: the search will draw from it*/) {
-  const Trouble trouble = FindTrouble(problem, options);
-  if (trouble.shard < 0) {
-    Plan plan = NoTrouble(problem);
-    plan.summary = Explain(problem, plan);
-    return plan;
-  }
+Plan MakePlan(const Problem& problem, const Options& options, Random& random) {
+  const std::vector<Trouble> troubles = FindTroubles(problem, options);
   Plan plan;
-  plan.made_at = problem.now;
-  const CountPlan count = ProposeCount(problem, options);
-  const int shards = static_cast<int>(problem.shards.size());
-  const bool mandatory = trouble.measured || trouble.predicted;
-  const bool new_shard_allowed =
-      shards < problem.policy.max_shards && (mandatory || count.shards > shards);
-  std::string why_no_split;
-  std::vector<Candidate> candidates = CandidatesFor(
-      problem, static_cast<std::size_t>(trouble.shard), new_shard_allowed, options, why_no_split);
-  std::stable_sort(candidates.begin(), candidates.end(), Better);
-  if (candidates.empty()) {
-    plan.decision = PlanDecision::kBlocked;
-    plan.reason = !why_no_split.empty()                 ? PlanReason::kNoSplitPoint
-                  : shards >= problem.policy.max_shards ? PlanReason::kMaxShards
-                                                        : PlanReason::kNoDestination;
-    plan.breach_at = trouble.breach_step > 0
-                         ? problem.now + static_cast<model::BinIndex>(trouble.breach_step)
-                         : 0;
-    plan.summary = ExplainTrouble(problem, plan, static_cast<std::size_t>(trouble.shard),
-                                  trouble.peak, why_no_split);
-    return plan;
-  }
-  const Candidate& chosen = candidates.front();
-  Fill(problem, trouble, chosen, plan);
-  for (std::size_t i = 1; i < candidates.size() && i <= 3; ++i) {
-    plan.alternatives.push_back(
-        {.text = Describe(problem, candidates[i]),
-         .cost_member_hours = candidates[i].action_cost - candidates[i].benefit});
-  }
-  if (!mandatory && !PaysOff(problem, options, chosen, plan.breach_probability)) {
-    plan.steps.clear();
-    plan.decision = PlanDecision::kNoChange;
-    plan.reason = PlanReason::kNotWorthIt;
+  if (troubles.empty()) {
+    plan = NoTrouble(problem);
+    plan.summary = Explain(problem, plan);
   } else {
-    Decide(problem, options, trouble, chosen, plan);
-    plan.steps.front().text = Describe(problem, chosen);
+    plan = TroublePlan(problem, options, troubles, random);
   }
-  plan.summary = ExplainAction(problem, plan, chosen, trouble.peak,
-                               candidates.size() > 1 ? &candidates[1] : nullptr);
+  // Nobody takes capacity away while a shard is measured over the limit, or while something else
+  // is about to start.
+  const bool measured = std::any_of(troubles.begin(), troubles.end(),
+                                    [](const Trouble& trouble) { return trouble.measured; });
+  const bool idle =
+      plan.decision == PlanDecision::kNoChange || plan.decision == PlanDecision::kWaiting;
+  if (!measured && idle) {
+    if (std::optional<Plan> shrink = ShrinkPlan(problem, options)) return *std::move(shrink);
+  }
   return plan;
 }
 
 Memory Remember(const Problem& problem, const Plan& plan) {
   Memory memory = problem.memory;
-  memory.troubled_cycles = plan.steps.empty() ? 0 : memory.troubled_cycles + 1;
+  const bool shrinks = !plan.steps.empty() && plan.steps.front().reason == PlanReason::kScaleIn;
+  if (!shrinks) memory.troubled_cycles = plan.steps.empty() ? 0 : memory.troubled_cycles + 1;
+  memory.quiet_cycles = shrinks ? memory.quiet_cycles + 1 : 0;
+  // What was begun is finished: the source of a spread need not rest between its moves. It is
+  // forgotten when it is gone, or when nothing came of it for a cool-down.
+  const double rest =
+      static_cast<double>(problem.policy.cool_down.count()) / 1e3 / problem.bin_seconds;
+  std::erase_if(memory.draining, [&](const model::ShardId& id) {
+    return std::none_of(problem.shards.begin(), problem.shards.end(), [&](const Shard& shard) {
+      if (!(shard.id == id)) return false;
+      return shard.migrating ||
+             (shard.last_action && static_cast<double>(problem.now - *shard.last_action) < rest);
+    });
+  });
+  const bool spreads = shrinks && plan.steps.front().type == model::ActionType::kMove &&
+                       plan.decision == PlanDecision::kExecuting;
+  if (spreads && !Drains(memory, plan.steps.front().shard))
+    memory.draining.push_back(plan.steps.front().shard);
   return memory;
 }
 

@@ -36,6 +36,7 @@ struct Unit {
   // Utilisation that it causes ahead, path by path beside the shard's scenarios; empty: its share
   // of the shard's.
   std::vector<std::vector<double>> paths{};
+  std::optional<model::BinIndex> last_move{};  // it rests for a cool-down, but for the guard
 };
 
 struct Shard {
@@ -75,7 +76,9 @@ struct Memory {
   int finished = 0;
   int failed = 0;
   int troubled_cycles = 0;  // cycles in a row in which a breach was predicted
+  int quiet_cycles = 0;     // cycles in a row in which a merge would pay
   double moved_bytes_last_hour = 0;
+  std::vector<model::ShardId> draining{};  // their units are being spread over the others
   bool operator==(const Memory&) const = default;
 };
 

@@ -89,6 +89,7 @@ class PStore final : public Strategy {
   std::vector<model::BinState> states_;
   std::size_t wanted_ = 0;
   bool spreading_ = false;
+  int moves_left_ = 0;  // of the spread that runs
   int confirmed_ = 0;
 };
 

@@ -83,6 +83,7 @@ void PStore::Decide(const Past& past, Fleet& fleet) {
     if (due && (!fewer || confirmed_ >= 3)) {
       wanted_ = static_cast<std::size_t>(plan.first_count);
       spreading_ = true;
+      moves_left_ = 3 * plan.first_count;
       confirmed_ = 0;
     }
   }
@@ -121,6 +122,10 @@ bool PStore::SpreadOnce(Fleet& fleet, const std::vector<double>& means,
   const double even = total / static_cast<double>(wanted_);
   const bool grow = fleet.alive() < wanted_;
   const bool shrink = fleet.alive() > wanted_;
+  if (!grow && !shrink && moves_left_ <= 0) {
+    spreading_ = !fleet.transfers().empty();
+    return false;
+  }
   std::optional<std::size_t> source;
   std::optional<std::size_t> destination;
   for (std::size_t shard = 0; shard < load.size(); ++shard) {
@@ -139,14 +144,15 @@ bool PStore::SpreadOnce(Fleet& fleet, const std::vector<double>& means,
   const double room = grow ? even : std::max(0.0, even - load[*destination]);
   const double excess = shrink ? load[*source] : std::max(0.0, load[*source] - even);
   const double wish = std::min(room, excess);
-  if (!shrink && !grow && wish < 0.1 * even) {
+  if (!shrink && !grow && wish < 0.15 * even) {
     spreading_ = !fleet.transfers().empty();
     return false;
   }
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < means.size(); ++i) {
     if (fleet.pieces()[i].shard != *source) continue;
-    if (!best || std::abs(means[i] - wish) < std::abs(means[*best] - wish)) best = i;
+    const bool closer = !best || std::abs(means[i] - wish) < std::abs(means[*best] - wish);
+    if (shrink ? !best || means[i] > means[*best] : closer) best = i;
   }
   if (!best) return false;
   const Piece piece = fleet.pieces()[*best];
@@ -155,12 +161,13 @@ bool PStore::SpreadOnce(Fleet& fleet, const std::vector<double>& means,
               .destination = destination,
               .from = piece.from,
               .to = piece.to};
-  if (means[*best] > 1.5 * wish && wish > 0) {  // only a part of it
+  if (!shrink && means[*best] > 1.5 * wish && wish > 0) {  // only a part of it
     const double width = static_cast<double>(piece.to - piece.from - 1) + 1;
     const double part = std::clamp(wish / means[*best], 0.1, 0.9);
     order.type = model::ActionType::kSplit;
     order.from = piece.from + static_cast<model::Position>((1 - part) * width);
   }
+  --moves_left_;
   return fleet.Start(order);
 }
 

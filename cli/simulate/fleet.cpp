@@ -143,7 +143,9 @@ void Fleet::CutOver(const Transfer& transfer) {
     SplitAt(transfer.order.to);
   }
   for (Piece& piece : pieces_) {
-    if (Leaves(transfer, piece)) piece.shard = transfer.destination;
+    if (!Leaves(transfer, piece)) continue;
+    piece.shard = transfer.destination;
+    piece.moved = now_;
   }
 }
 
@@ -164,6 +166,8 @@ void Fleet::Join() {
   for (const Piece& piece : pieces_) {
     if (!joined.empty() && joined.back().unit == piece.unit && joined.back().shard == piece.shard) {
       joined.back().to = piece.to;
+      if (!joined.back().moved || piece.moved > joined.back().moved)
+        joined.back().moved = piece.moved;
     } else {
       joined.push_back(piece);
     }

@@ -25,6 +25,7 @@ struct Piece {
   model::Position from = 0;
   model::Position to = 0;  // half-open; 0: the end of the space
   std::size_t shard = 0;
+  std::optional<std::size_t> moved{};  // bin of its last cutover
   bool operator==(const Piece&) const = default;
 };
 

@@ -14,6 +14,7 @@
 #include "cli/simulate/plot.h"
 #include "cli/simulate/report.h"
 #include "cli/simulate/run.h"
+#include "cli/simulate/tuning.h"
 
 // foreshard-simulate: replays traces in a fake fleet, with the forecaster and the planner as
 // shipped. Exit status: 0 success, 2 bad usage, 3 unreadable input.
@@ -78,7 +79,11 @@ std::string ReadOptions(const Arguments& arguments, simulate::Options& options) 
                                                       std::end(simulate::kStrategies));
     if (name == "all") {
       options.strategies = known;
-    } else if (std::find(known.begin(), known.end(), name) != known.end()) {
+    } else if (std::find(known.begin(), known.end(), simulate::BaseName(name)) != known.end()) {
+      foreshard::model::ScalingSpec policy;
+      foreshard::planner::Options prices;
+      const foreshard::Status tuned = simulate::Tune(name, policy, prices);
+      if (!tuned) return fmt::format("--strategy {}: {}", name, tuned.error().message);
       options.strategies.push_back(name);
     } else {
       return fmt::format("--strategy {}: all, or of {}", name, fmt::join(known, ", "));

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
+#include "cli/simulate/tuning.h"
+
 namespace foreshard::simulate {
 
 namespace {
@@ -53,10 +56,24 @@ model::Fan FanOf(const std::vector<std::vector<double>>& paths, std::int64_t ori
 
 }  // namespace
 
-Planned::Planned(const Options& options, PathSource paths, bool genetic, const Clock& clock)
-    : options_(options), paths_(std::move(paths)), genetic_(genetic), clock_(clock) {
-  planner_options_.optimiser =
-      genetic ? planner::Optimiser::kGenetic : planner::Optimiser::kNeighbourhood;
+Planned::Planned(const Options& options, PathSource paths, std::string_view name,
+                 const Clock& clock)
+    : options_(options), paths_(std::move(paths)), clock_(clock) {
+  planner_options_.optimiser = BaseName(name) == "ours-ga" ? planner::Optimiser::kGenetic
+                                                           : planner::Optimiser::kNeighbourhood;
+  planner_options_.merge_shards = true;
+  planner_options_.isolate_keys = true;
+  planner_options_.breach_waits_for_cool_down = false;  // units rest one by one here
+  policy_.mode = model::ScalingMode::kAuto;
+  policy_.min_shards = 2;
+  policy_.max_shards = options_.shards_max;
+  policy_.target_cpu_percent = options_.target_percent;
+  policy_.limit_cpu_percent = options_.limit_percent;
+  policy_.plan_quantile_percent = options_.quantile_percent;
+  policy_.max_concurrent_migrations = options_.concurrent_moves;
+  policy_.max_moved_bytes_per_hour = std::int64_t{200} << 30;
+  const Status tuned = Tune(name, policy_, planner_options_);
+  CHECK(tuned.ok(), "bad settings", name);
 }
 
 void Planned::Decide(const Past& past, Fleet& fleet) {
@@ -178,7 +195,7 @@ planner::Shard Planned::ShardOf(const Past& past, const Fleet& fleet, std::size_
   seen.fan = FanOf(seen.scenarios.paths, past.Bin(past.now()));
   const model::Fan day = FanOf(later, past.Bin(past.now()));
   for (const model::Quantiles& step : day.steps)
-    seen.later.push_back(model::Quantile(step, options_.quantile_percent / 100.0));
+    seen.later.push_back(model::Quantile(step, policy_.plan_quantile_percent / 100.0));
   return seen;
 }
 
@@ -186,15 +203,7 @@ void Planned::Build(const Past& past, const Fleet& fleet) {
   problem_ = {};
   problem_.now = past.Bin(past.now());
   problem_.bin_seconds = static_cast<double>(options_.bin.count());
-  model::ScalingSpec& policy = problem_.policy;
-  policy.mode = model::ScalingMode::kAuto;
-  policy.min_shards = 2;
-  policy.max_shards = options_.shards_max;
-  policy.target_cpu_percent = options_.target_percent;
-  policy.limit_cpu_percent = options_.limit_percent;
-  policy.plan_quantile_percent = options_.quantile_percent;
-  policy.max_concurrent_migrations = options_.concurrent_moves;
-  policy.max_moved_bytes_per_hour = std::int64_t{200} << 30;
+  problem_.policy = policy_;
   problem_.memory = memory_;
   const auto hour = static_cast<std::size_t>(std::chrono::hours(1) / options_.bin);
   problem_.memory.moved_bytes_last_hour = fleet.MovedBytesSince(past.now() + 1 - hour);
@@ -208,14 +217,15 @@ void Planned::Build(const Past& past, const Fleet& fleet) {
     planner::Shard seen = ShardOf(past, fleet, shard, owned);
     double peak = seen.measured.empty() ? 0 : seen.measured.back();
     for (const model::Quantiles& step : seen.fan.steps)
-      peak = std::max(peak, model::Quantile(step, options_.quantile_percent / 100.0));
-    const bool warm = peak > 0.9 * options_.target_percent / 100.0;
+      peak = std::max(peak, model::Quantile(step, policy_.plan_quantile_percent / 100.0));
+    const bool warm = peak > 0.9 * policy_.target_cpu_percent / 100.0;
     double total = 0;
     for (const Owned& one : owned) {
       if (one.piece.shard != shard || one.leaves != SIZE_MAX) continue;
       planner::Unit unit = UnitOf(past, one, warm);
       unit.share = past.Load(one.piece);
       unit.bytes = fleet.BytesOf(one.piece);
+      if (one.piece.moved) unit.last_move = past.Bin(*one.piece.moved);
       total += unit.share;
       seen.units.push_back(std::move(unit));
     }

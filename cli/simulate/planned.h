@@ -15,7 +15,8 @@ using PathSource = std::function<UnitForecast(std::size_t unit, std::size_t now)
 
 class Planned final : public Strategy {
  public:
-  Planned(const Options& options, PathSource paths, bool genetic, const Clock& clock);
+  // `name` may carry settings, see tuning.h; they must be good.
+  Planned(const Options& options, PathSource paths, std::string_view name, const Clock& clock);
 
   void Decide(const Past& past, Fleet& fleet) override;
   PlanReport Report() const override { return report_; }
@@ -42,7 +43,7 @@ class Planned final : public Strategy {
 
   const Options& options_;
   PathSource paths_;
-  bool genetic_;
+  model::ScalingSpec policy_;
   const Clock& clock_;
   planner::Options planner_options_;
   planner::Memory memory_;

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "cli/simulate/baselines.h"
 #include "cli/simulate/planned.h"
+#include "cli/simulate/tuning.h"
 
 namespace foreshard::simulate {
 
@@ -62,10 +63,13 @@ std::vector<planner::HotKey> Past::HotKeys(const Piece& piece) const {
 }
 
 bool IsStrategy(std::string_view name) {
+  name = BaseName(name);
   return std::find(std::begin(kStrategies), std::end(kStrategies), name) != std::end(kStrategies);
 }
 
-bool NeedsForecasts(std::string_view name) { return name == "ours" || name == "ours-ga"; }
+bool NeedsForecasts(std::string_view name) {
+  return BaseName(name) == "ours" || BaseName(name) == "ours-ga";
+}
 
 std::size_t ShardsAtStart(std::string_view name, const Options& options) {
   if (name == "static-peak" || name == "threshold-split") return 10;
@@ -82,18 +86,18 @@ std::unique_ptr<Strategy> MakeStrategy(std::string_view name, const World& world
   if (name == "threshold-split") return std::make_unique<ThresholdSplit>(options);
   if (name == "pstore") return std::make_unique<PStore>(world, options);
   PathSource paths;
-  if (name == "ours-no-forecast") {
+  if (BaseName(name) == "ours-no-forecast") {
     paths = [&world, &options](std::size_t unit, std::size_t now) {
       return LastValue(world, options, unit, now);
     };
-  } else if (name == "oracle") {
+  } else if (BaseName(name) == "oracle") {
     paths = [&world, &options](std::size_t unit, std::size_t now) {
       return Truth(world, options, unit, now);
     };
   } else {
     paths = [&forecasts](std::size_t unit, std::size_t) { return forecasts.Of(unit); };
   }
-  return std::make_unique<Planned>(options, std::move(paths), name == "ours-ga", clock);
+  return std::make_unique<Planned>(options, std::move(paths), name, clock);
 }
 
 }  // namespace foreshard::simulate

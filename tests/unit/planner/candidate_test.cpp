@@ -10,10 +10,11 @@ namespace {
 TEST(Candidate, NeverSendsLoadToATroubledBusyOrUnreadyShard) {
   Problem problem = TwoShards();
   SetLoad(problem.shards[0], {.from = 0.5, .to = 1.0});
-  std::string why;
   const auto destinations = [&] {
+    const Options options;
+    const Outlook outlook(problem, options);
     std::size_t existing = 0;
-    for (const Candidate& candidate : CandidatesFor(problem, 0, true, Options{}, why))
+    for (const Candidate& candidate : CandidatesFor(Draft(outlook), 0, true, false).candidates)
       existing += candidate.destination >= 0;
     return existing;
   };
@@ -32,9 +33,10 @@ TEST(Candidate, AShardWithSeveralRangesMayGiveAWholeOne) {
   Problem problem = TwoShards();
   SetLoad(problem.shards[0], {.from = 0.5, .to = 1.0});
   problem.shards[0].units = {EvenUnit("", "40", 0.5), EvenUnit("40", "80", 0.5)};
-  std::string why;
+  const Options options;
+  const Outlook outlook(problem, options);
   bool move = false;
-  for (const Candidate& candidate : CandidatesFor(problem, 0, true, Options{}, why)) {
+  for (const Candidate& candidate : CandidatesFor(Draft(outlook), 0, true, false).candidates) {
     if (candidate.type != model::ActionType::kMove) continue;
     move = true;
     EXPECT_DOUBLE_EQ(candidate.share, 0.5);
@@ -48,12 +50,15 @@ TEST(Candidate, ReliefComesAtTheCutoverNotBefore) {
   SetLoad(problem.shards[0], {.from = 1.0, .to = 1.0});
   Candidate early{.type = model::ActionType::kSplit, .source = 0, .unit = 0, .destination = -1};
   early.share = 0.5;
+  early.part = 0.5;
   early.bytes = 1e6;
   Candidate late = early;
   early.time = {.p50_seconds = 10, .p80_seconds = 10, .p90_seconds = 10};
   late.time = {.p50_seconds = 90, .p80_seconds = 90, .p90_seconds = 90};
-  Evaluate(problem, Options{}, early);
-  Evaluate(problem, Options{}, late);
+  const Options options;
+  const Outlook outlook(problem, options);
+  Evaluate(Draft(outlook), early);
+  Evaluate(Draft(outlook), late);
   EXPECT_GT(early.benefit, late.benefit);
   EXPECT_GT(early.overload_minutes_avoided, late.overload_minutes_avoided);
   EXPECT_TRUE(early.keeps_target);
