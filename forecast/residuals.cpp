@@ -66,26 +66,22 @@ double Residuals::Inside(std::size_t bucket, double share) const {
 }
 
 double Residuals::At(double level) const {
+  const bool within = level >= 0 && level <= 1;
   const double wanted = std::clamp(level, 0.0, 1.0) * total_;
   double before = 0;
-  double value = 0;
   double least = 0;
-  bool any = false;
-  bool found = false;
+  std::size_t last = kBuckets;  // the newest bucket with weight; none yet
   for (std::size_t i = 0; i < kBuckets; ++i) {
     if (weight_[i] <= 1e-9 * total_) continue;
-    if (!any) least = Inside(i, 0);
-    any = true;
-    if (!found && before + weight_[i] >= wanted) {
-      value = Inside(i, std::clamp((wanted - before) / weight_[i], 0.0, 1.0));
-      found = true;
-      if (level >= 0 && level <= 1) return value;
-    }
+    if (last == kBuckets && !within) least = Inside(i, 0);
+    last = i;
+    if (within && before + weight_[i] >= wanted)
+      return Inside(i, std::clamp((wanted - before) / weight_[i], 0.0, 1.0));
     before += weight_[i];
-    if (!found || level > 1) value = Inside(i, 1);
   }
-  if (level >= 0 && level <= 1) return value;
-  return Beyond(level, least, value);
+  if (last == kBuckets) return 0;
+  if (within) return Inside(last, 1);
+  return Beyond(level, least, level < 0 ? least : Inside(last, 1));
 }
 
 // Outside of what was seen, by at most half of its range. `edge` is the value at 0 or 1.
