@@ -76,8 +76,9 @@ Status ProveNoStream(Sessions& sessions, const Work& work) {
 }
 
 // Sessions of clients that began before this moment may belong to a router that never learned the
-// new owner. Each ends as soon as it is idle; a new one reads foreshard.range before its first use.
-// Only then may the gate's triggers go.
+// new owner, unless a router said since that it uses the session by a table that is new enough.
+// Each ends as soon as it is idle; a new one reads foreshard.range before its first use. Only then
+// may the gate's triggers go.
 Status EndOlderSessions(pg::Connection& connection, const Work& work, const Turn& turn, Side side) {
   const Result<pg::Rows> begin = connection.Exec(
       "SELECT coalesce(progress->>'sessions_before', clock_timestamp()::text) FROM "
@@ -94,14 +95,17 @@ Status EndOlderSessions(pg::Connection& connection, const Work& work, const Turn
       " FROM pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename WHERE a.datname = "
       "current_database() "
       "AND a.backend_type = 'client backend' AND NOT r.rolsuper AND a.backend_start < "
-      "$1::timestamptz";
+      "$1::timestamptz AND NOT EXISTS (SELECT FROM foreshard.connection c, foreshard.range g "
+      "WHERE c.pid = a.pid AND c.backend_start = a.backend_start AND g.migration_id = $2 "
+      "AND c.epoch >= g.epoch)";
+  const pg::Parameters parameters = {before, work.spec().number.value};
   while (true) {
     const Result<pg::Rows> ended = connection.Exec(
         fmt::format("SELECT count(pg_terminate_backend(a.pid)){} AND a.state = 'idle'", older),
-        {before}, work.In(kCall));
+        parameters, work.In(kCall));
     if (!ended) return ended.error();
     const Result<pg::Rows> left =
-        connection.Exec(fmt::format("SELECT count(*){}", older), {before}, work.In(kCall));
+        connection.Exec(fmt::format("SELECT count(*){}", older), parameters, work.In(kCall));
     if (!left) return left.error();
     if (left->Int(0, 0) == 0) return Ok();
     const Status ours = StillOurs(connection, work.spec(), turn.token(side), work.In(kCall));

@@ -44,6 +44,10 @@ bool HasMechanism(std::string_view list, std::string_view name) {
 
 }  // namespace
 
+std::string ConnectedSql(std::string_view router, std::int64_t epoch) {
+  return fmt::format("SELECT foreshard.connected({}, {})", QuoteLiteral(router), epoch);
+}
+
 ServerLogin::ServerLogin(Options options) : options_(std::move(options)) {}
 
 void ServerLogin::Start(std::string* out) {
@@ -161,8 +165,7 @@ ServerLogin::Next ServerLogin::Ready(std::string* out) {
       if (in_recovery_) return Next::kDone;
       // First say who we are, then look: a change of ownership after the look finds this connection
       // in the list.
-      pg::AppendQuery(out, fmt::format("SELECT foreshard.connected({}, {})",
-                                       QuoteLiteral(options_.router), options_.epoch));
+      pg::AppendQuery(out, ConnectedSql(options_.router, options_.epoch));
       pg::AppendQuery(out, kRangesSql);
       return Next::kMore;
     case Step::kConnected:

@@ -28,6 +28,9 @@ struct KnownRange {
   std::int64_t migration = 0;
 };
 
+// Who uses this session of the shard, and by the table of which epoch (foreshard.connection).
+std::string ConnectedSql(std::string_view router, std::int64_t epoch);
+
 class ServerLogin {
  public:
   enum class Next { kMore, kDone, kFailed };

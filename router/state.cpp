@@ -90,6 +90,7 @@ void RouterState::Rebuild() {
   feed_version_ = feed_.version();
   std::shared_ptr<const CompiledTable> table = feed_.Current();
   if (table == nullptr) return;
+  EndOldLeases(table->table());
   std::erase_if(learned_, [&table](const LearnedOwner& learned) {
     return learned.epoch <= table->epoch().value;
   });
@@ -120,6 +121,19 @@ void RouterState::Rebuild() {
 // Compared with the table that the feed gave, and with what is known of the same keys: a newer word
 // about other keys does not make this one old. A router that is cut off from the feed hears of each
 // move by itself, in any order.
+// A migration that the table no longer lists is over. One that it does not list yet may have been
+// heard of from its shard first.
+void RouterState::EndOldLeases(const model::RoutingTable& table) {
+  std::erase_if(view_.leased, [&table](LeasedKeys& lease) {
+    const bool listed = std::any_of(
+        table.moving.begin(), table.moving.end(),
+        [&lease](const model::Moving& moving) { return moving.number.value == lease.migration; });
+    const bool over = lease.listed && !listed;
+    lease.listed = listed;
+    return over;
+  });
+}
+
 bool RouterState::Learn(LearnedOwner learned) {
   const std::shared_ptr<const CompiledTable> feed = feed_.Current();
   if (view_.table == nullptr || feed == nullptr) return false;
@@ -159,7 +173,7 @@ bool RouterState::LearnOwner(const StaleOwner& stale) {
   return false;
 }
 
-bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges) {
+bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges, std::string_view teller) {
   const std::lock_guard lock(mutex_);
   if (view_.table == nullptr) return false;
   const model::KeySpace& space = view_.table->table().key_space;
@@ -182,7 +196,8 @@ bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges) {
       }
       learned.ranges.push_back({.from = *from, .to = *to});
     }
-    if (range.leased) {
+    // A shard that has given the range away says so by the owner: there is nothing to prove there.
+    if (range.leased && range.owner == teller) {
       LeaseLocked({.migration = range.migration, .ranges = learned.ranges, .keys = learned.keys});
     }
     changed = Learn(std::move(learned)) || changed;
@@ -200,6 +215,12 @@ void RouterState::LeaseLocked(LeasedKeys leased) {
     return known.migration == leased.migration;
   };
   if (std::any_of(view_.leased.begin(), view_.leased.end(), same)) return;
+  if (view_.table != nullptr) {
+    const std::vector<model::Moving>& moving = view_.table->table().moving;
+    leased.listed = std::any_of(moving.begin(), moving.end(), [&leased](const model::Moving& one) {
+      return one.number.value == leased.migration;
+    });
+  }
   view_.leased.push_back(std::move(leased));
   version_.fetch_add(1, std::memory_order_release);
 }

@@ -40,6 +40,7 @@ struct LeasedKeys {
   std::int64_t migration = 0;
   std::vector<model::KeyRange> ranges;
   std::vector<std::string> keys;
+  bool listed = false;  // a routing table has said that the migration is under way
 };
 
 class RouterState {
@@ -74,7 +75,8 @@ class RouterState {
   void TableChanged();
   // True: the view changed.
   bool LearnOwner(const StaleOwner& stale);
-  bool LearnRanges(const std::vector<KnownRange>& ranges);
+  // `teller`: the shard whose foreshard.range it is.
+  bool LearnRanges(const std::vector<KnownRange>& ranges, std::string_view teller);
   void Lease(LeasedKeys leased);
   void EndLease(std::int64_t migration);
 
@@ -95,8 +97,9 @@ class RouterState {
 
  private:
   bool Learn(LearnedOwner learned);
-  void LeaseLocked(LeasedKeys leased);  // REQUIRES: mutex_ is held
-  void Rebuild();                       // REQUIRES: mutex_ is held
+  void LeaseLocked(LeasedKeys leased);                  // REQUIRES: mutex_ is held
+  void Rebuild();                                       // REQUIRES: mutex_ is held
+  void EndOldLeases(const model::RoutingTable& table);  // REQUIRES: mutex_ is held
 
   Options options_;
   TableFeed& feed_;

@@ -1,6 +1,8 @@
 #include "router/upstream.h"
 
+#include "pg/wire_backend.h"
 #include "pg/wire_startup.h"
+#include "pg/wire_writer.h"
 #include "router/client.h"
 #include "router/limits.h"
 #include "router/worker.h"
@@ -10,6 +12,7 @@ namespace foreshard::router {
 Upstream::Upstream(Worker& worker, Options options)
     : worker_(worker), options_(std::move(options)) {
   shard = worker_.pool().group(options_.group).shard;
+  registered_epoch_ = options_.login.epoch;
 }
 
 Upstream::~Upstream() {
@@ -87,7 +90,34 @@ void Upstream::LoginBytes(std::string_view bytes) {
   worker_.UpstreamReady(*this);
 }
 
+// Between two uses: says to the shard by which table this connection is used from now on. A
+// clean-up may then leave it; only connections of an older table could still write what moved. Not
+// when it is lent: what it is lent for was routed before. True: the answer is to come.
+bool Upstream::Register() {
+  const std::shared_ptr<const CompiledTable>& table = worker_.view().table;
+  if (!has_schema || table == nullptr || registered_epoch_ >= table->epoch().value) return false;
+  registered_epoch_ = table->epoch().value;
+  registering_ = true;
+  pg::AppendQuery(&stream_->out(), ConnectedSql(options_.login.router, registered_epoch_));
+  return true;
+}
+
+// An error changes nothing: the shard then knows of the older table, and ends this when it must.
+void Upstream::RegistrationBytes(std::string_view bytes) {
+  buffer_.append(bytes);
+  pg::WireFrame frame;
+  while (pg::NextFrame(buffer_, kServerMessageBytesMax, &frame) == pg::WireFrameState::kComplete) {
+    registering_ = frame.type != 'Z';
+    buffer_.erase(0, frame.whole.size());
+    if (registering_) continue;
+    if (buffer_.empty()) return worker_.UpstreamFree(*this);
+    Close();
+    return worker_.UpstreamGone(*this, "it spoke while idle");
+  }
+}
+
 void Upstream::SessionBytes(std::string_view bytes) {
+  if (registering_) return RegistrationBytes(bytes);
   if (client_ == nullptr) {
     // An idle server that speaks says good-bye (57P01) or something nobody asked for.
     Close();
@@ -135,7 +165,7 @@ void Upstream::Settle() {
     return;
   }
   stream_->Resume();
-  worker_.UpstreamFree(*this);
+  if (!Register()) worker_.UpstreamFree(*this);
 }
 
 void Upstream::CancelEnds() {

@@ -73,6 +73,8 @@ class Upstream final : public ServerLink, public StreamEvents {
   void StartLogin();
   void LoginBytes(std::string_view bytes);
   void SessionBytes(std::string_view bytes);
+  bool Register();
+  void RegistrationBytes(std::string_view bytes);
   void DeliverRest(Client& client);
   void Settle();
 
@@ -88,6 +90,8 @@ class Upstream final : public ServerLink, public StreamEvents {
   bool give_back_ = false;
   bool reusable_ = true;
   bool retired_ = false;
+  bool registering_ = false;           // the answer to Register() is still to come
+  std::int64_t registered_epoch_ = 0;  // of the table by which this connection was used last
   int cancels_ = 0;
   MonotonicTime login_deadline_;
 };

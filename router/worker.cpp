@@ -194,7 +194,7 @@ void Worker::UpstreamReady(Upstream& upstream) {
   shard.pause = std::chrono::milliseconds(0);
   shard.retry_at = {};
   pool_.Connected(upstream.group());
-  state_.LearnRanges(upstream.login().ranges());
+  state_.LearnRanges(upstream.login().ranges(), shards_[upstream.shard].id);
   state_.text_orders_as_bytes.store(upstream.login().text_orders_as_bytes(),
                                     std::memory_order_relaxed);
   view();

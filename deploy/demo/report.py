@@ -58,7 +58,7 @@ def splits(events):
     for _, thing in events:
         newest[thing["metadata"]["name"]] = thing
     found = []
-    for name, thing in sorted(newest.items()):
+    for name, thing in newest.items():
         cut_over = cluster.condition(thing, "CutOver")
         if thing["spec"]["type"] != "Split" or not cut_over or cut_over["status"] != "True":
             continue
@@ -69,7 +69,7 @@ def splits(events):
                       "holdMillis": thing["status"].get("cutover", {}).get("holdMillis", 0),
                       "reason": thing["metadata"].get("annotations", {}).get("foreshard.dev/reason", ""),
                       "summary": thing["metadata"].get("annotations", {}).get("foreshard.dev/summary", "")})
-    return found
+    return sorted(found, key=lambda split: split["started"])
 
 
 def total(by_shard, shards):
@@ -79,13 +79,13 @@ def total(by_shard, shards):
 
 
 def relative_error(by_shard, median):
+    """Mean relative error of the set's forecast demand: shards come and go, their sum does not."""
     errors = []
-    for shard, values in median.items():
-        for time, value in values.items():
-            truth = by_shard.get(shard, {}).get(time)
-            if truth and truth > 0:
-                errors.append(abs(value - truth) / truth)
-    return round(100 * sum(errors) / len(errors), 2) if errors else None
+    truths = dict(total(by_shard, by_shard))
+    for time, value in total(median, median):
+        if truths.get(time, 0) > 0:
+            errors.append(abs(value - truths[time]) / truths[time])
+    return round(sum(errors) / len(errors), 4) if errors else None
 
 
 def latency(seconds, first, last):

@@ -102,9 +102,9 @@ class World:
     def fill(self):
         self.load("fill", "--conninfo", self.conninfo(self.router))
 
-    def start_load(self, rate=150, seconds=60, report="load.json"):
+    def start_load(self, rate=400, seconds=60, report="load.json"):
         self.report = os.path.join(self.folder, report)
-        return self.load("run", "--conninfo", self.conninfo(self.router), "--rate", rate, "--seconds", seconds, "--clients", 16,
+        return self.load("run", "--conninfo", self.conninfo(self.router), "--rate", rate, "--seconds", seconds, "--clients", 48,
                          "--report", self.report, wait=False)
 
     def end_load(self, process, disconnects_allowed=0):

@@ -78,5 +78,19 @@ TEST_F(CleanupTest, TheGateStaysUntilTheLastOlderSessionIsGone) {
       << "no delete travelled: the streams were gone before";
 }
 
+TEST_F(CleanupTest, ASessionThatIsUsedByTheNewTableIsLeftAlone) {
+  shards_->Sql(Side::kSource, "UPDATE foreshard.migration SET state = 'closed'");
+  shards_->Sql(Side::kDestination, "UPDATE foreshard.migration SET state = 'open'");
+  shards_->Sql(Side::kSource, "UPDATE foreshard.range SET epoch = 9");
+  const auto fresh = shards_->Connect(Side::kSource, "app");
+  const auto stale = shards_->Connect(Side::kSource, "app");
+  ASSERT_TRUE(Good(fresh->Exec("SELECT foreshard.connected('router-1', 8)", shards_->Soon())));
+  ASSERT_TRUE(Good(fresh->Exec("SELECT foreshard.connected('router-1', 9)", shards_->Soon())));
+  ASSERT_TRUE(Good(stale->Exec("SELECT foreshard.connected('router-2', 8)", shards_->Soon())));
+  ASSERT_TRUE(Good(CleanUp(stage_->work(), stage_->Enter(Phase::kCleaningUp))));
+  EXPECT_TRUE(Good(fresh->Exec("SELECT 1", shards_->Soon())));
+  EXPECT_FALSE(stale->Exec("SELECT 1", shards_->Soon()).ok());
+}
+
 }  // namespace
 }  // namespace foreshard::migration

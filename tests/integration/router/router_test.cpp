@@ -264,6 +264,22 @@ TEST_F(RouterTest, AStaleTableCostsTimeNotAnError) {
   EXPECT_EQ(OnShard(1, "SELECT count(*) FROM customers WHERE id >= 100"), "20\n");
 }
 
+TEST_F(RouterTest, AConnectionSaysByWhichTableItIsUsed) {
+  const auto client = Client();
+  const auto used = [&](const std::string& what) {
+    EXPECT_EQ(FirstError(*client->Ask("SELECT 1")), "");
+    return OnShard(0, "SELECT " + what + " FROM foreshard.connection WHERE router <> ''");
+  };
+  const std::string process = used("max(pid)");
+  EXPECT_EQ(used("max(epoch)"), "1\n");
+  bed_->WriteTable(bed_->TableJson(2));
+  EXPECT_TRUE(support::WaitFor("the new epoch", 20s, [&] {
+    const std::string epoch = used("max(epoch)");
+    return support::Seen(epoch == "2\n", epoch);
+  }));
+  EXPECT_EQ(used("max(pid)"), process);  // the same connection, not a new one
+}
+
 TEST(RouterLogin, RefusesWrongPasswordsAndUnknownUsersAlike) {
   auto bed = RouterBed::Create({.shards = 1, .tls = true});
   ASSERT_TRUE(Good(bed));

@@ -36,7 +36,7 @@ KnownRange Told(std::optional<std::string> from, std::optional<std::string> to) 
 TEST(RouterState, LearnsAnOwnerFromWhatAShardTellsAtALogin) {
   Routed router;
   ASSERT_EQ(router.OwnerOf("c0"), "s-3");
-  EXPECT_TRUE(router.state.LearnRanges({Told("d9", std::nullopt)}));
+  EXPECT_TRUE(router.state.LearnRanges({Told("d9", std::nullopt)}, "s-3"));
   EXPECT_EQ(router.OwnerOf("d8"), "s-3");
   EXPECT_EQ(router.OwnerOf("d9"), "s-0");
   EXPECT_EQ(router.OwnerOf("f0"), "s-0");
@@ -46,7 +46,7 @@ TEST(RouterState, AnOlderEpochTeachesNothing) {
   Routed router;
   KnownRange old = Told("d9", std::nullopt);
   old.epoch = 1;
-  EXPECT_FALSE(router.state.LearnRanges({old}));
+  EXPECT_FALSE(router.state.LearnRanges({old}, "s-3"));
   EXPECT_EQ(router.OwnerOf("c0"), "s-3");
 }
 
@@ -58,26 +58,55 @@ TEST(RouterState, ANewerWordAboutOtherKeysMakesNothingOld) {
   KnownRange low = Told(std::nullopt, "40");
   low.owner = "s-1";
   low.epoch = 2;
-  EXPECT_TRUE(router.state.LearnRanges({high}));
-  EXPECT_TRUE(router.state.LearnRanges({low}));
+  EXPECT_TRUE(router.state.LearnRanges({high}, "s-3"));
+  EXPECT_TRUE(router.state.LearnRanges({low}, "s-3"));
   EXPECT_EQ(router.OwnerOf("f0"), "s-0");
   EXPECT_EQ(router.OwnerOf("10"), "s-1");
-  EXPECT_FALSE(router.state.LearnRanges({low, high}));  // nothing new
+  EXPECT_FALSE(router.state.LearnRanges({low, high}, "s-3"));  // nothing new
 
   low.owner = "s-2";
   low.epoch = 4;
-  EXPECT_TRUE(router.state.LearnRanges({low}));
+  EXPECT_TRUE(router.state.LearnRanges({low}, "s-3"));
   low.owner = "s-1";
   low.epoch = 2;
-  EXPECT_FALSE(router.state.LearnRanges({low}));
+  EXPECT_FALSE(router.state.LearnRanges({low}, "s-3"));
   EXPECT_EQ(router.OwnerOf("10"), "s-2");
+}
+
+TEST(RouterState, AShardThatGaveTheRangeAwayLeasesNothing) {
+  Routed router;
+  KnownRange gone = Told("d9", std::nullopt);  // owner s-0
+  gone.leased = true;
+  router.state.LearnRanges({gone}, "s-3");
+  EXPECT_TRUE(router.state.Current().leased.empty());
+}
+
+TEST(RouterState, ALeaseEndsWithItsMigration) {
+  Routed router;
+  KnownRange near = Told(std::nullopt, "40");
+  near.leased = true;
+  router.state.LearnRanges({near}, "s-0");
+  const auto offer = [&](std::int64_t generation, bool listed) {
+    model::RoutingTable table = FourQuarters();
+    if (listed)
+      table.moving = {
+          {.migration = "m", .number = {7}, .range = {.from = "", .to = "40"}, .keys = {}}};
+    ASSERT_TRUE(router.feed.Offer(std::move(table), generation).ok());
+    router.state.TableChanged();
+  };
+  offer(1, false);  // An old table: the migration was heard of from its shard first.
+  EXPECT_EQ(router.state.Current().leased.size(), 1U);
+  offer(2, true);
+  EXPECT_EQ(router.state.Current().leased.size(), 1U);
+  offer(3, false);
+  EXPECT_TRUE(router.state.Current().leased.empty());
 }
 
 TEST(RouterState, ALeaseLastsUntilItIsEnded) {
   Routed router;
   KnownRange near = Told(std::nullopt, "40");
   near.leased = true;
-  router.state.LearnRanges({near});
+  router.state.LearnRanges({near}, "s-0");
   ASSERT_EQ(router.state.Current().leased.size(), 1U);
   EXPECT_EQ(router.state.Current().leased[0].migration, 7);
   router.state.EndLease(7);
