@@ -1,0 +1,3 @@
+foreshard_test(unit.migration.brain
+  SOURCES phase_test.cpp decide_test.cpp
+  DEPS foreshard_migration)

@@ -1,0 +1,128 @@
+#include "migration/decide.h"
+
+#include <gtest/gtest.h>
+
+namespace foreshard::migration {
+namespace {
+
+constexpr std::int32_t kN = 3;
+
+SideView Side(GateState state, std::int32_t attempt, std::int64_t epoch = 5) {
+  return {.state = state, .attempt = {attempt}, .epoch = {epoch}};
+}
+
+// In attempt 3, held, with time left.
+CutoverView View(SideView lose, SideView gain) {
+  return {.phase = Phase::kCutover,
+          .attempt = {kN},
+          .gain = gain,
+          .lose = lose,
+          .table_epoch = {5},
+          .held = true};
+}
+
+// The table of section 7.3: what the two rows say, and what is next.
+TEST(DecideCutover, FollowsTheTwoRows) {
+  using enum GateState;
+  const auto step = [](SideView lose, SideView gain) {
+    return DecideCutover(View(lose, gain)).step;
+  };
+  SideView arrived = Side(kClosed, 0);
+  arrived.sentinel = true;
+  EXPECT_EQ(step(Side(kOpen, 2), Side(kClosed, 0)), CutoverStep::kClose);
+  EXPECT_EQ(step(Side(kOpen, 2), Side(kRevoked, 2)), CutoverStep::kClose);
+  EXPECT_EQ(step(Side(kClosed, kN), Side(kClosed, 0)), CutoverStep::kWait);
+  EXPECT_EQ(step(Side(kClosed, kN), arrived), CutoverStep::kMarkDrained);
+  EXPECT_EQ(step(Side(kClosed, kN), Side(kDrained, kN)), CutoverStep::kOpen);
+  EXPECT_EQ(step(Side(kOpen, 2), Side(kDrained, kN)), CutoverStep::kRevoke);
+  EXPECT_EQ(step(Side(kClosed, kN), Side(kOpen, kN, 6)), CutoverStep::kRelease);
+  EXPECT_EQ(step(Side(kClosed, kN), Side(kRevoked, kN)), CutoverStep::kReopen);
+  EXPECT_EQ(step(Side(kOpen, 2), Side(kRevoked, kN)), CutoverStep::kReopen);
+  EXPECT_EQ(step(Side(kOpen, kN), Side(kRevoked, kN)), CutoverStep::kRelease);
+  EXPECT_EQ(step(Side(kOpen, 2), Side(kOpen, kN, 6)), CutoverStep::kClose);
+}
+
+TEST(DecideCutover, HoldsBeforeItCloses) {
+  CutoverView view = View(Side(GateState::kOpen, 2), Side(GateState::kClosed, 0));
+  view.held = false;
+  EXPECT_EQ(DecideCutover(view).step, CutoverStep::kHold);
+}
+
+TEST(DecideCutover, RevokesWhenAskedInDoubtOrOutOfTimeUntilTheOtherSideIsOpen) {
+  using enum GateState;
+  for (bool CutoverView::*const why :
+       {&CutoverView::abort_asked, &CutoverView::in_doubt, &CutoverView::budget_spent}) {
+    for (const SideView& gain : {Side(kClosed, 0), Side(kDrained, kN)}) {
+      CutoverView view = View(Side(kClosed, kN), gain);
+      view.*why = true;
+      EXPECT_EQ(DecideCutover(view).step, CutoverStep::kRevoke);
+    }
+    CutoverView late = View(Side(kClosed, kN), Side(kOpen, kN, 6));
+    late.*why = true;
+    EXPECT_EQ(DecideCutover(late).step, CutoverStep::kRelease);
+  }
+}
+
+TEST(DecideCutover, TakesBackWithAnEpochThatNoLostCloseHad) {
+  const CutoverDecision back =
+      DecideCutover(View(Side(GateState::kOpen, 2, 5), Side(GateState::kRevoked, kN, 5)));
+  ASSERT_EQ(back.step, CutoverStep::kReopen);
+  EXPECT_FALSE(back.owner_gains);
+  EXPECT_EQ(back.epoch.value, 7);  // the lost close had 6
+}
+
+TEST(DecideCutover, AnOldViewWaits) {
+  EXPECT_EQ(DecideCutover(View(Side(GateState::kOpen, kN + 1), Side(GateState::kClosed, 0))).step,
+            CutoverStep::kWait);
+}
+
+TEST(DecideCutover, ALeaseThatRunsDelaysTheOpening) {
+  CutoverView view = View(Side(GateState::kClosed, kN), Side(GateState::kDrained, kN));
+  view.lease_runs = true;
+  EXPECT_EQ(DecideCutover(view).step, CutoverStep::kWait);
+}
+
+TEST(DecideCutover, MovesOnOnceRoutersAndTableKnow) {
+  CutoverView view = View(Side(GateState::kClosed, kN, 6), Side(GateState::kOpen, kN, 6));
+  view.released = true;
+  EXPECT_EQ(DecideCutover(view).step, CutoverStep::kPublish);
+  view.table_says_gain = true;
+  view.table_epoch = {6};
+  EXPECT_EQ(DecideCutover(view).step, CutoverStep::kMoveTo);
+  EXPECT_EQ(DecideCutover(view).next, Phase::kSoaking);
+  view.phase = Phase::kRollingBack;
+  EXPECT_EQ(DecideCutover(view).next, Phase::kCleaningUp);
+
+  CutoverView back = View(Side(GateState::kOpen, kN, 7), Side(GateState::kRevoked, kN));
+  back.released = true;
+  back.table_epoch = {7};
+  EXPECT_EQ(DecideCutover(back).next, Phase::kReady);
+  back.abort_asked = true;
+  EXPECT_EQ(DecideCutover(back).next, Phase::kAborting);
+  back.phase = Phase::kRollingBack;
+  EXPECT_EQ(DecideCutover(back).next, Phase::kSoaking);
+}
+
+TEST(DecideWatchdog, EndsAnAttemptWhoseOperatorIsGone) {
+  WatchdogView view{.gain = Side(GateState::kClosed, 0), .lose = Side(GateState::kClosed, kN, 6)};
+  EXPECT_EQ(DecideWatchdog(view).step, WatchdogStep::kNothing);
+  view.budget_spent = true;
+  EXPECT_EQ(DecideWatchdog(view).step, WatchdogStep::kRevoke);
+  view.gain = Side(GateState::kRevoked, kN);
+  EXPECT_EQ(DecideWatchdog(view).step, WatchdogStep::kReopen);
+  EXPECT_GT(DecideWatchdog(view).epoch.value, 6);
+  view.gain = Side(GateState::kOpen, kN, 6);
+  EXPECT_EQ(DecideWatchdog(view).step, WatchdogStep::kNothing);
+  view.phase = Phase::kSoaking;
+  EXPECT_EQ(DecideWatchdog(view).step, WatchdogStep::kNothing);
+}
+
+TEST(PauseAfterAttempt, DoublesUpToFiveMinutes) {
+  EXPECT_EQ(PauseAfterAttempt({0}).count(), 0);
+  EXPECT_EQ(PauseAfterAttempt({1}), kFirstRetryPause);
+  EXPECT_EQ(PauseAfterAttempt({2}), 2 * kFirstRetryPause);
+  EXPECT_EQ(PauseAfterAttempt({50}), kLastRetryPause);
+}
+
+}  // namespace
+}  // namespace foreshard::migration
