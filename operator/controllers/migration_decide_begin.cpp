@@ -166,7 +166,8 @@ MigrationDecision DecidePreflight(const MigrationObservation& seen) {
     status.estimate = {.duration_seconds = result->duration_seconds,
                        .p80_duration_seconds = result->p80_duration_seconds};
     Claim(status, seen, "Preflighted", true, "Preflight", "");
-    return EndWith(seen, std::move(status));
+    // The Job goes after the end: without the answer in the status it would only be made again.
+    return {.step = MigrationStep::kWriteStatus, .status = std::move(status)};
   }
   MigrationDecision decision = Move(seen, Phase::kPreparing);
   if (decision.status) {

@@ -127,6 +127,24 @@ TEST(MigrationDecide, TheSwitchGoesBackOnceBothShardsKnowThatTheAttemptIsOver) {
   EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kEnterSource);
 }
 
+TEST(MigrationDecide, ADryRunEndsWithItsAnswer) {
+  MigrationObservation seen = Seen(Phase::kPreflight);
+  seen.migration.spec.dry_run = true;
+  seen.source.reset();
+  seen.destination.reset();
+  seen.job.preflight = migration::PreflightResult{.passed = true, .duration_seconds = 40};
+  MigrationDecision decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kWriteStatus);
+  EXPECT_EQ(decision.status->phase, "Completed");
+  EXPECT_EQ(decision.status->estimate->duration_seconds, 40);
+
+  seen.migration.status = *decision.status;
+  seen.phase = Phase::kCompleted;
+  seen.set->table->moving.clear();
+  decision = DecideMigration(seen);
+  EXPECT_EQ(decision.step, MigrationStep::kDeleteJob);
+}
+
 // Another cutover at the same time may have used the same epoch.
 TEST(MigrationDecide, TheLoserLearnsTheNewestEpochBeforeItIsEmptied) {
   MigrationObservation seen = Seen(Phase::kCleaningUp);
