@@ -181,10 +181,8 @@ void Evaluate(const Draft& draft, Candidate& candidate) {
                  .begin = candidate.begin};
   if (candidate.destination < 0) {
     loaded = outlook.Read(outlook.Empty(problem.shards[candidate.source].background), arrives);
-    const double horizon =
-        static_cast<double>(outlook.steps() - std::min(outlook.steps(), candidate.begin)) *
-        problem.bin_seconds / 3'600;
-    const double hours = std::max(horizon, outlook.options().new_shard_hours);
+    const double horizon = static_cast<double>(outlook.steps()) * problem.bin_seconds / 3'600;
+    const double hours = horizon * std::max(1.0, outlook.options().new_shard_horizons);
     members = weights.member * problem.members_per_shard * hours;
   } else {
     const Matrix& other = draft.Of(static_cast<std::size_t>(candidate.destination));

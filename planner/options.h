@@ -1,7 +1,9 @@
 #pragma once
 
 // The weights of the objective, in member-hours, and the priors of a move's duration.
-// Source: design page "planner", sections 5 and 6; starting values, to be settled by the simulator.
+// Source: design page "planner", sections 5 and 6. Prices of changes and bytes, the time for which
+// a new shard is paid, and the shares of scale-in are those of the skewed simulation
+// (docs/planner.md).
 
 namespace foreshard::planner {
 
@@ -9,10 +11,10 @@ struct Weights {
   double member = 1;    // per member-hour
   double breach = 40;   // per hour of one shard at 100 points over the limit
   double headroom = 2;  // the same over the target
-  double overload = 4;  // per hour of one shard over the limit, by however little
+  double overload = 8;  // per hour of one shard over the limit, by however little
   double imbalance = 0.2;
-  double change = 1.5;  // per action: what removes churn
-  double per_gigabyte = 0.1;
+  double change = 0.25;  // per action: what removes churn
+  double per_gigabyte = 0.01;
   double dip = 2;  // per hour of copying, times the source's dip
   double failure = 1;
 };
@@ -46,11 +48,11 @@ struct Options {
   bool merge_shards = false;
   bool isolate_keys = false;
   bool breach_waits_for_cool_down = true;  // a predicted one; the guard never waits
-  // A new shard is paid for at least this long, since it does not go as soon as it could.
-  double new_shard_hours = 0;
-  double leave_share = 0.95;          // of the target: planned load of a shard that takes in
+  // A new shard is paid for at least so many horizons, since it does not go as soon as it could.
+  double new_shard_horizons = 3;
+  double leave_share = 1;             // of the target: planned load of a shard that takes in
   double merge_measured_share = 0.9;  // of what the rest can carry: measured before a merge
-  double shrink_rest_share = 1;       // of the cool-down, since the last action of either
+  double shrink_rest_share = 0.25;    // of the cool-down, since the last action of either
   int actions_max = 8;                // in one plan
   int rounds = 24;                    // of the neighbourhood search
   int population = 24;                // of the genetic one

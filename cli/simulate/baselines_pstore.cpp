@@ -126,20 +126,23 @@ bool PStore::SpreadOnce(Fleet& fleet, const std::vector<double>& means,
     spreading_ = !fleet.transfers().empty();
     return false;
   }
+  // What is too many: the emptiest ones; they only become emptier, so they stay the same ones.
+  std::vector<std::size_t> by_load;
+  for (std::size_t shard = 0; shard < load.size(); ++shard) {
+    if (fleet.shards()[shard].alive) by_load.push_back(shard);
+  }
+  std::stable_sort(by_load.begin(), by_load.end(),
+                   [&load](std::size_t a, std::size_t b) { return load[a] < load[b]; });
+  const std::size_t doomed = shrink ? by_load.size() - wanted_ : 0;
   std::optional<std::size_t> source;
   std::optional<std::size_t> destination;
-  for (std::size_t shard = 0; shard < load.size(); ++shard) {
-    const FleetShard& state = fleet.shards()[shard];
-    if (!state.alive || !state.ready || state.sending) continue;
-    const bool better =
-        !source || (shrink ? load[shard] < load[*source] : load[shard] > load[*source]);
-    if (better) source = shard;
+  for (std::size_t i = 0; i < by_load.size(); ++i) {
+    const FleetShard& state = fleet.shards()[by_load[i]];
+    if (!state.ready) continue;
+    if (!state.sending && (i < doomed || !shrink)) source = by_load[i];  // the fullest of them
+    if (!state.receiving && i >= doomed && !destination && !grow) destination = by_load[i];
   }
-  for (std::size_t shard = 0; shard < load.size() && !grow; ++shard) {
-    const FleetShard& state = fleet.shards()[shard];
-    if (!state.alive || !state.ready || state.receiving || shard == source) continue;
-    if (!destination || load[shard] < load[*destination]) destination = shard;
-  }
+  if (source == destination) destination.reset();
   if (!source || (!grow && !destination)) return false;
   const double room = grow ? even : std::max(0.0, even - load[*destination]);
   const double excess = shrink ? load[*source] : std::max(0.0, load[*source] - even);

@@ -24,7 +24,7 @@ bool Set(std::string_view key, double value, model::ScalingSpec& policy,
   if (key == "measured") options.merge_measured_share = value;
   if (key == "rest") options.shrink_rest_share = value;
   if (key == "wait") options.wait_beyond_share = value;
-  if (key == "hold") options.new_shard_hours = value;
+  if (key == "hold") options.new_shard_horizons = value;
   if (key == "overload") options.weights.overload = value;
   if (key == "rounds") options.rounds = whole;
   if (key == "margin") options.latest_start_margin_bins = whole;

@@ -7,6 +7,7 @@
 #include "cli/simulate/plot.h"
 #include "cli/simulate/report.h"
 #include "cli/simulate/run.h"
+#include "cli/simulate/tuning.h"
 
 namespace foreshard::simulate {
 namespace {
@@ -191,6 +192,34 @@ TEST(AggregateWorld, PerfectForesightBeatsReactingAndStaticPeakIsNeverOverloaded
   EXPECT_DOUBLE_EQ(runs[0].Metric("meanShards"), 10);
   EXPECT_LE(runs[2].Metric("overloadedSlotsPercent"), runs[1].Metric("overloadedSlotsPercent"));
   EXPECT_LT(runs[2].Metric("memberHours"), runs[0].Metric("memberHours"));
+}
+
+TEST(SimulatedTuning, SettingsAreReadAndWrongOnesAreNamed) {
+  model::ScalingSpec policy;
+  planner::Options prices;
+  ASSERT_TRUE(Tune("ours@quantile=80;target=77;change=0.5", policy, prices));
+  EXPECT_EQ(policy.plan_quantile_percent, 80);
+  EXPECT_EQ(policy.target_cpu_percent, 77);
+  EXPECT_DOUBLE_EQ(prices.weights.change, 0.5);
+  EXPECT_TRUE(Tune("ours", policy, prices));
+  EXPECT_EQ(BaseName("ours@quantile=80"), "ours");
+  for (const char* wrong : {"ours@colour=3", "ours@quantile", "ours@quantile=many"})
+    EXPECT_FALSE(Tune(wrong, policy, prices)) << wrong;
+}
+
+TEST(SimulatedStrategies, EveryOneOfThemServesASmallWorld) {
+  Options options = Small();
+  options.strategies.assign(std::begin(kStrategies), std::end(kStrategies));
+  options.with = {"flash", "hotkey", "event", "failures"};
+  const SystemClock clock;
+  const auto runs = RunWorld(SmallTrace(), options, 4, clock, {});
+  ASSERT_EQ(runs.size(), std::size(kStrategies));
+  for (const RunResult& run : runs) {
+    EXPECT_GT(run.Metric("memberHours"), 0) << run.strategy;
+    EXPECT_LE(run.Metric("overloadedSlotsPercent"), 100) << run.strategy;
+    const bool fixed = run.strategy.starts_with("static");
+    EXPECT_EQ(run.Metric("moves") > 0, !fixed) << run.strategy;
+  }
 }
 
 TEST(SimulatedTrace, FillsCoarseSamplesByLinesAndKeepsTwoWeeks) {

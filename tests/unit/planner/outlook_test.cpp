@@ -56,7 +56,7 @@ TEST(Outlook, ChangesCountFromTheCutoverAndTheDipBeforeIt) {
   EXPECT_NEAR(reading.peak, 0.45, 1e-5);
   EXPECT_NEAR(reading.dip_peak, 1.0, 1e-5);
   const double hours = 6 * problem.bin_seconds / 3'600;
-  EXPECT_NEAR(reading.cost, hours * (40 * 0.2 + 2 * 0.3 + 4), 1e-5)
+  EXPECT_NEAR(reading.cost, hours * (40 * 0.2 + 2 * 0.3 + 8), 1e-5)
       << "over the limit by 20 points and over the target by 30, for six bins";
   Matrix applied = outlook.Of(0);
   outlook.Apply(applied, half);

@@ -145,7 +145,7 @@ std::string Quiet() {
                  idle(p);
                  p.memory.quiet_cycles = 2;
                }));
-  text += Told("One shard could go, but the load comes back", With([&idle](Problem& p) {
+  text += Told("One shard could go for two hours", With([&idle](Problem& p) {
                  idle(p);
                  for (Shard& shard : p.shards) shard.later.assign(48, 0.6);
                }));

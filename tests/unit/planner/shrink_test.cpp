@@ -62,8 +62,10 @@ TEST(Shrink, KeepsTheFewestAndTheCoolDown) {
 
 TEST(Shrink, WhatComesBackSoonIsNotWorthIt) {
   Problem problem = Idle();
-  for (Shard& shard : problem.shards) shard.later.assign(48, 0.6);  // in half an hour
-  const std::vector<Shrink> ways = WaysOf(problem);
+  for (Shard& shard : problem.shards) shard.later.assign(48, 0.6);  // after the horizon
+  Options options;
+  options.weights.change = 1.5;
+  const std::vector<Shrink> ways = WaysOf(problem, options);
   ASSERT_FALSE(ways.empty());
   EXPECT_LT(ways.front().benefit, 1.3 * ways.front().cost);
 }
