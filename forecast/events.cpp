@@ -21,7 +21,7 @@ constexpr std::array<double, model::kFanLevels> kNormal = {
 }  // namespace
 
 EventBook::EventBook(const Calendar& calendar) {
-  for (const Event& event : calendar.events) events_.push_back({event, {}, {}});
+  for (const Event& event : calendar.events) events_.push_back({.event = event});
 }
 
 model::BinIndex EventBook::FirstBin(const Occurrence& occurrence) {
@@ -41,6 +41,21 @@ double EventBook::Shape(const Occurrence& occurrence, model::BinIndex bin) {
   if (bin < plateau_end) return 1;
   const auto since = static_cast<double>(bin - plateau_end + 1);
   return std::max(0.0, 1 - since / (occurrence.after + 1));
+}
+
+int EventBook::PartOf(const Occurrence& occurrence, model::BinIndex bin) {
+  const model::BinIndex into = bin - occurrence.start;
+  if (into < 0 || into >= occurrence.plateau) return -1;
+  return static_cast<int>(into * kParts / occurrence.plateau);
+}
+
+double EventBook::CourseAt(std::size_t event, const Occurrence& occurrence,
+                           model::BinIndex bin) const {
+  const int part = PartOf(occurrence, bin);
+  if (part < 0) return 0;
+  double sum = 0;
+  for (const Course& course : events_[event].courses) sum += course[static_cast<std::size_t>(part)];
+  return sum / (static_cast<double>(events_[event].courses.size()) + 1);
 }
 
 EventBook::Effect EventBook::Posterior(const Known& known, bool of_open) const {
@@ -77,18 +92,21 @@ EventBook::Effect EventBook::Posterior(const Known& known, bool of_open) const {
 EventBook::Effect EventBook::At(model::BinIndex bin) const {
   Effect total;
   double variance = 0;
-  for (const Known& known : events_) {
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    const Known& known = events_[i];
     double shape = 0;
+    double course = 0;
     bool of_open = false;
     for (const Occurrence& occurrence : known.event.occurrences) {
       const double here = Shape(occurrence, bin);
       if (here <= shape) continue;
       shape = here;
+      course = CourseAt(i, occurrence, bin);
       of_open = known.open && occurrence.start == known.open_start;
     }
     if (shape <= 0) continue;
     const Effect effect = Posterior(known, of_open);
-    total.mean += effect.mean * shape;
+    total.mean += effect.mean * shape + course;
     variance += effect.deviation * effect.deviation * shape * shape;
     total.upwards_only = total.upwards_only && effect.upwards_only;
   }
@@ -116,14 +134,16 @@ void EventBook::Note(std::size_t event, const Occurrence& occurrence, double bet
   known.open_variance = variance + 1e-6;
 }
 
-void EventBook::Close(std::size_t event) {
+void EventBook::Close(std::size_t event, const Course& course) {
   Known& known = events_[event];
   if (known.betas.size() >= kObservationsMax) {
     known.betas.erase(known.betas.begin());
     known.variances.erase(known.variances.begin());
+    known.courses.erase(known.courses.begin());
   }
   known.betas.push_back(known.open_beta);
   known.variances.push_back(known.open_variance);
+  known.courses.push_back(course);
   known.open = false;
 }
 
@@ -133,6 +153,7 @@ void EventBook::Adopt(const EventBook& other) {
       if (theirs.event.name != mine.event.name || !mine.betas.empty()) continue;
       mine.betas = theirs.betas;
       mine.variances = theirs.variances;
+      mine.courses = theirs.courses;
     }
   }
 }
@@ -156,6 +177,7 @@ void EventBook::Save(ByteWriter& out) const {
   for (const Known& known : events_) {
     out.PutAll(known.betas);
     out.PutAll(known.variances);
+    for (const Course& course : known.courses) out.PutAll(course);
     out.Put(static_cast<std::uint8_t>(known.open ? 1 : 0));
     out.Put(known.open_start);
     out.Put(known.open_beta);
@@ -169,6 +191,8 @@ bool EventBook::Load(ByteReader& in) {
     known.betas = in.GetVector<double>(kObservationsMax);
     known.variances = in.GetVector<double>(kObservationsMax);
     if (known.betas.size() != known.variances.size()) return false;
+    known.courses.resize(known.betas.size());
+    for (Course& course : known.courses) in.GetAll(course);
     known.open = in.Get<std::uint8_t>() != 0;
     in.Get(known.open_start);
     in.Get(known.open_beta);

@@ -1,12 +1,15 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "forecast/bytes.h"
 #include "forecast/forecaster.h"
 
-// What announced events do to the load: y = base * exp(beta * shape). The shape rises linearly over
-// `before`, is 1 over the plateau, and falls over `after`.
+// What announced events do to the load: y = base * exp(beta * shape + course). The shape rises
+// linearly over `before`, is 1 over the plateau, and falls over `after`; the course is how the
+// effect differs from its mean along the plateau (a holiday has no morning rush), by 24ths of it,
+// learned from past occurrences and shrunk by n / (n + 1).
 //
 // beta of an event: a normal prior (log of the expected multiplier, deviation 0.5; without one 0
 // and 0.7, upwards only) and one observation an occurrence, mean log(actual / base) over its
@@ -28,6 +31,12 @@ class EventBook {
     bool upwards_only = true;  // nothing was seen yet and no multiplier expected
   };
   Effect At(model::BinIndex bin) const;
+  // One occurrence along its plateau: mean log(actual / base) of each 24th, minus the mean of all.
+  static constexpr int kParts = 24;
+  using Course = std::array<double, kParts>;
+  static int PartOf(const Occurrence& occurrence, model::BinIndex bin);  // -1 off the plateau
+  // What past occurrences say about the course at a bin; 0 off the plateau.
+  double CourseAt(std::size_t event, const Occurrence& occurrence, model::BinIndex bin) const;
   // Of one occurrence alone, 0..1.
   static double Shape(const Occurrence& occurrence, model::BinIndex bin);
   static model::BinIndex FirstBin(const Occurrence& occurrence);
@@ -42,7 +51,8 @@ class EventBook {
   // So far this occurrence has this effect; `variance` is that of the mean. While it is on, its own
   // evidence counts for its own bins; Close() makes it an observation of the event.
   void Note(std::size_t event, const Occurrence& occurrence, double beta, double variance);
-  void Close(std::size_t event);
+  void Close(std::size_t event, const Course& course);
+  bool first(std::size_t event) const { return events_[event].betas.empty(); }
   void Adopt(const EventBook& other);  // observations of events with the same name
 
   // Quantiles of base * exp(effect) from those of the base.
@@ -54,8 +64,9 @@ class EventBook {
  private:
   struct Known {
     Event event;
-    std::vector<double> betas;
-    std::vector<double> variances;
+    std::vector<double> betas{};
+    std::vector<double> variances{};
+    std::vector<Course> courses{};
     bool open = false;  // one occurrence is on, with evidence of its own
     model::BinIndex open_start = 0;
     double open_beta = 0;

@@ -14,7 +14,7 @@ namespace foreshard::forecast {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x46534643;  // "FSFC"
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr int kDayBinsMax = 24 * 60;
 constexpr int kKeptDaysMax = 400;
 

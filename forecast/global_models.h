@@ -4,6 +4,7 @@
 
 #include "forecast/models/global_lstm.h"
 #include "forecast/models/global_ridge.h"
+#include "forecast/models/prior_profile.h"
 
 namespace foreshard::forecast {
 
@@ -16,6 +17,7 @@ struct GlobalModels {
   GlobalRidge old_log;
   std::shared_ptr<const GlobalLstm> lstm;  // none: not trained
   std::shared_ptr<const GlobalLstm> old_lstm;
+  std::shared_ptr<const PriorProfiles> profiles;  // none: no series was long enough
 };
 
 }  // namespace foreshard::forecast

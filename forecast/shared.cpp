@@ -13,7 +13,7 @@ namespace foreshard::forecast {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x47534643;  // "CFSG"
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr std::size_t kNetworkBytesMax = 64 << 20;
 constexpr int kPoolReach = 2;  // steps h - 2 .. h + 2 are pooled
 
@@ -78,6 +78,9 @@ Result<Shared> Shared::Train(std::span<const History> histories, const Options& 
     run({[&] { global.linear = fit(now, false); }, [&] { global.log = fit(now, true); },
          [&] { global.old_linear = fit(old, false); }, [&] { global.old_log = fit(old, true); }});
   }
+  PriorProfiles profiles = PriorProfiles::Fit(now);
+  if (!profiles.empty())
+    global.profiles = std::make_shared<const PriorProfiles>(std::move(profiles));
   if (!WantsLstm(options)) return shared;
   const Status trained = TrainLstm(now, old, options, run, global);
   if (!trained) return trained.error();
@@ -122,6 +125,7 @@ std::string Shared::Serialize() const {
   for (const auto& lstm : {global_->lstm, global_->old_lstm}) {
     PutText(body, lstm ? lstm->Serialize() : std::string());
   }
+  (global_->profiles ? *global_->profiles : PriorProfiles()).Save(body);
   const std::string bytes = body.Take();
   ByteWriter head;
   head.Put(kMagic);
@@ -161,6 +165,10 @@ Result<Shared> Shared::Parse(std::string_view bytes) {
     if (!network) return network.error();
     *lstm = std::make_shared<const GlobalLstm>(*std::move(network));
   }
+  PriorProfiles profiles;
+  if (!profiles.Load(body)) return Error::GiveUp("weights are damaged: profiles", "BadState");
+  if (!profiles.empty())
+    global.profiles = std::make_shared<const PriorProfiles>(std::move(profiles));
   if (!body.good() || !body.AtEnd())
     return Error::GiveUp("weights are damaged: wrong length", "BadState");
   return shared;

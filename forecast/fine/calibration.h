@@ -36,6 +36,10 @@ struct Issued {
   double median = 0;
   double scale = 1;
   model::Quantiles quantiles{};
+  // Near an event: what its estimate says, and what the same models say that never heard of it.
+  bool near_event = false;
+  double announced = 0;
+  double plain = 0;
 };
 
 // One horizon anchor.

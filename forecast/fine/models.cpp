@@ -20,7 +20,8 @@ enum Index : std::size_t {
   kRidge,
   kTrend,
   kSparseAr,
-  kLstm
+  kLstm,
+  kPrior
 };
 
 std::vector<int> SparseLags(int day, int week) {
@@ -124,7 +125,8 @@ std::array<bool, kFineModels> FineModels::Eligible(const Past& past) const {
                                               regressions && ridge_[0].coefficients().size() > 0,
                                               trend,
                                               regressions && sparse_ar_.fitted(),
-                                              regressions && CanAskLstm(past)};
+                                              regressions && CanAskLstm(past),
+                                              CanAskProfiles(past)};
   bool any = false;
   for (std::size_t k = 0; k < kFineModels; ++k) {
     eligible[k] = able[k] && wanted_[k];
@@ -138,6 +140,11 @@ bool FineModels::CanAskLstm(const Past& past) const {
   return wanted_[kLstm] && lstm_ && lstm_->fitted() && lstm_->CanSee(past);
 }
 
+bool FineModels::CanAskProfiles(const Past& past) const {
+  return wanted_[kPrior] && profiles_ && past.size() >= past.hour() &&
+         past.size() < past.day + past.hour();
+}
+
 void FineModels::AtAnchors(const Past& past, std::span<ModelRow> rows) const {
   std::array<double, kAnchorsMax> trend;
   std::array<double, kHorizonMax> sparse;
@@ -147,6 +154,8 @@ void FineModels::AtAnchors(const Past& past, std::span<ModelRow> rows) const {
   DampedTrend(past, anchors_.steps(), trend);
   sparse_ar_.Forecast(past, std::span(sparse).first(horizon), scratch);
   if (CanAskLstm(past)) lstm_->Forecast(past, anchors_.steps(), recurrent);
+  const bool prior = CanAskProfiles(past);
+  const std::size_t nearest = prior ? profiles_->Nearest(past) : 0;
   for (std::size_t a = 0; a < anchors_.size(); ++a) {
     rows[a] = CheapRow(past, anchors_[a]);
     rows[a][kSpar] = spar_[a].Forecast(past);
@@ -155,6 +164,7 @@ void FineModels::AtAnchors(const Past& past, std::span<ModelRow> rows) const {
     rows[a][kTrend] = trend[a];
     rows[a][kSparseAr] = sparse[static_cast<std::size_t>(anchors_[a]) - 1];
     rows[a][kLstm] = recurrent[a];
+    if (prior) rows[a][kPrior] = profiles_->Forecast(past, nearest, anchors_[a]);
   }
 }
 
@@ -170,6 +180,8 @@ void FineModels::Along(const Past& past, int bins, ModelPath& path) const {
   DampedTrend(past, std::span(kSteps).first(count), trend);
   sparse_ar_.Forecast(past, std::span(sparse).first(count), scratch);
   if (CanAskLstm(past)) lstm_->Forecast(past, std::span(kSteps).first(count), recurrent);
+  const bool prior = CanAskProfiles(past);
+  const std::size_t nearest = prior ? profiles_->Nearest(past) : 0;
   for (std::size_t i = 0; i < count; ++i) {
     const int step = kSteps[i];
     ModelRow& row = path.step[i];
@@ -177,6 +189,7 @@ void FineModels::Along(const Past& past, int bins, ModelPath& path) const {
     row[kTrend] = trend[i];
     row[kSparseAr] = sparse[i];
     row[kLstm] = recurrent[i];
+    if (prior) row[kPrior] = profiles_->Forecast(past, nearest, step);
     // Between anchors a regression keeps its distance to a forecast that knows the shape of the
     // day.
     const Anchors::Place place = anchors_.PlaceOf(step);

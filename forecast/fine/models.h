@@ -9,8 +9,8 @@
 
 #include "forecast/bytes.h"
 #include "forecast/forecaster.h"
+#include "forecast/global_models.h"
 #include "forecast/models/autoregression.h"
-#include "forecast/models/global_lstm.h"
 #include "forecast/models/ridge.h"
 #include "forecast/models/spar.h"
 #include "forecast/models/sparse_ar.h"
@@ -22,10 +22,10 @@
 
 namespace foreshard::forecast {
 
-inline constexpr std::size_t kFineModels = 11;
+inline constexpr std::size_t kFineModels = 12;
 inline constexpr std::array<std::string_view, kFineModels> kFineModelNames = {
     "last", "day-1", "week-1", "day-ratio", "week-ratio", "spar-daily",
-    "ar",   "ridge", "trend",  "sparse-ar", "lstm"};
+    "ar",   "ridge", "trend",  "sparse-ar", "lstm",       "prior"};
 using ModelRow = std::array<double, kFineModels>;  // one forecast by each model
 
 inline constexpr int kHorizonMax = 512;
@@ -64,13 +64,17 @@ class FineModels {
   // New coefficients from what is known. Models that need more history keep falling back.
   void Fit(const Past& past);
 
-  // The network of the set; none: it has no vote.
+  // The network of the set and the days it knows; none: they have no vote.
   void set_lstm(std::shared_ptr<const GlobalLstm> lstm) { lstm_ = std::move(lstm); }
+  void set_profiles(std::shared_ptr<const PriorProfiles> profiles) {
+    profiles_ = std::move(profiles);
+  }
 
   // Which models may have weight with this much history (design: short history).
   std::array<bool, kFineModels> Eligible(const Past& past) const;
 
   bool CanAskLstm(const Past& past) const;
+  bool CanAskProfiles(const Past& past) const;  // only before there is a day of its own
   // rows[a] is the forecast for anchors[a] ahead.
   void AtAnchors(const Past& past, std::span<ModelRow> rows) const;
   // path.step[h - 1] for h = 1..bins.
@@ -88,6 +92,7 @@ class FineModels {
   std::vector<Ridge> ridge_;
   SparseAr sparse_ar_;
   std::shared_ptr<const GlobalLstm> lstm_;
+  std::shared_ptr<const PriorProfiles> profiles_;
 };
 
 }  // namespace foreshard::forecast

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "forecast/global_models.h"
+#include "forecast/local_view.h"
 #include "forecast/shared.h"
 
 namespace foreshard::forecast {
@@ -48,6 +48,7 @@ FinePool::FinePool(const Calendar& calendar, const Options& options, Series seri
                   .equal = options.equal_weights}),
       series_(std::move(series)),
       events_(calendar),
+      plain_(series_),
       models_(options, anchors_),
       calibration_(CalibrationFrom(options), anchors_) {
   for (std::size_t a = 0; a < anchors_.size(); ++a)
@@ -112,6 +113,7 @@ Result<std::unique_ptr<detail::State>> FinePool::Fit(const History& history,
 
 void FinePool::AskNetworkOf(const Shared* shared, bool before_the_replay) {
   if (shared == nullptr) return;
+  models_.set_profiles(shared->global()->profiles);
   models_.set_lstm(before_the_replay ? shared->global()->old_lstm : shared->global()->lstm);
 }
 
@@ -142,6 +144,7 @@ void FinePool::LearnFrom(const Past& past) {
     Issued& issued = issued_[a][slot];
     if (!issued.valid) continue;
     combination_[a].Learn(issued.models, y, keep);
+    CompareNearEvent(a, issued, y);
     calibration_.Learn(a, issued, y, speed);
     if (a == 0 && issued.scale > 0) LearnDrift((y - issued.median) / issued.scale);
   }
@@ -169,6 +172,31 @@ std::array<ModelRow, kAnchorsMax> FinePool::AllWeights(const Past& past) const {
   return weights;
 }
 
+// All models; after a clock change twice, see local_view.h.
+void FinePool::AskAtAnchors(const Past& past, std::span<ModelRow> rows) const {
+  models_.AtAnchors(past, rows);
+  const LocalView local(past, calendar_, options_.bin);
+  if (!local.differs()) return;
+  std::array<ModelRow, kAnchorsMax> moved;
+  models_.AtAnchors(local.past(), moved);
+  for (std::size_t a = 0; a < anchors_.size(); ++a) {
+    for (std::size_t m = 0; m < kFineModels; ++m)
+      rows[a][m] += local.share() * (moved[a][m] - rows[a][m]);
+  }
+}
+
+void FinePool::AskAlong(const Past& past, int bins, ModelPath& path) const {
+  models_.Along(past, bins, path);
+  const LocalView local(past, calendar_, options_.bin);
+  if (!local.differs()) return;
+  ModelPath moved;
+  models_.Along(local.past(), bins, moved);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(bins); ++i) {
+    for (std::size_t m = 0; m < kFineModels; ++m)
+      path.step[i][m] += local.share() * (moved.step[i][m] - path.step[i][m]);
+  }
+}
+
 double FinePool::Median(const ModelRow& weights, const ModelRow& forecasts) const {
   const double range = series_.most() - series_.least();
   const double low = std::max(0.0, series_.least() - kClampBelow * range);
@@ -177,7 +205,7 @@ double FinePool::Median(const ModelRow& weights, const ModelRow& forecasts) cons
 
 void FinePool::Issue(const Past& past) {
   std::array<ModelRow, kAnchorsMax> forecasts;
-  models_.AtAnchors(past, forecasts);
+  AskAtAnchors(past, forecasts);
   const std::array<ModelRow, kAnchorsMax> weights = AllWeights(past);
   for (std::size_t a = 0; a < anchors_.size(); ++a) {
     Issued& issued = issued_[a][static_cast<std::size_t>(past.last % anchors_[a])];
@@ -190,7 +218,9 @@ void FinePool::Issue(const Past& past) {
     issued.scale = calibration_.Scale(anchors_[a], issued.median, series_.typical());
     calibration_.Spread(anchors_[a], issued.median, issued.scale,
                         series_.most() * std::max(1.0, lift), issued.quantiles);
+    issued.near_event = false;
   }
+  if (!events_.empty()) IssueNearEvent(weights);
   if (!calibration_.StartsPath(past.last)) return;
   std::array<double, kHorizonMax> median;
   std::array<double, kHorizonMax> scale;
@@ -203,7 +233,7 @@ void FinePool::Issue(const Past& past) {
 void FinePool::MedianPath(const Past& past, int bins, std::span<double> median,
                           std::span<double> scale) const {
   ModelPath path;
-  models_.Along(past, bins, path);
+  AskAlong(past, bins, path);
   const std::array<ModelRow, kAnchorsMax> weights = AllWeights(past);
   for (int step = 1; step <= bins; ++step) {
     const auto i = static_cast<std::size_t>(step - 1);
@@ -262,6 +292,7 @@ void FinePool::Forecast(int bins, model::Fan& fan) const {
     fan.scale[i] *= std::exp(effect.mean);
     lifted = std::max(lifted, std::exp(effect.mean));
   }
+  if (!events_.empty()) MixInPlain(fan);
   calibration_.Windows(fan, series_.most() * lifted);
 }
 
@@ -309,7 +340,7 @@ std::vector<StepReport> FinePool::Explain() const {
   const Past past = series_.View();
   if (past.size() == 0) return reports;
   std::array<ModelRow, kAnchorsMax> forecasts;
-  models_.AtAnchors(past, forecasts);
+  AskAtAnchors(past, forecasts);
   const std::array<ModelRow, kAnchorsMax> weights = AllWeights(past);
   for (std::size_t a = 0; a < anchors_.size(); ++a) {
     const AnchorCalibration& anchor = calibration_.anchor(a);

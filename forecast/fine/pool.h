@@ -61,7 +61,14 @@ class FinePool final : public detail::State {
   void LearnDrift(double scaled_error);
   double Speed() const;  // of forgetting: 4 for a day after a drift alarm
   std::array<ModelRow, kAnchorsMax> AllWeights(const Past& past) const;
+  void AskAtAnchors(const Past& past, std::span<ModelRow> rows) const;
+  void AskAlong(const Past& past, int bins, ModelPath& path) const;
   double Median(const ModelRow& weights, const ModelRow& forecasts) const;
+  bool NearEvent(model::BinIndex target) const;
+  void CompareNearEvent(std::size_t a, const Issued& issued, double y);
+  void IssueNearEvent(const std::array<ModelRow, kAnchorsMax>& weights);
+  double PlainShare(const Anchors::Place& place) const;
+  void MixInPlain(model::Fan& fan) const;
   void MedianPath(const Past& past, int bins, std::span<double> median,
                   std::span<double> scale) const;
 
@@ -72,6 +79,16 @@ class FinePool final : public detail::State {
   Series series_;  // without the effects of events
   EventBook events_;
   std::map<model::BinIndex, double> divided_;  // exponents taken out of the bins of open events
+  // The series as it was, and how far off forecasts from it and from the other one were during the
+  // event that is on: an estimate of an event that is wrong must not cost more than knowing
+  // nothing.
+  Series plain_;
+  struct Rivals {
+    double announced = 0;  // forgetting sums of absolute errors
+    double plain = 0;
+  };
+  std::array<Rivals, kAnchorsMax> rivals_{};
+  bool was_near_event_ = false;
   FineModels models_;
   std::array<Combination, kAnchorsMax> combination_;
   Calibration calibration_;

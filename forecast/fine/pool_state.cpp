@@ -15,10 +15,18 @@ void FinePool::Save(ByteWriter& out) const {
       out.Put(issued.median);
       out.Put(issued.scale);
       out.PutAll(issued.quantiles);
+      out.Put(static_cast<std::uint8_t>(issued.near_event ? 1 : 0));
+      out.Put(issued.announced);
+      out.Put(issued.plain);
     }
   }
   calibration_.Save(out);
   events_.Save(out);
+  for (const Rivals& rivals : rivals_) {
+    out.Put(rivals.announced);
+    out.Put(rivals.plain);
+  }
+  out.Put(static_cast<std::uint8_t>(was_near_event_ ? 1 : 0));
   for (const model::BinIndex at : {fitted_at_, alarm_at_, born_at_}) out.Put(at);
   for (const double sum : {up_, down_, series_.typical()}) out.Put(sum);
   for (const bool claim : {fitted_, alarmed_}) out.Put(static_cast<std::uint8_t>(claim ? 1 : 0));
@@ -36,10 +44,18 @@ Status FinePool::Load(ByteReader& in) {
       in.Get(issued.median);
       in.Get(issued.scale);
       in.GetAll(issued.quantiles);
+      issued.near_event = in.Get<std::uint8_t>() != 0;
+      in.Get(issued.announced);
+      in.Get(issued.plain);
     }
   }
   calibration_.Load(in);
   if (!events_.Load(in)) return Error::GiveUp("state is damaged: events", "BadState");
+  for (Rivals& rivals : rivals_) {
+    in.Get(rivals.announced);
+    in.Get(rivals.plain);
+  }
+  was_near_event_ = in.Get<std::uint8_t>() != 0;
   for (model::BinIndex* at : {&fitted_at_, &alarm_at_, &born_at_}) in.Get(*at);
   double typical = 0;
   for (double* sum : {&up_, &down_, &typical}) in.Get(*sum);

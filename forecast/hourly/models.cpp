@@ -8,6 +8,7 @@
 #include "forecast/models/arma.h"
 #include "forecast/models/card_pair.h"
 #include "forecast/models/hour_of_week.h"
+#include "forecast/models/kernel.h"
 #include "forecast/models/naive.h"
 #include "forecast/models/sparse_ar.h"
 
@@ -177,7 +178,8 @@ void Recurrent(const Past& past, const GlobalModels* global, bool from_the_past,
 HourlyMask ProductModels() {
   HourlyMask mask;
   mask.fill(true);
-  for (const HourlyModel model : {HourlyModel::kA9, HourlyModel::kA9LogDecay, HourlyModel::kA24}) {
+  for (const HourlyModel model :
+       {HourlyModel::kA9, HourlyModel::kA9LogDecay, HourlyModel::kA24, HourlyModel::kKernel}) {
     mask[Column(model)] = false;
   }
   return mask;
@@ -186,8 +188,9 @@ HourlyMask ProductModels() {
 HourlyMask ReferenceModels() {
   HourlyMask mask;
   mask.fill(true);
-  for (const HourlyModel model : {HourlyModel::kDayGrowth, HourlyModel::kDampedEts,
-                                  HourlyModel::kArma, HourlyModel::kAdditive, HourlyModel::kLstm}) {
+  for (const HourlyModel model :
+       {HourlyModel::kDayGrowth, HourlyModel::kDampedEts, HourlyModel::kArma,
+        HourlyModel::kAdditive, HourlyModel::kLstm, HourlyModel::kKernel}) {
     mask[Column(model)] = false;
   }
   return mask;
@@ -237,6 +240,7 @@ Eigen::ArrayXXd ForecastHourly(const Past& past, int horizon, const HourlyRules&
     ClampToHistory(past, board.At(model));
   }
   if (board.Wants(HourlyModel::kLstm)) Recurrent(past, global, from_the_past, board);
+  KernelRegression(past, board.At(HourlyModel::kKernel));
   return board.Take();
 }
 

@@ -34,12 +34,14 @@ enum class HourlyModel : std::size_t {
   kA9,  // the last three are only in the reference rule of 13 models
   kA9LogDecay,
   kA24,
+  kKernel,  // has no weight: it lifts upper quantiles where it foresees a spike
 };
-inline constexpr std::size_t kHourlyModels = 18;
+inline constexpr std::size_t kHourlyModels = 19;
 inline constexpr std::array<std::string_view, kHourlyModels> kHourlyModelNames = {
     "A9log",    "A17log",       "A17",        "A5log",        "card-pair",        "dshw",
     "dshw-log", "hour-of-week", "day-growth", "global-ridge", "global-ridge-log", "damped-ets",
-    "arma",     "additive",     "lstm",       "A9",           "A9log.dec",        "A24"};
+    "arma",     "additive",     "lstm",       "A9",           "A9log.dec",        "A24",
+    "kernel"};
 
 using HourlyMask = std::array<bool, kHourlyModels>;
 HourlyMask ProductModels();    // 15

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "forecast/local_view.h"
 #include "forecast/models/naive.h"
 
 namespace foreshard::forecast {
@@ -14,6 +15,7 @@ constexpr std::size_t kOriginsMax = 10;
 constexpr int kStaleBins = 2;
 constexpr double kCapOverMost = 3;
 constexpr double kCapOfChild = 0.8;
+constexpr double kSpikeOverMedian = 1.5;
 constexpr int kBucketsPerDay = 3;
 
 double Ramp(double value, double full, double none) {
@@ -88,12 +90,25 @@ HourlyCombination HourlyPool::Rule() const {
   return rule;
 }
 
+// All models; after a clock change twice, see local_view.h.
+Eigen::ArrayXXd HourlyPool::Ask(const Past& past, const Shared* shared, bool from_the_past) {
+  const GlobalModels* global = shared != nullptr ? shared->global() : nullptr;
+  Eigen::ArrayXXd said =
+      ForecastHourly(past, options_.horizon_bins, rules_, global, from_the_past, warm_);
+  const LocalView local(past, calendar_, options_.bin);
+  if (!local.differs()) return said;
+  HourlyWarmStart warm = warm_;
+  said += local.share() * (ForecastHourly(local.past(), options_.horizon_bins, rules_, global,
+                                          from_the_past, warm) -
+                           said);
+  return said;
+}
+
 // Makes the forecast of one past origin, as it could have been made then.
 void HourlyPool::Remember(const Past& past, model::BinIndex origin, const Shared* shared) {
   const Past then = past.Before(static_cast<int>(past.last - origin));
   PastForecast made{.origin = origin, .forecasts = {}, .actual = {}};
-  made.forecasts = ForecastHourly(then, options_.horizon_bins, rules_,
-                                  shared != nullptr ? shared->global() : nullptr, true, warm_);
+  made.forecasts = Ask(then, shared, true);
   made.actual.resize(options_.horizon_bins);
   for (int h = 0; h < options_.horizon_bins; ++h) {
     const int at = then.size() + h;
@@ -142,8 +157,7 @@ Status HourlyPool::Refit(const Shared* shared, Random&) {
   }
   series_.Remeasure();
   RefreshOrigins(past, shared);
-  newest_ = ForecastHourly(past, options_.horizon_bins, rules_,
-                           shared != nullptr ? shared->global() : nullptr, false, warm_);
+  newest_ = Ask(past, shared, false);
   errors_ = ErrorsWithoutOwnOrigin();
   naive_error_ = SeasonalNaiveError(past);
   forecast_at_ = series_.last();
@@ -163,6 +177,39 @@ HourlyIntervals HourlyPool::Intervals() const {
 Eigen::ArrayXXd HourlyPool::ScaledErrors() const {
   if (errors_.cols() == 0) return {};
   return Intervals().scaled();
+}
+
+// Of the spikes that kernel regression claimed at past origins, the share that came at least half
+// way; one that did not is added, so that a claim alone is not believed.
+double HourlyPool::KernelHits() const {
+  const auto column = static_cast<Eigen::Index>(HourlyModel::kKernel);
+  double claims = 1;
+  double hits = 0;
+  for (Eigen::Index k = 0; k < errors_.cols(); ++k) {
+    const PastForecast& made = origins_[static_cast<std::size_t>(k)];
+    for (Eigen::Index h = 0; h < errors_.rows(); ++h) {
+      if (!std::isfinite(errors_(h, k))) continue;
+      const double median = made.actual(h) - errors_(h, k);
+      const double claimed = made.forecasts(h, column);
+      if (claimed <= kSpikeOverMedian * median) continue;
+      claims += 1;
+      hits += made.actual(h) >= (claimed + median) / 2 ? 1 : 0;
+    }
+  }
+  return hits / claims;
+}
+
+void HourlyPool::LiftForSpikes(model::Fan& fan) const {
+  if (options_.reference_rule) return;
+  const double hits = KernelHits();
+  if (hits <= 0) return;
+  for (std::size_t i = 0; i < fan.steps.size(); ++i) {
+    const double claimed =
+        newest_(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(HourlyModel::kKernel));
+    if (claimed <= kSpikeOverMedian * fan.steps[i][model::kMedian]) continue;
+    for (std::size_t q = model::kMedian + 1; q < model::kFanLevels; ++q)
+      fan.steps[i][q] += hits * std::max(0.0, claimed - fan.steps[i][q]);
+  }
 }
 
 void HourlyPool::Forecast(int bins, model::Fan& fan) const {
@@ -189,6 +236,7 @@ void HourlyPool::Forecast(int bins, model::Fan& fan) const {
     fan.steps[i] = intervals.At(step, median(static_cast<Eigen::Index>(i)), pooled_, non_negative);
     for (double& quantile : fan.steps[i]) quantile = std::min(quantile, most);
   }
+  LiftForSpikes(fan);
   for (const int window : {1, options_.day_bins, options_.horizon_bins}) {
     if (window > bins || (!fan.windows.empty() && fan.windows.back().bins >= window)) continue;
     model::WindowMaximum out{

@@ -13,6 +13,10 @@
 // errors there give weights and intervals. Those origins are whole days counted from a fixed one,
 // so an origin's forecast never changes, and a daily refit computes two new ones instead of eleven.
 //
+// Where kernel regression foresees a spike (1.5 times the median), quantiles from 75 % on are
+// lifted towards it by the share of such claims that came true at the past origins. Nothing is
+// lowered.
+//
 // Update() only notes the bin; Refit() makes the forecast, some 10 ms. RefitDue() after every bin.
 
 namespace foreshard::forecast {
@@ -49,9 +53,12 @@ class HourlyPool final : public detail::State {
  private:
   HourlyPool(const Calendar& calendar, const Options& options, Series series);
 
+  Eigen::ArrayXXd Ask(const Past& past, const Shared* shared, bool from_the_past);
   void RefreshOrigins(const Past& past, const Shared* shared);
   void Remember(const Past& past, model::BinIndex origin, const Shared* shared);
   Eigen::ArrayXXd ErrorsWithoutOwnOrigin() const;
+  double KernelHits() const;
+  void LiftForSpikes(model::Fan& fan) const;
   HourlyCombination Rule() const;
   HourlyIntervals Intervals() const;
 
