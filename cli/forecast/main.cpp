@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #include "cli/forecast/evaluate.h"
 #include "cli/forecast/events.h"
 #include "cli/forecast/m4.h"
+#include "cli/forecast/predict.h"
 #include "cli/forecast/report.h"
 #include "cli/forecast/trace.h"
 
@@ -107,6 +109,89 @@ int RunBacktest(const BacktestArguments& arguments) {
   return 0;
 }
 
+struct PredictArguments {
+  BacktestArguments trace;  // what is read, and the grid
+  std::string state;
+  std::string plot;
+};
+
+// What `fit`, `predict` and `explain` have in common. 0, or the status to exit with.
+int ReadPredictInput(const PredictArguments& arguments, foreshard::model::DemandSeries& series,
+                     cli::PredictOptions& options) {
+  std::chrono::seconds bin{0};
+  cli::BacktestOptions grid;
+  const std::string wrong = ReadBacktestOptions(arguments.trace, bin, grid);
+  if (!wrong.empty()) return Complain(kBadUsage, wrong);
+  options.horizon = grid.horizon;
+  options.day = grid.day;
+  options.week = grid.week;
+  const Result<std::string> text = cli::ReadFile(arguments.trace.trace);
+  if (!text) return Complain(kBadInput, text.error().message);
+  const auto samples = cli::ParseTrace(*text);
+  if (!samples) {
+    return Complain(kBadInput,
+                    fmt::format("{}: {}", arguments.trace.trace, samples.error().message));
+  }
+  series = cli::BinTrace(*samples, bin);
+  if (arguments.trace.events.empty()) return 0;
+  const Result<std::string> announced = cli::ReadFile(arguments.trace.events);
+  if (!announced) return Complain(kBadInput, announced.error().message);
+  auto events = cli::ParseEvents(*announced, series.bin);
+  if (!events) {
+    return Complain(kBadInput,
+                    fmt::format("{}: {}", arguments.trace.events, events.error().message));
+  }
+  options.calendar.events = *std::move(events);
+  return 0;
+}
+
+int WriteFile(const std::string& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary);
+  file << bytes;
+  file.close();
+  return file ? 0 : Complain(kBadInput, fmt::format("{}: cannot be written", path));
+}
+
+int RunFit(const PredictArguments& arguments) {
+  foreshard::model::DemandSeries series;
+  cli::PredictOptions options;
+  const int status = ReadPredictInput(arguments, series, options);
+  if (status != 0) return status;
+  const Result<std::string> state = cli::FitState(series, options);
+  if (!state) return Complain(kBadUsage, state.error().message);
+  return WriteFile(arguments.state, *state);
+}
+
+int RunPredict(const PredictArguments& arguments, bool explain) {
+  if (!arguments.plot.empty() && !arguments.plot.ends_with(".svg"))
+    return Complain(kBadUsage, fmt::format("--plot {}: only .svg is written", arguments.plot));
+  foreshard::model::DemandSeries series;
+  cli::PredictOptions options;
+  const int status = ReadPredictInput(arguments, series, options);
+  if (status != 0) return status;
+  std::string state;
+  if (!arguments.state.empty()) {
+    const Result<std::string> bytes = cli::ReadFile(arguments.state);
+    if (!bytes) return Complain(kBadInput, bytes.error().message);
+    state = *bytes;
+  }
+  const auto prediction = cli::Predict(series, options, state);
+  if (!prediction) return Complain(kBadUsage, prediction.error().message);
+  if (!prediction->note.empty())
+    Complain(0, fmt::format("{}: {}; fitted anew", arguments.state, prediction->note));
+  if (!arguments.plot.empty()) {
+    const int written = WriteFile(arguments.plot, cli::PredictSvg(*prediction, options.calendar));
+    if (written != 0) return written;
+  }
+  const bool json = arguments.trace.json;
+  if (explain) {
+    fmt::print("{}\n", json ? cli::ExplainJson(*prediction) : cli::ExplainTable(*prediction));
+  } else {
+    fmt::print("{}\n", json ? cli::PredictJson(*prediction) : cli::PredictTable(*prediction));
+  }
+  return 0;
+}
+
 struct EvaluateArguments {
   std::string train;
   std::string test;
@@ -194,25 +279,20 @@ int RunEvaluate(const EvaluateArguments& arguments) {
   return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  CLI::App app("Forecasts demand from files: accuracy of the ensemble against its parts and SPAR.",
-               "foreshard-forecast");
-  app.require_subcommand(1);
-  BacktestArguments arguments;
-  CLI::App* backtest = app.add_subcommand(
-      "backtest", "replay one trace and score the forecasts made a horizon before");
-  backtest->add_option("--trace", arguments.trace, "CSV file: header, then timestamp,value in UTC")
+CLI::App* AddTraceCommand(CLI::App& app, const char* name, const char* what,
+                          BacktestArguments& arguments) {
+  CLI::App* command = app.add_subcommand(name, what);
+  command->add_option("--trace", arguments.trace, "CSV file: header, then timestamp,value in UTC")
       ->required();
-  backtest->add_option("--bin", arguments.bin, "width of a bin, e.g. 5m");
-  backtest->add_option("--horizon", arguments.horizon, "how far ahead, e.g. 60m");
-  backtest->add_option("--train", arguments.train, "length of the training part, e.g. 8d");
-  backtest->add_option("--seasons", arguments.seasons, "one or two season lengths, e.g. 24h,168h");
-  backtest->add_option("--events", arguments.events,
-                       "JSON list of announced events, see the README");
-  backtest->add_flag("--json", arguments.json, "one JSON object on standard output");
-  EvaluateArguments scored;
+  command->add_option("--bin", arguments.bin, "width of a bin, e.g. 5m");
+  command->add_option("--horizon", arguments.horizon, "how far ahead, e.g. 60m");
+  command->add_option("--seasons", arguments.seasons, "one or two season lengths, e.g. 24h,168h");
+  command->add_option("--events", arguments.events,
+                      "JSON list of announced events, see the README");
+  return command;
+}
+
+CLI::App* AddEvaluate(CLI::App& app, EvaluateArguments& scored) {
   CLI::App* evaluate =
       app.add_subcommand("evaluate", "forecast every series of a file in M4's format and score it");
   evaluate->add_option("--train", scored.train, "CSV file: header, then id,value,value,...")
@@ -231,10 +311,42 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 256));
   evaluate->add_option("--seed", scored.seed, "seed of what is random");
   evaluate->add_flag("--json", scored.json, "one JSON object on standard output");
+  return evaluate;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Forecasts demand from files: accuracy of the ensemble against its parts and SPAR.",
+               "foreshard-forecast");
+  app.require_subcommand(1);
+  BacktestArguments replayed;
+  CLI::App* backtest = AddTraceCommand(
+      app, "backtest", "replay one trace and score the forecasts made a horizon before", replayed);
+  backtest->add_option("--train", replayed.train, "length of the training part, e.g. 8d");
+  backtest->add_flag("--json", replayed.json, "one JSON object on standard output");
+  EvaluateArguments scored;
+  const CLI::App* evaluate = AddEvaluate(app, scored);
+  PredictArguments known;
+  known.trace.horizon = "2h";
+  const CLI::App* fit = AddTraceCommand(app, "fit", "learn a trace and keep it", known.trace);
+  CLI::App* predict =
+      AddTraceCommand(app, "predict", "quantiles of what follows a trace", known.trace);
+  CLI::App* explain =
+      AddTraceCommand(app, "explain", "which models say it, and how good they were", known.trace);
+  app.get_subcommand("fit")->add_option("--state", known.state, "file to write")->required();
+  for (CLI::App* command : {predict, explain}) {
+    command->add_option("--state", known.state, "what `fit` wrote for a beginning of the trace");
+    command->add_option("--plot", known.plot, "write a fan chart, an .svg file");
+    command->add_flag("--json", known.trace.json, "one JSON object on standard output");
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kBadUsage;
   }
-  return evaluate->parsed() ? RunEvaluate(scored) : RunBacktest(arguments);
+  if (evaluate->parsed()) return RunEvaluate(scored);
+  if (fit->parsed()) return RunFit(known);
+  if (backtest->parsed()) return RunBacktest(replayed);
+  return RunPredict(known, explain->parsed());
 }
