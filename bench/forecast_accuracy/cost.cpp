@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "bench/forecast_accuracy/parts.h"
+#include "forecast/shared.h"
 
 namespace foreshard::bench {
 
@@ -36,9 +37,10 @@ forecast::History Wave(int bins, int day, std::uint64_t seed) {
   return history;
 }
 
-forecast::Fitted MustFit(const forecast::History& history, const forecast::Options& options) {
+forecast::Fitted MustFit(const forecast::History& history, const forecast::Options& options,
+                         const forecast::Shared* shared = nullptr) {
   Random random(1);
-  Result<forecast::Fitted> fitted = forecast::Fit(history, {}, options, nullptr, random);
+  Result<forecast::Fitted> fitted = forecast::Fit(history, {}, options, shared, random);
   CHECK(fitted.ok(), "fit");
   return *std::move(fitted);
 }
@@ -64,14 +66,7 @@ double RefitMillis(forecast::Fitted& fitted, int bins_between) {
   return Median(millis);
 }
 
-}  // namespace
-
-CostSummary RunCost() {
-  CostSummary cost;
-  const forecast::Options fine;
-  forecast::Fitted fitted = MustFit(Wave(14 * 288, 288, 1), fine);
-  cost.fine_refit = RefitMillis(fitted, 1);
-
+double UpdateMillis(forecast::Fitted& fitted) {
   model::Fan fan;
   ForecastInto(fitted, {}, fan);
   std::vector<double> millis;
@@ -85,8 +80,36 @@ CostSummary RunCost() {
     }
     millis.push_back((CpuMillis() - start) / kBins);
   }
-  cost.fine_update = Median(millis);
-  cost.thousand_shards = 1'000 * cost.fine_update;
+  return Median(millis);
+}
+
+// 500 series of four weeks at five minutes: the network draws its windows from all of them.
+forecast::Shared TrainOnMany(const forecast::Options& options, double& seconds) {
+  constexpr std::uint64_t kSeries = 500;
+  std::vector<forecast::History> all;
+  for (std::uint64_t i = 0; i < kSeries; ++i)
+    all.push_back(Wave(28 * options.day_bins, options.day_bins, 10 + i));
+  const double start = CpuMillis();
+  Result<forecast::Shared> shared =
+      forecast::Shared::Train(all, options, options.replay_days * options.day_bins);
+  CHECK(shared.ok(), "train");
+  seconds = (CpuMillis() - start) / 1e3;
+  return *std::move(shared);
+}
+
+}  // namespace
+
+CostSummary RunCost() {
+  CostSummary cost;
+  const forecast::Options fine;
+  forecast::Fitted fitted = MustFit(Wave(14 * 288, 288, 1), fine);
+  cost.fine_refit = RefitMillis(fitted, 1);
+
+  cost.fine_update = UpdateMillis(fitted);
+  const forecast::Shared shared = TrainOnMany(fine, cost.network_seconds);
+  forecast::Fitted asked = MustFit(Wave(14 * 288, 288, 1), fine, &shared);
+  cost.network_update = UpdateMillis(asked);
+  cost.thousand_shards = 1'000 * cost.network_update;
 
   forecast::Options hourly;
   hourly.pool = forecast::Pool::kHourly;

@@ -66,8 +66,10 @@ CutResult RunCut(const std::string& folder, int holdout, int threads,
 struct CostSummary {
   double fine_refit = 0;       // 14 days of 5-minute bins
   double fine_update = 0;      // one bin: learn, and a new fan of 24 steps
+  double network_update = 0;   // the same with the network of a set
+  double network_seconds = 0;  // training it on 500 series of four weeks
   double hourly_refit = 0;     // four weeks of hours: a new day, two origins
-  double thousand_shards = 0;  // one bin of 1,000 shards
+  double thousand_shards = 0;  // one bin of 1,000 shards, with the network
 };
 CostSummary RunCost();
 
