@@ -86,6 +86,25 @@ void RouterState::TableChanged() {
   Rebuild();
 }
 
+namespace {
+
+// The table with what one shard said; unchanged if its keys are not in one piece there.
+model::RoutingTable WithLearned(model::RoutingTable table, const LearnedOwner& learned) {
+  const model::ShardId owner{learned.owner};
+  const auto after = [](const model::RoutingTable& now) {
+    return model::Epoch{now.epoch.value + 1};
+  };
+  for (const model::KeyRange& range : learned.ranges) {
+    Result<model::RoutingTable> next = model::WithOwner(table, range, owner, after(table));
+    if (next) table = *std::move(next);
+  }
+  if (learned.keys.empty()) return table;
+  Result<model::RoutingTable> next = model::WithPins(table, learned.keys, owner, after(table));
+  return next ? *std::move(next) : table;
+}
+
+}  // namespace
+
 void RouterState::Rebuild() {
   feed_version_ = feed_.version();
   std::shared_ptr<const CompiledTable> table = feed_.Current();
@@ -94,24 +113,15 @@ void RouterState::Rebuild() {
   std::erase_if(learned_, [&table](const LearnedOwner& learned) {
     return learned.epoch <= table->epoch().value;
   });
-  for (const LearnedOwner& learned : learned_) {
-    model::RoutingTable changed = table->table();
-    const model::Epoch epoch{std::max(learned.epoch, changed.epoch.value + 1)};
-    Result<model::RoutingTable> next = std::move(changed);
-    for (const model::KeyRange& range : learned.ranges) {
-      if (next) {
-        const model::Epoch within{std::max(epoch.value, next->epoch.value + 1)};
-        next = model::WithOwner(*next, range, model::ShardId{learned.owner}, within);
-      }
-    }
-    if (next && !learned.keys.empty()) {
-      const model::Epoch within{std::max(epoch.value, next->epoch.value + 1)};
-      next = model::WithPins(*next, learned.keys, model::ShardId{learned.owner}, within);
-    }
-    if (!next) continue;
-    next->epoch = epoch;
+  if (!learned_.empty()) {
+    model::RoutingTable known = table->table();
+    for (const LearnedOwner& learned : learned_) known = WithLearned(std::move(known), learned);
+    // What was heard of some keys says nothing of others: the table keeps the epoch that the feed
+    // gave it. A higher one would tell the operator, and shards that are being emptied, that this
+    // router knows of moves that it has not heard of.
+    known.epoch = table->epoch();
     const Result<std::shared_ptr<const CompiledTable>> compiled =
-        CompiledTable::Compile(*std::move(next));
+        CompiledTable::Compile(std::move(known));
     if (compiled) table = *compiled;
   }
   view_.table = std::move(table);

@@ -102,6 +102,17 @@ TEST(RouterState, ALeaseEndsWithItsMigration) {
   EXPECT_TRUE(router.state.Current().leased.empty());
 }
 
+// A shard that is being emptied spares the connections of routers whose epoch is new enough.
+TEST(RouterState, WhatOneShardSaysMakesTheTableNoNewer) {
+  Routed router;
+  KnownRange high = Told("d9", std::nullopt);
+  high.epoch = 7;
+  const std::int64_t before = router.state.Current().table->epoch().value;
+  EXPECT_TRUE(router.state.LearnRanges({high}, "s-3"));
+  EXPECT_EQ(router.OwnerOf("f0"), "s-0");
+  EXPECT_EQ(router.state.Current().table->epoch().value, before);
+}
+
 TEST(RouterState, ALeaseLastsUntilItIsEnded) {
   Routed router;
   KnownRange near = Told(std::nullopt, "40");
