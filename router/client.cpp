@@ -211,7 +211,8 @@ void Client::ServerLost(Upstream& link, std::string_view reason) {
   if (session_ && !closing_) {
     session_->OnServerLost(link, reason);
   }
-  if (std::find(lent_.begin(), lent_.end(), &link) != lent_.end()) Release(link, false);
+  const bool later = session_ && session_->holds(link);
+  if (!later && std::find(lent_.begin(), lent_.end(), &link) != lent_.end()) Release(link, false);
 }
 
 void Client::ServerDrained() { BalanceReading(); }

@@ -28,6 +28,7 @@ class ServerLink {
   // Of the present use.
   bool began = false;                                    // BEGIN was sent in this transaction
   bool wrote = false;                                    // may have written in this transaction
+  bool bounded = false;                                  // its waits for locks end by themselves
   bool unsynced = false;                                 // extended messages without a Sync yet
   char status = 'I';                                     // of its last ReadyForQuery
   bool has_schema = false;                               // schema foreshard is installed there

@@ -208,7 +208,7 @@ void Session::ReleaseOne(ServerLink& link, bool reusable) {
   if (current_ == &link) current_ = nullptr;
   const bool clean =
       link.status == 'I' && !link.unsynced && link.prepared.size() <= kStatementsPerServerMax;
-  link.began = link.wrote = link.unsynced = false;
+  link.began = link.wrote = link.unsynced = link.bounded = false;
   if (unnamed_portal_.link == &link) unnamed_portal_.where = Portal::Where::kNone;
   std::erase_if(portals_, [&link](const auto& portal) { return portal.second.link == &link; });
   host_.Release(link, reusable && clean);
@@ -229,6 +229,7 @@ ServerLink* Session::Attached(std::uint32_t shard) const {
 ServerLink* Session::Need(std::uint32_t shard) {
   ServerLink* link = Attached(shard);
   if (link == nullptr) {
+    if (!BoundWaits()) return nullptr;
     link = host_.Acquire(shard);
     if (link == nullptr) {
       wait_ = Wait::kServer;
@@ -237,6 +238,23 @@ ServerLink* Session::Need(std::uint32_t shard) {
     attached_.push_back(link);
   }
   return Ready(*link) ? link : nullptr;
+}
+
+// Before a transaction comes to a second shard: a deadlock over two shards is seen by neither, so
+// waits for locks must end by themselves on all of them. False: wait.
+bool Session::BoundWaits() {
+  if (tx_ != Tx::kOpen || settings_.Find("lock_timeout")) return true;
+  for (ServerLink* link : attached_) {
+    if (!link->began || link->bounded) continue;
+    if (MustDrain()) {
+      DrainUnsynced();
+      return wait_ == Wait::kNone;
+    }
+    link->bounded = true;
+    Ask(*link, std::string("SET LOCAL lock_timeout = '") + kSpanningLockTimeout + "'", false);
+    return false;
+  }
+  return true;
 }
 
 bool Session::Ready(ServerLink& link) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -70,7 +71,12 @@ class Session {
   // Answers to the host's calls. Then call Advance().
   void OnServerReady(std::uint32_t shard, ServerLink& link);
   void OnServerFailed(std::uint32_t shard, const Refusal& why, bool may_retry);
+  // The link stays ours until Release(), which may come later: a statement on several servers ends
+  // first.
   void OnServerLost(ServerLink& link, std::string_view reason);
+  bool holds(const ServerLink& link) const {
+    return std::find(attached_.begin(), attached_.end(), &link) != attached_.end();
+  }
   void OnUnparked(bool may_go);
   void OnTimer();
   // Gives everything back. REQUIRES: nothing is called afterwards.
@@ -154,6 +160,7 @@ class Session {
   ServerLink* Attached(std::uint32_t shard) const;
   ServerLink* Need(std::uint32_t shard);
   bool Ready(ServerLink& link);
+  bool BoundWaits();
   std::uint32_t AnyShard();
   void Say(std::string_view bytes);
   void Push(Expect expect);
@@ -248,6 +255,8 @@ class Session {
   void AppendPart(std::string* out, const RoutePart* part, std::string_view text,
                   const Portal* portal);
   void Tell(Fanout::Part& part, std::string_view sql);
+  void AllTold();
+  std::string LostError(const ServerLink& link, std::string_view reason);
   std::size_t FanoutBytes(ServerLink& link, std::string_view bytes);
   void FanoutFrame(std::size_t index, const pg::WireFrame& frame);
   void FanoutRows(std::size_t index, const pg::WireFrame& frame);
@@ -272,6 +281,7 @@ class Session {
   void AfterDecision();
   Outcome ControlAll(std::string sql, std::string tag,
                      const std::shared_ptr<const Statement>& effect);
+  std::string PreparedOn(const Fanout::Part& part) const;  // quoted
   void LeaveInDoubt(Fanout::Part& part);
   void StartRollback();
 
@@ -282,6 +292,7 @@ class Session {
   void Retry(std::chrono::milliseconds pause);
   void OnRetryReady(ServerLink& link);
   void LoseReplies(const std::string& where, bool began);
+  bool IsOfTheMachinery(std::string_view code, std::string_view message) const;
   Refusal Translate(std::string_view code, std::string_view message) const;
 
   // session_aside.cpp

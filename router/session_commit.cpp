@@ -55,7 +55,7 @@ void Session::StartCommit() {
   if (writers <= 1) {
     fanout_->step = Fanout::Step::kCommit;
     for (Fanout::Part& part : fanout_->parts) Tell(part, "COMMIT");
-    if (fanout_->parts.empty()) FinishFanout();
+    fanout_->parts.empty() ? FinishFanout() : AllTold();
     return;
   }
   if (!first->has_schema) {
@@ -75,8 +75,9 @@ void Session::StartCommit() {
   for (Fanout::Part& part : fanout_->parts) {
     if (part.link == first) continue;
     Tell(part,
-         part.link->wrote ? "PREPARE TRANSACTION '" + fanout_->name + "'" : std::string("COMMIT"));
+         part.link->wrote ? "PREPARE TRANSACTION " + PreparedOn(part) : std::string("COMMIT"));
   }
+  AllTold();
 }
 
 void Session::AfterPrepare() {
@@ -90,6 +91,7 @@ void Session::AfterPrepare() {
       if (part.link->wrote && !part.prepared)
         Tell(part, "SELECT foreshard.decide('" + fanout_->name + "'); COMMIT");
     }
+    AllTold();
     return;
   }
   if (failed != nullptr) {
@@ -140,10 +142,14 @@ void Session::AfterDecision() {
     if (part.lost) {
       LeaveInDoubt(part);
     } else {
-      Tell(part, "COMMIT PREPARED '" + fanout_->name + "'");
+      Tell(part, "COMMIT PREPARED " + PreparedOn(part));
     }
   }
   if (fanout_->round_done()) FinishFanout();
+}
+
+std::string Session::PreparedOn(const Fanout::Part& part) const {
+  return "'" + PreparedName(fanout_->name, host_.ShardId(part.link->shard)) + "'";
 }
 
 // The host ends what is prepared there, once; this transaction is done with it.
@@ -157,7 +163,7 @@ void Session::StartRollback() {
     if (part.lost || part.link->status == '?') {
       LeaveInDoubt(part);
     } else if (part.prepared) {
-      Tell(part, "ROLLBACK PREPARED '" + fanout_->name + "'");
+      Tell(part, "ROLLBACK PREPARED " + PreparedOn(part));
     } else if (part.link->status != 'I') {
       Tell(part, "ROLLBACK");
     }

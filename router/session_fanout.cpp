@@ -9,12 +9,33 @@
 
 namespace foreshard::router {
 
+// Several in a row, then AllTold().
 void Session::Tell(Fanout::Part& part, std::string_view sql) {
-  pg::AppendQuery(&part.link->out(), sql);
-  part.link->unnamed = 0;
-  part.done = false;
   part.error.clear();
   part.tag.clear();
+  part.done = part.lost;
+  if (part.lost) {
+    part.error = LostError(*part.link, "it is gone");
+    return;
+  }
+  pg::AppendQuery(&part.link->out(), sql);
+  part.link->unnamed = 0;
+}
+
+void Session::AllTold() {
+  if (fanout_->round_done()) FanoutRoundEnded();
+}
+
+// The body of an ErrorResponse.
+std::string Session::LostError(const ServerLink& link, std::string_view reason) {
+  std::string error;
+  pg::AppendError(&error, {.severity = "ERROR",
+                           .code = "08006",
+                           .message = "the connection to shard " + host_.ShardId(link.shard) +
+                                      " broke: " + std::string(reason),
+                           .detail = {},
+                           .hint = "Retry the transaction."});
+  return error.substr(5);
 }
 
 std::size_t Session::FanoutBytes(ServerLink& link, std::string_view bytes) {
@@ -206,7 +227,7 @@ void Session::FanoutFailed() {
   if (stale && fanout_->own_block && !fanout_->shown && !answered_ && !said_locals_ && retained_ &&
       !in_parts_) {
     OnRetryableError(*fanout_->parts.front().link, error->code, error->detail);
-  } else if (stale) {
+  } else if (error && IsOfTheMachinery(error->code, error->message)) {
     const Refusal told = Translate(error->code, error->message);
     fanout_->error.clear();
     pg::AppendError(&fanout_->error, {.severity = "ERROR",
@@ -242,6 +263,11 @@ void Session::FinishFanout() {
   const std::unique_ptr<Fanout> ended = std::move(fanout_);
   proofs_.clear();
   wait_ = Wait::kNone;
+  for (const Fanout::Part& part : ended->parts) {
+    if (!part.lost) continue;
+    if (tx_ == Tx::kOpen && part.link->began) tx_ = Tx::kFailed;
+    ReleaseOne(*part.link, false);
+  }
   if ((ended->own_block || ended->purpose == Fanout::Purpose::kEnd) && tx_ != Tx::kIdle) {
     EndedTransaction(ended->error.empty());
   }
@@ -273,14 +299,7 @@ void Session::FanoutLost(ServerLink& link, std::string_view reason) {
     if (part.link != &link) continue;
     part.lost = true;
     if (part.done) continue;
-    std::string error;
-    pg::AppendError(&error, {.severity = "ERROR",
-                             .code = "08006",
-                             .message = "the connection to shard " + host_.ShardId(link.shard) +
-                                        " broke: " + std::string(reason),
-                             .detail = {},
-                             .hint = "Retry the transaction."});
-    if (part.error.empty()) part.error = error.substr(5);
+    if (part.error.empty()) part.error = LostError(link, reason);
     part.done = true;
   }
   if (fanout_->round_done()) FanoutRoundEnded();

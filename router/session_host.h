@@ -47,6 +47,12 @@ struct Proof {
   std::string sql;
 };
 
+// What a part of a two-phase transaction is prepared as. Shards may be databases of one server,
+// which has one space of names.
+inline std::string PreparedName(const std::string& transaction, const std::string& shard) {
+  return transaction + "@" + shard;
+}
+
 class SessionHost {
  public:
   virtual ~SessionHost() = default;

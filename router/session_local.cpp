@@ -219,7 +219,7 @@ void Session::EndedTransaction(bool committed) {
   }
   for (ServerLink* link : attached_) {
     if (!committed && link->began) link->settings = link->settings_at_begin;
-    link->began = link->wrote = false;
+    link->began = link->wrote = link->bounded = false;
   }
 }
 

@@ -232,8 +232,8 @@ bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
     skip_to_sync_ = wait_ == Wait::kNone || wait_ == Wait::kServer || wait_ == Wait::kParked;
     if (wait_ == Wait::kDrain) skip_to_sync_ = true;
   }
-  if (error && (error->code == "FS001")) {
-    // The client has seen an answer of this transaction, so it cannot be said again for it (I3).
+  if (error && IsOfTheMachinery(error->code, error->message)) {
+    // FS001: the client has seen an answer of this transaction, so it cannot be said again (I3).
     std::string translated;
     const Refusal told = Translate(error->code, error->message);
     pg::AppendError(&translated, {.severity = "ERROR",

@@ -110,8 +110,22 @@ void Session::Retry(std::chrono::milliseconds pause) {
   host_.WakeAfter(pause);
 }
 
+// Errors that a client of one PostgreSQL would never see so.
+bool Session::IsOfTheMachinery(std::string_view code, std::string_view message) const {
+  return code == "FS001" || (code == "55P03" && attached_.size() > 1 &&
+                             message.starts_with("canceling statement due to lock timeout") &&
+                             !settings_.Find("lock_timeout"));
+}
+
 // An error of the machinery as the client may see it.
 Refusal Session::Translate(std::string_view code, std::string_view message) const {
+  if (code == "55P03") {
+    return {.sqlstate = "40P01",
+            .message =
+                "deadlock suspected: a transaction on several shards waited too long for a "
+                "lock",
+            .hint = "Retry the transaction."};
+  }
   if (code == "FS001") {
     return {.sqlstate = "40001",
             .message =

@@ -177,9 +177,10 @@ int Session::BeginOn(ServerLink& link) {
   for (const Proof& proof : proofs_) {
     if (proof.shard == link.shard) script.append("\n;").append(proof.sql);
   }
-  // A deadlock over two shards is seen by neither: waits for locks end there.
-  if (attached_.size() > 1 && !settings_.Find("lock_timeout"))
+  if (attached_.size() > 1 && !settings_.Find("lock_timeout")) {  // See BoundWaits().
     script.append("\n;SET LOCAL lock_timeout = '").append(kSpanningLockTimeout).append("'");
+    link.bounded = true;
+  }
   pg::AppendQuery(&link.out(), script);
   link.began = true;
   link.unnamed = 0;

@@ -46,6 +46,7 @@ Worker::~Worker() {
   }
   clients_.clear();
   doubts_.clear();
+  orphan_calls_.clear();
   upstreams_.clear();
   graveyard_.clear();
 }
@@ -358,6 +359,7 @@ void Worker::Tick() {
     upstream.Close();
     Bury(upstream);
   }
+  LookForOrphans(now);
   if (!doubts_.empty()) ResolveDoubts(now);
   std::vector<Upstream*> overdue;
   for (const auto& [key, upstream] : upstreams_) {

@@ -166,6 +166,9 @@ class Worker {
   std::uint32_t NumberFor(const std::string& id);
   void SamplePairs(Slot slot);
   void ResolveDoubts(MonotonicTime now);
+  void LookForOrphans(MonotonicTime now);
+  void OrphansFound(const std::string& user, const std::string& database, std::uint32_t shard,
+                    std::string_view gids);
   void Resolve(InDoubt& doubt, MonotonicTime now);
   void FinishPrepared(std::uint32_t shard, const std::string& name, bool commit);
   void DoubtFailed(std::uint32_t shard, const std::string& name, const Error& error);
@@ -210,6 +213,8 @@ class Worker {
   bool draining_ = false;
   std::vector<std::shared_ptr<CancelConnection>> cancels_;
   std::vector<std::unique_ptr<InDoubt>> doubts_;
+  std::vector<std::unique_ptr<ShardCall>> orphan_calls_;
+  MonotonicTime next_look_{};
   Loop loop_;  // last: its handles end before what they call
 };
 

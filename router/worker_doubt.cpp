@@ -14,6 +14,10 @@ namespace foreshard::router {
 namespace {
 
 constexpr std::chrono::milliseconds kPause{1'000};
+constexpr std::chrono::milliseconds kLookPause{15'000};
+constexpr const char* kOrphans =
+    "SELECT string_agg(gid, ',') FROM pg_prepared_xacts WHERE gid LIKE 'foreshard:%' AND owner = "
+    "current_user AND database = current_database() AND prepared < now() - interval '10 seconds'";
 constexpr std::string_view kPreparedUnknown = "42704";  // Somebody else has ended it.
 
 // "foreshard:<first shard>:...": see NewTransactionName().
@@ -66,6 +70,41 @@ void Worker::ResolveDoubts(MonotonicTime now) {
   }
 }
 
+// What a router that is no more left prepared: looked for on every shard as each user that is known
+// here, because only its owner may end it. Whoever prepared it may still be alive: then it finds
+// the decision made, and does what it says.
+void Worker::LookForOrphans(MonotonicTime now) {
+  if (options_.index != 0 || now < next_look_ || view_.table == nullptr) return;
+  next_look_ = now + kLookPause;
+  orphan_calls_.clear();
+  for (const auto& [who, parameters] : welcome_) {
+    for (const std::uint32_t shard : numbers_) {
+      InDoubt asker;
+      asker.user = who.first;
+      asker.database = who.second;
+      orphan_calls_.push_back(
+          std::make_unique<ShardCall>(loop_, CallOptions(asker, shard, kOrphans),
+                                      [this, who = who, shard](const Result<std::string>& gids) {
+                                        if (gids) OrphansFound(who.first, who.second, shard, *gids);
+                                      }));
+      orphan_calls_.back()->Start();
+    }
+  }
+}
+
+// `gids`: with commas between them.
+void Worker::OrphansFound(const std::string& user, const std::string& database, std::uint32_t shard,
+                          std::string_view gids) {
+  while (!gids.empty()) {
+    const std::string_view gid = gids.substr(0, gids.find(','));
+    gids.remove_prefix(std::min(gids.size(), gid.size() + 1));
+    const std::size_t at = gid.rfind('@');
+    if (at == std::string_view::npos || gid.substr(at + 1) != shards_[shard].id) continue;
+    const std::string name(gid.substr(0, at));
+    if (FindDoubt(shard, name) == nullptr) FinishLater(user, database, shard, name);
+  }
+}
+
 void Worker::Resolve(InDoubt& doubt, MonotonicTime now) {
   const std::int64_t first = ShardNumberOf(FirstShardOf(doubt.name));
   doubt.next_try = now + kPause;
@@ -87,9 +126,9 @@ void Worker::FinishPrepared(std::uint32_t shard, const std::string& name, bool c
   if (doubt == nullptr) return;
   doubt->call = std::make_unique<ShardCall>(
       loop_,
-      CallOptions(
-          *doubt, doubt->shard,
-          fmt::format("{} PREPARED {}", commit ? "COMMIT" : "ROLLBACK", QuoteLiteral(name))),
+      CallOptions(*doubt, doubt->shard,
+                  fmt::format("{} PREPARED {}", commit ? "COMMIT" : "ROLLBACK",
+                              QuoteLiteral(PreparedName(name, shards_[doubt->shard].id)))),
       [this, shard, name, commit](const Result<std::string>& answer) {
         if (!answer && answer.error().code != kPreparedUnknown) {
           DoubtFailed(shard, name, answer.error());

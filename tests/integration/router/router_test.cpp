@@ -146,6 +146,29 @@ TEST_F(RouterTest, ALostDecisionIsResolvedAndNothingStaysPrepared) {
   EXPECT_EQ(FirstValue(*client->Ask("SELECT count(*) FROM customers")), "0");
 }
 
+// A router died: what it left prepared is ended by another, as the decision says.
+TEST_F(RouterTest, OrphansOfADeadRouterAreResolved) {
+  ASSERT_EQ(FirstError(*Client()->Ask("SELECT 1")), "");  // This router knows the user now.
+  for (const char* orphan : {"1:decided", "2:undecided"}) {
+    const auto shard = bed_->Direct(1);
+    ASSERT_TRUE(Good(shard));
+    ASSERT_EQ(FirstError(*(*shard)->Ask(
+                  fmt::format("BEGIN; INSERT INTO customers(id) VALUES ({:c}); PREPARE TRANSACTION "
+                              "'foreshard:s-0:dead:{}@s-1'",
+                              orphan[0], orphan))),
+              "");
+  }
+  const auto decider = bed_->Direct(0);
+  ASSERT_TRUE(Good(decider));
+  ASSERT_EQ(FirstError(*(*decider)->Ask("SELECT foreshard.decide('foreshard:s-0:dead:1:decided')")),
+            "");
+  EXPECT_TRUE(support::WaitFor("nothing is prepared", 60s, [&] {
+    const std::string left = OnShard(0, "SELECT count(*) FROM pg_prepared_xacts");
+    return support::Seen(left == "0\n", left);
+  }));
+  EXPECT_EQ(OnShard(1, "SELECT id FROM customers"), "1\n");
+}
+
 TEST_F(RouterTest, DdlThatFailsOnOneShardChangesNone) {
   ASSERT_EQ(OnShard(1, "ALTER TABLE public.customers ADD COLUMN extra int"), "");
   EXPECT_EQ(FirstError(*Client()->Ask("ALTER TABLE customers ADD COLUMN extra int")), "42701");

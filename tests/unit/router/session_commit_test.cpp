@@ -8,6 +8,13 @@ namespace {
 
 using W = SessionWorld;
 
+// The transaction comes to a second shard: on the first, waits for locks get an end.
+void BoundFirst(SessionWorld& w) {
+  EXPECT_EQ(w.links_[1].Take(), "");
+  EXPECT_EQ(w.links_[0].Take(), W::Query("SET LOCAL lock_timeout = '10s'"));
+  w.ServerSays(0, W::Done("SET", 'T'));
+}
+
 // A transaction that has written on shards 0 and 1.
 class TwoWriters : public testing::Test {
  protected:
@@ -17,6 +24,7 @@ class TwoWriters : public testing::Test {
     for (const std::uint32_t shard : {0U, 1U}) {
       w.ClientSays(
           W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(shard))));
+      if (shard == 1) BoundFirst(w);
       w.ServerSays(shard, W::Done("BEGIN", 'T') + W::Done("DELETE 1", 'T'));
       w.links_[shard].Take();
     }
@@ -28,13 +36,13 @@ class TwoWriters : public testing::Test {
 TEST_F(TwoWriters, PrepareThenDecideThenCommit) {
   w.ClientSays(W::Query("COMMIT"));
   EXPECT_EQ(w.links_[0].Take(), "");
-  EXPECT_EQ(w.links_[1].Take(), W::Query("PREPARE TRANSACTION 'tx-0'"));
+  EXPECT_EQ(w.links_[1].Take(), W::Query("PREPARE TRANSACTION 'tx-0@s-1'"));
   w.ServerSays(1, W::Done("PREPARE TRANSACTION"));
   EXPECT_EQ(w.links_[0].Take(), W::Query("SELECT foreshard.decide('tx-0'); COMMIT"));
   EXPECT_EQ(w.links_[1].Take(), "");  // Not before the decision is known.
   w.ServerSays(0, W::Done("COMMIT"));
   EXPECT_EQ(w.ToClient(), "");
-  EXPECT_EQ(w.links_[1].Take(), W::Query("COMMIT PREPARED 'tx-0'"));
+  EXPECT_EQ(w.links_[1].Take(), W::Query("COMMIT PREPARED 'tx-0@s-1'"));
   w.ServerSays(1, W::Done("COMMIT PREPARED"));
   EXPECT_EQ(w.ToClient(), W::Done("COMMIT"));
   EXPECT_EQ(w.lent_[0] + w.lent_[1], 0);
@@ -57,7 +65,7 @@ TEST_F(TwoWriters, AFailedDecisionRollsBackWhatWasPrepared) {
   w.ServerSays(1, W::Done("PREPARE TRANSACTION"));
   w.links_[0].Take();
   w.ServerSays(0, W::Failed("23505", 'E'));
-  EXPECT_EQ(w.links_[1].Take(), W::Query("ROLLBACK PREPARED 'tx-0'"));
+  EXPECT_EQ(w.links_[1].Take(), W::Query("ROLLBACK PREPARED 'tx-0@s-1'"));
   EXPECT_EQ(w.links_[0].Take(), W::Query("ROLLBACK"));
   w.ServerSays(0, W::Done("ROLLBACK"));
   w.ServerSays(1, W::Done("ROLLBACK PREPARED"));
@@ -95,12 +103,30 @@ TEST_F(TwoWriters, RollbackGoesToBoth) {
   EXPECT_EQ(w.ToClient(), W::Done("ROLLBACK"));
 }
 
+// No shard sees a deadlock over two: the wait that ends it is told as what it most likely was.
+TEST_F(TwoWriters, AWaitForALockThatIsTooLongIsADeadlock) {
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0, 1))));
+  std::string error;
+  pg::AppendError(&error, {.severity = "ERROR",
+                           .code = "55P03",
+                           .message = "canceling statement due to lock timeout",
+                           .detail = {},
+                           .hint = {}});
+  w.ServerSays(0, error + W::Ready('E'));
+  const std::string told = w.ToClient();
+  EXPECT_NE(told.find("40P01"), std::string::npos);
+  EXPECT_EQ(told.find("55P03"), std::string::npos);
+  EXPECT_EQ(told.substr(told.size() - 6), W::Ready('E'));
+}
+
 TEST(SessionCommit, OneWriterNeedsNoSecondPhase) {
   SessionWorld w;
   w.ClientSays(W::Query("BEGIN"));
   w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
   w.ServerSays(0, W::Done("BEGIN", 'T') + W::Done("DELETE 1", 'T'));
+  w.links_[0].Take();
   w.ClientSays(W::Query(fmt::format("SELECT * FROM customers WHERE id = {}", w.SomeKeyOf(1))));
+  BoundFirst(w);
   w.ServerSays(1, W::Done("BEGIN", 'T') + W::Done("SELECT 1", 'T'));
   w.links_[0].Take();
   w.links_[1].Take();
@@ -118,6 +144,7 @@ TEST(SessionCommit, WithoutTheDecisionTableTwoWritersAreRefused) {
   w.ClientSays(W::Query("BEGIN"));
   for (const std::uint32_t shard : {0U, 1U}) {
     w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(shard))));
+    if (shard == 1) BoundFirst(w);
     w.ServerSays(shard, W::Done("BEGIN", 'T') + W::Done("DELETE 1", 'T'));
     w.links_[shard].Take();
   }
