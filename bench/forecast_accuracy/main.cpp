@@ -96,7 +96,7 @@ void RunCostPart(Outcome& outcome) {
   const bench::CostSummary cost = bench::RunCost();
   const double refit = cost.fine_refit + cost.hourly_refit;
   fmt::print("CPU ms: refit fine {:.2f}, hourly {:.2f}; new bin with its fan {:.4f}; ",
-             cost.fine_refit, cost.hourly_refit, cost.network_update);
+             cost.fine_refit, cost.hourly_refit, cost.fine_update);
   fmt::print("with the network {:.4f}; 1,000 shards one bin {:.0f}\n", cost.network_update,
              cost.thousand_shards);
   fmt::print("the network trained on 500 series of four weeks: {:.1f} s\n", cost.network_seconds);
@@ -104,7 +104,7 @@ void RunCostPart(Outcome& outcome) {
   outcome.verdict.Judge("new bin, ms", cost.network_update, kUpdateMillisMost);
   outcome.verdict.Judge("training, CPU s", cost.network_seconds, kNetworkSecondsMost);
   outcome.line +=
-      fmt::format(R"("refitMillis":{:.3f},"updateMillis":{:.5f})", refit, cost.fine_update);
+      fmt::format(R"("refitMillis":{:.3f},"updateMillis":{:.5f})", refit, cost.network_update);
 }
 
 // Whether there were traces.

@@ -23,7 +23,7 @@
 // through the whole window. Sums are made in a fixed order, so the same seed and data give the same
 // bits. Training: lstm_training.h; what goes in: global_lstm.h.
 // Source: Hochreiter and Schmidhuber, Neural Computation 9(8), 1997.
-// Cost: 32 cells, 28 steps, 24 horizons, in float: 0.1 ms a sample forward, 0.3 ms with backward.
+// Cost: 0.1 ms forward for one sample of 24 steps with 32 cells, in float (bench/forecast).
 
 namespace foreshard::forecast {
 
