@@ -9,7 +9,7 @@ Error After() { return Error::Reobserve("injected: the reply was lost"); }
 template <typename Call>
 auto With(const CallFaults& faults, std::string_view name, Call call) -> decltype(call()) {
   const CallFault fault = faults(name);
-  if (fault == CallFault::kBefore) return Before();
+  if (fault == CallFault::kBefore || fault == CallFault::kLate) return Before();
   auto result = call();
   if (fault == CallFault::kAfter) return After();
   return result;
@@ -17,8 +17,12 @@ auto With(const CallFaults& faults, std::string_view name, Call call) -> decltyp
 
 class FaultyShard final : public migration::Shard {
  public:
-  FaultyShard(std::unique_ptr<migration::Shard> inner, CallFaults faults)
-      : inner_(std::move(inner)), faults_(std::move(faults)) {}
+  FaultyShard(std::unique_ptr<migration::Shard> inner, CallFaults faults, model::ShardId id,
+              LateEffects late)
+      : inner_(std::move(inner)),
+        faults_(std::move(faults)),
+        id_(std::move(id)),
+        late_(std::move(late)) {}
 
   Result<migration::GateSeen> LookAtGate(model::Attempt attempt, Deadline deadline) override {
     return With(faults_, "LookAtGate", [&] { return inner_->LookAtGate(attempt, deadline); });
@@ -30,91 +34,129 @@ class FaultyShard final : public migration::Shard {
     return With(faults_, "ReadSequences", [&] { return inner_->ReadSequences(deadline); });
   }
   Status Enter(model::Token token, std::string_view phase, Deadline deadline) override {
-    return With(faults_, "Enter", [&] { return inner_->Enter(token, phase, deadline); });
+    return Effect("Enter", [=, text = std::string(phase)](migration::Shard& shard) {
+      return shard.Enter(token, text, deadline);
+    });
   }
   Status GateClose(const migration::GateChange& change, Deadline deadline) override {
-    return With(faults_, "GateClose", [&] { return inner_->GateClose(change, deadline); });
+    return Effect("GateClose",
+                  [=](migration::Shard& shard) { return shard.GateClose(change, deadline); });
   }
   Status GateDrained(model::Token token, model::Attempt attempt, Deadline deadline) override {
-    return With(faults_, "GateDrained",
-                [&] { return inner_->GateDrained(token, attempt, deadline); });
+    return Effect("GateDrained", [=](migration::Shard& shard) {
+      return shard.GateDrained(token, attempt, deadline);
+    });
   }
   Status GateOpen(const migration::GateChange& change, Deadline deadline) override {
-    return With(faults_, "GateOpen", [&] { return inner_->GateOpen(change, deadline); });
+    return Effect("GateOpen",
+                  [=](migration::Shard& shard) { return shard.GateOpen(change, deadline); });
   }
   Result<migration::GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                           Deadline deadline) override {
-    return With(faults_, "GateRevoke",
-                [&] { return inner_->GateRevoke(token, attempt, deadline); });
+    return Effect("GateRevoke", [=](migration::Shard& shard) {
+      return shard.GateRevoke(token, attempt, deadline);
+    });
   }
   Status GateReopen(const migration::GateChange& change, Deadline deadline) override {
-    return With(faults_, "GateReopen", [&] { return inner_->GateReopen(change, deadline); });
+    return Effect("GateReopen",
+                  [=](migration::Shard& shard) { return shard.GateReopen(change, deadline); });
   }
   Status MakeGate(model::Token token, Deadline deadline) override {
-    return With(faults_, "MakeGate", [&] { return inner_->MakeGate(token, deadline); });
+    return Effect("MakeGate",
+                  [=](migration::Shard& shard) { return shard.MakeGate(token, deadline); });
   }
   Status MakeGateTriggers(model::Token token, Deadline deadline) override {
-    return With(faults_, "MakeGateTriggers",
-                [&] { return inner_->MakeGateTriggers(token, deadline); });
+    return Effect("MakeGateTriggers",
+                  [=](migration::Shard& shard) { return shard.MakeGateTriggers(token, deadline); });
   }
   Status MakeReverseSlot(model::Token token, Deadline deadline) override {
-    return With(faults_, "MakeReverseSlot",
-                [&] { return inner_->MakeReverseSlot(token, deadline); });
+    return Effect("MakeReverseSlot",
+                  [=](migration::Shard& shard) { return shard.MakeReverseSlot(token, deadline); });
   }
   Status SlotAdvance(model::Token token, migration::Lsn lsn, Deadline deadline) override {
-    return With(faults_, "SlotAdvance", [&] { return inner_->SlotAdvance(token, lsn, deadline); });
+    return Effect("SlotAdvance",
+                  [=](migration::Shard& shard) { return shard.SlotAdvance(token, lsn, deadline); });
   }
   Status SlotAdvanceToNow(model::Token token, Deadline deadline) override {
-    return With(faults_, "SlotAdvanceToNow",
-                [&] { return inner_->SlotAdvanceToNow(token, deadline); });
+    return Effect("SlotAdvanceToNow",
+                  [=](migration::Shard& shard) { return shard.SlotAdvanceToNow(token, deadline); });
   }
   Status RaiseSequences(model::Token token, const std::vector<migration::SequenceValue>& at_least,
                         Deadline deadline) override {
-    return With(faults_, "RaiseSequences",
-                [&] { return inner_->RaiseSequences(token, at_least, deadline); });
+    return Effect("RaiseSequences", [=](migration::Shard& shard) {
+      return shard.RaiseSequences(token, at_least, deadline);
+    });
   }
   Status SetLeased(model::Token token, bool leased, Deadline deadline) override {
-    return With(faults_, "SetLeased", [&] { return inner_->SetLeased(token, leased, deadline); });
+    return Effect("SetLeased", [=](migration::Shard& shard) {
+      return shard.SetLeased(token, leased, deadline);
+    });
   }
   Status WriteProbe(model::Token token, std::int64_t seq, Deadline deadline) override {
-    return With(faults_, "WriteProbe", [&] { return inner_->WriteProbe(token, seq, deadline); });
+    return Effect("WriteProbe",
+                  [=](migration::Shard& shard) { return shard.WriteProbe(token, seq, deadline); });
   }
   Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
                           Deadline deadline) override {
-    return With(faults_, "EndConnectionsOf",
-                [&] { return inner_->EndConnectionsOf(token, routers, deadline); });
+    return Effect("EndConnectionsOf", [=](migration::Shard& shard) {
+      return shard.EndConnectionsOf(token, routers, deadline);
+    });
   }
   Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                    Deadline deadline) override {
-    return With(faults_, "TellOwner",
-                [&] { return inner_->TellOwner(token, owner, epoch, deadline); });
+    return Effect("TellOwner", [=](migration::Shard& shard) {
+      return shard.TellOwner(token, owner, epoch, deadline);
+    });
   }
   Status DisableForward(model::Token token, Deadline deadline) override {
-    return With(faults_, "DisableForward", [&] { return inner_->DisableForward(token, deadline); });
+    return Effect("DisableForward",
+                  [=](migration::Shard& shard) { return shard.DisableForward(token, deadline); });
   }
   Status MakeReverseSubscription(model::Token token, Deadline deadline) override {
-    return With(faults_, "MakeReverseSubscription",
-                [&] { return inner_->MakeReverseSubscription(token, deadline); });
+    return Effect("MakeReverseSubscription", [=](migration::Shard& shard) {
+      return shard.MakeReverseSubscription(token, deadline);
+    });
   }
   Status DropForwardSubscription(model::Token token, Deadline deadline) override {
-    return With(faults_, "DropForwardSubscription",
-                [&] { return inner_->DropForwardSubscription(token, deadline); });
+    return Effect("DropForwardSubscription", [=](migration::Shard& shard) {
+      return shard.DropForwardSubscription(token, deadline);
+    });
   }
   Status DropForwardSlot(model::Token token, Deadline deadline) override {
-    return With(faults_, "DropForwardSlot",
-                [&] { return inner_->DropForwardSlot(token, deadline); });
+    return Effect("DropForwardSlot",
+                  [=](migration::Shard& shard) { return shard.DropForwardSlot(token, deadline); });
   }
 
  private:
-  std::unique_ptr<migration::Shard> inner_;
+  template <typename Call>
+  auto Effect(std::string_view name, Call call)
+      -> decltype(call(std::declval<migration::Shard&>())) {
+    const CallFault fault = faults_(name);
+    if (fault == CallFault::kBefore) return Before();
+    if (fault == CallFault::kLate && late_) {
+      late_(id_, [inner = inner_, call] {
+        if (!call(*inner)) return;  // nobody waits for the answer any more
+      });
+      return After();
+    }
+    auto result = call(*inner_);
+    if (fault == CallFault::kAfter) return After();
+    return result;
+  }
+
+  std::shared_ptr<migration::Shard> inner_;  // a late effect outlives who asked for it
   CallFaults faults_;
+  model::ShardId id_;
+  LateEffects late_;
 };
 
 }  // namespace
 
 std::unique_ptr<migration::Shard> MakeFaultyShard(std::unique_ptr<migration::Shard> inner,
-                                                  CallFaults faults) {
-  return std::make_unique<FaultyShard>(std::move(inner), std::move(faults));
+                                                  CallFaults faults, model::ShardId id,
+                                                  LateEffects late) {
+  return std::make_unique<FaultyShard>(std::move(inner), std::move(faults), std::move(id),
+                                       std::move(late));
 }
 
 Result<std::unique_ptr<migration::Shard>> FaultyShardDirectory::Open(
@@ -122,7 +164,7 @@ Result<std::unique_ptr<migration::Shard>> FaultyShardDirectory::Open(
   if (faults_("Open") != CallFault::kNone) return Before();
   auto inner = inner_.Open(spec, side, deadline);
   if (!inner) return inner.error();
-  return MakeFaultyShard(std::move(*inner), faults_);
+  return MakeFaultyShard(std::move(*inner), faults_, migration::ShardOf(spec, side), late_);
 }
 
 Result<migration::HighWater> FaultyShardDirectory::ReadHighWater(const std::string& name_space,

@@ -9,22 +9,27 @@
 #include "operator/routers/router_control.h"
 
 // Any body of Shard, ShardDirectory, MigrationStore and RouterDirectory, with faults chosen call by
-// call: an error before the effect (nothing happened) or after it (the reply is lost).
+// call: an error before the effect (nothing happened), after it (the reply is lost), or an error
+// now and the effect later (the request was under way when its caller gave up).
 
 namespace foreshard::fakes {
 
-enum class CallFault { kNone, kBefore, kAfter };
+enum class CallFault { kNone, kBefore, kAfter, kLate };
 
 // `call` is the method's name, "LookAtGate".
 using CallFaults = std::function<CallFault(std::string_view call)>;
 
+// Keeps an effect on a shard until it is time. Reads and writes to the API are never late.
+using LateEffects = std::function<void(const model::ShardId& shard, std::function<void()> effect)>;
+
 std::unique_ptr<migration::Shard> MakeFaultyShard(std::unique_ptr<migration::Shard> inner,
-                                                  CallFaults faults);
+                                                  CallFaults faults, model::ShardId id = {},
+                                                  LateEffects late = {});
 
 class FaultyShardDirectory final : public migration::ShardDirectory {
  public:
-  FaultyShardDirectory(migration::ShardDirectory& inner, CallFaults faults)
-      : inner_(inner), faults_(std::move(faults)) {}
+  FaultyShardDirectory(migration::ShardDirectory& inner, CallFaults faults, LateEffects late = {})
+      : inner_(inner), faults_(std::move(faults)), late_(std::move(late)) {}
 
   Result<std::unique_ptr<migration::Shard>> Open(const migration::MigrationSpec& spec,
                                                  migration::Side side, Deadline deadline) override;
@@ -36,6 +41,7 @@ class FaultyShardDirectory final : public migration::ShardDirectory {
  private:
   migration::ShardDirectory& inner_;
   CallFaults faults_;
+  LateEffects late_;
 };
 
 class FaultyMigrationStore final : public op::MigrationStore {

@@ -14,13 +14,15 @@ namespace foreshard::sim {
 class Coverage {
  public:
   void Hit(const std::string& point) { ++counts_[point]; }
-  void Merge(const Coverage& other) {
-    for (const auto& [point, count] : other.counts_) counts_[point] += count;
-  }
   std::int64_t Count(const std::string& point) const {
     const auto found = counts_.find(point);
     return found == counts_.end() ? 0 : found->second;
   }
+  // "count point" a line, and back: how the counts of one process reach another.
+  std::string ToText() const;
+  void AddText(const std::string& text);
+  // The count, which then is gone.
+  std::int64_t Take(const std::string& point);
   const std::map<std::string, std::int64_t>& counts() const { return counts_; }
 
  private:

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/random.h"
 #include "migration/decide.h"
+#include "tests/sim/jobs.h"
 
 namespace foreshard::sim {
 namespace {
@@ -139,16 +142,28 @@ std::optional<std::string> RunOne(std::uint64_t seed) {
   return "never ends";
 }
 
-}  // namespace
-
-int RunDecideOnly(const RunnerOptions& options) {
+// How many seeds failed.
+std::int64_t RunPart(const RunnerOptions& options, int part) {
   std::int64_t failures = 0;
-  for (std::uint64_t seed = options.first; seed <= options.last; ++seed) {
+  const std::uint64_t first = options.first + static_cast<std::uint64_t>(part);
+  for (std::uint64_t seed = first; seed <= options.last;
+       seed += static_cast<std::uint64_t>(std::max(options.jobs, 1))) {
     const auto wrong = RunOne(seed);
     if (!wrong) continue;
     if (++failures <= 5) {
       fmt::print("FAILED {}: foreshard-dst --decide-only --seed {}\n", *wrong, seed);
     }
+  }
+  return failures;
+}
+
+}  // namespace
+
+int RunDecideOnly(const RunnerOptions& options) {
+  std::int64_t failures = 0;
+  for (const auto& answer : InProcesses(
+           options.jobs, [&](int part) { return std::to_string(RunPart(options, part)); })) {
+    failures += answer ? std::stoll(*answer) : 1;
   }
   fmt::print("dst: {} seeds of decisions, {} failures\n", options.last - options.first + 1,
              failures);

@@ -18,9 +18,13 @@ int main(int argc, char** argv) {
   app.add_option("--seeds", seeds, "A..B, both included");
   app.add_option("--canary", options.canary, "plant this bug; it must be found");
   app.add_flag("--canaries", options.all_canaries, "plant each bug in turn; each must be found");
+  app.add_option("--list-canaries", options.expected_canaries,
+                 "fail unless these are all the planted bugs there are")
+      ->expected(0, -1);
   app.add_flag("--trace", options.trace, "print every event");
   app.add_option("--ticks", options.ticks, "ticks with faults; 0: drawn from the seed");
   app.add_option("--without", options.without, "switch this fault off (repeatable)");
+  app.add_flag("--late", options.late_effects, "effects may come long after their callers gave up");
   app.add_flag("--decide-only", options.decide_only, "short histories of the decisions alone");
   app.add_option("--jobs", options.jobs, "processes side by side");
   app.add_flag("--cover", options.print_cover, "print every cover point with its count");

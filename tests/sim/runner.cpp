@@ -1,18 +1,20 @@
 #include "tests/sim/runner.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
 
 #include "tests/sim/decide_only.h"
+#include "tests/sim/jobs.h"
 #include "tests/sim/world.h"
 
 namespace foreshard::sim {
 namespace {
 
 // Cover points are judged only over a run that is long enough to have been everywhere.
-constexpr std::int64_t kSeedsForCoverage = 4'000;
+constexpr std::int64_t kSeedsForCoverage = 50'000;
 constexpr int kFailuresShown = 5;
 
 struct Tally {
@@ -23,9 +25,13 @@ struct Tally {
 
 WorldResult RunOne(const RunnerOptions& options, std::uint64_t seed, Canary canary, int ticks,
                    const std::set<std::string>& without, Coverage& coverage, bool trace) {
-  World world({.seed = seed, .ticks = ticks, .canary = canary, .without = without, .trace = trace},
+  World world({.seed = seed,
+               .ticks = ticks,
+               .canary = canary,
+               .without = without,
+               .trace = trace,
+               .late_effects = options.late_effects},
               coverage);
-  (void)options;
   return world.Run();
 }
 
@@ -47,6 +53,7 @@ std::string ReplayLine(const RunnerOptions& options, std::uint64_t seed, Canary 
   }
   std::string line = fmt::format("foreshard-dst --seed {}", seed);
   if (ticks > 0) line += fmt::format(" --ticks {}", ticks);
+  if (options.late_effects) line += " --late";
   for (const std::string& name : without) line += " --without " + name;
   if (!options.canary.empty()) line += " --canary " + options.canary;
   return line + " --trace";
@@ -79,10 +86,13 @@ std::vector<std::uint64_t> SeedsOf(const RunnerOptions& options) {
   return seeds;
 }
 
-Tally RunSeeds(const RunnerOptions& options) {
+Tally RunPart(const RunnerOptions& options, int part) {
   Tally tally;
   const std::set<std::string> without(options.without.begin(), options.without.end());
-  for (const std::uint64_t seed : SeedsOf(options)) {
+  const std::vector<std::uint64_t> seeds = SeedsOf(options);
+  for (std::size_t at = static_cast<std::size_t>(part); at < seeds.size();
+       at += static_cast<std::size_t>(std::max(options.jobs, 1))) {
+    const std::uint64_t seed = seeds[at];
     ++tally.seeds;
     WorldResult result =
         RunOne(options, seed, Canary::kNone, options.ticks, without, tally.coverage, options.trace);
@@ -99,6 +109,27 @@ Tally RunSeeds(const RunnerOptions& options) {
   return tally;
 }
 
+// Each process takes its share of the seeds; what they counted is added up.
+Tally RunSeeds(const RunnerOptions& options) {
+  Tally all;
+  const auto answers = InProcesses(options.jobs, [&](int part) {
+    const Tally tally = RunPart(options, part);
+    return fmt::format("{} seeds\n{} failures\n{}", tally.seeds, tally.failures,
+                       tally.coverage.ToText());
+  });
+  for (const auto& answer : answers) {
+    if (answer) {
+      all.coverage.AddText(*answer);
+      continue;
+    }
+    fmt::print("FAILED a process died\n");
+    ++all.failures;
+  }
+  all.seeds = all.coverage.Take("seeds");
+  all.failures += all.coverage.Take("failures");
+  return all;
+}
+
 // The first seed that finds the bug; nothing: none did.
 std::optional<std::uint64_t> Hunt(const RunnerOptions& options, const CanaryInfo& info,
                                   WorldResult& found) {
@@ -111,21 +142,33 @@ std::optional<std::uint64_t> Hunt(const RunnerOptions& options, const CanaryInfo
   return std::nullopt;
 }
 
-int HuntCanaries(const RunnerOptions& options) {
-  std::int64_t found = 0, all = 0;
+Coverage HuntPart(const RunnerOptions& options, int part) {
+  Coverage counts;
+  int next = 0;
   for (const CanaryInfo& info : Canaries()) {
     if (!options.all_canaries && info.name != options.canary) continue;
-    ++all;
+    if (next++ % std::max(options.jobs, 1) != part) continue;
+    counts.Hit("all");
     WorldResult result;
     const auto seed = Hunt(options, info, result);
     if (!seed) {
       fmt::print("canary {}: NOT FOUND in {} seeds\n", info.name, info.seeds);
       continue;
     }
-    ++found;
+    counts.Hit("found");
     fmt::print("canary {}: found by seed {} of {}: {}\n", info.name, *seed, info.seeds,
                *result.violation);
   }
+  return counts;
+}
+
+int HuntCanaries(const RunnerOptions& options) {
+  Coverage counts;
+  for (const auto& answer :
+       InProcesses(options.jobs, [&](int part) { return HuntPart(options, part).ToText(); })) {
+    counts.AddText(answer.value_or("1 all\n"));
+  }
+  const std::int64_t found = counts.Count("found"), all = counts.Count("all");
   fmt::print("dst: {} of {} canaries found\n", found, all);
   return found == all && all > 0 ? 0 : 1;
 }
@@ -139,9 +182,21 @@ int RunCanarySeed(const RunnerOptions& options, const CanaryInfo& info) {
   return result.violation ? 0 : 1;
 }
 
+// Every planted bug has a test that hunts it.
+int CompareCanaries(const std::vector<std::string>& expected) {
+  std::vector<std::string> known(expected);
+  std::sort(known.begin(), known.end());
+  std::vector<std::string> all;
+  for (const CanaryInfo& info : Canaries()) all.emplace_back(info.name);
+  std::sort(all.begin(), all.end());
+  fmt::print("dst: {} canaries: {}\n", all.size(), fmt::join(all, " "));
+  return known == all ? 0 : 1;
+}
+
 }  // namespace
 
 int RunAll(const RunnerOptions& options) {
+  if (!options.expected_canaries.empty()) return CompareCanaries(options.expected_canaries);
   if (!options.canary.empty()) {
     const auto info = FindCanary(options.canary);
     if (!info) {

@@ -175,7 +175,11 @@ void World::StartOperator(OperatorActor& actor) {
   actor.controller.reset();
   actor.store = std::make_unique<fakes::FakeMigrationStore>(*state_, stale);
   actor.faulty_store = std::make_unique<fakes::FaultyMigrationStore>(*actor.store, faults);
-  actor.faulty_shards = std::make_unique<fakes::FaultyShardDirectory>(*shards_, faults);
+  actor.faulty_shards = std::make_unique<fakes::FaultyShardDirectory>(
+      *shards_, faults, [this](const model::ShardId& shard, std::function<void()> effect) {
+        const int due = tick_ + static_cast<int>(random_.Between(1, 80));
+        late_effects_.push_back({.shard = shard.value, .due = due, .effect = std::move(effect)});
+      });
   actor.controller = std::make_unique<op::MigrationController>(
       op::MigrationControllerOptions{.store = *actor.faulty_store,
                                      .shards = *actor.faulty_shards,
@@ -192,6 +196,7 @@ void World::StartOperator(OperatorActor& actor) {
 void World::Tick() {
   ++tick_;
   StepTime();
+  StepLateEffects();
   static constexpr std::array<double, 8> kWeights = {4, 2, 2, 2.5, 2, 0.5, 0.25, 1};
   switch (random_.Weighted(kWeights)) {
     case 0:

@@ -35,6 +35,7 @@ struct WorldOptions {
   Canary canary = Canary::kNone;
   std::set<std::string> without;  // faults switched off
   bool trace = false;             // print every event
+  bool late_effects = false;      // requests may arrive long after their callers gave up
 };
 
 struct WorldResult {
@@ -62,6 +63,7 @@ struct FaultRates {
   double lost_reply = 0;
   double people = 0;
   double preflight_refused = 0;
+  double late = 0;
 };
 
 // Names for --without, in the order of FaultRates.
@@ -84,8 +86,10 @@ class World {
   void AddMigration();
   void Tick();
   void StepTime();
+  void StepLateEffects();
   void StepOperator(OperatorActor& actor);
   void ActOperator(OperatorActor& actor);
+  void CoverRows(const op::MigrationController::Pass& pass);
   void StartOperator(OperatorActor& actor);
   void StepLease();
   void StepMovers();
@@ -144,6 +148,13 @@ class World {
   std::optional<std::string> violation_;
   std::uint64_t hash_ = 1469598103934665603ull;
   std::deque<std::string> events_;
+  // Requests under way whose callers gave up. They go with the connection when a shard fails over.
+  struct LateEffect {
+    std::string shard;
+    int due = 0;
+    std::function<void()> effect;
+  };
+  std::vector<LateEffect> late_effects_;
 };
 
 }  // namespace foreshard::sim

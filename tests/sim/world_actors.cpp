@@ -90,6 +90,20 @@ void World::ActBeforePersist(OperatorActor& actor) {
   }
 }
 
+// Which row of section 7.3 an attempt finds.
+void World::CoverRows(const op::MigrationController::Pass& pass) {
+  if (!pass.seen.source || !pass.seen.destination) return;
+  const std::int32_t number = pass.seen.migration.status.number;
+  const auto state = [&](const model::ShardId& shard) {
+    return ToString(Server(shard).migrations.at(number).row.state);
+  };
+  const char* source = state(pass.seen.spec->source);
+  const char* destination = state(pass.seen.spec->destination);
+  const bool forward = pass.seen.phase == Phase::kCutover;
+  coverage_.Hit(
+      fmt::format("rows.{}.{}", forward ? source : destination, forward ? destination : source));
+}
+
 void World::ActOperator(OperatorActor& actor) {
   if (options_.canary == Canary::kActBeforePersist) {
     const bool first = actor.pending->decision.step == op::MigrationStep::kWriteStatus;
@@ -102,6 +116,7 @@ void World::ActOperator(OperatorActor& actor) {
   const op::MigrationController::Pass& pass = *actor.pending;
   const std::string& name = pass.seen.migration.name;
   const bool turn = pass.decision.step == op::MigrationStep::kCutoverTurn;
+  if (turn) CoverRows(pass);
   const auto outcome =
       actor.controller->ActOneTurn(pass, Deadline::After(clock_, std::chrono::hours(1)));
   Event(fmt::format("operator {} {} {}{}: {}", actor.index, name, ToString(pass.decision.step),

@@ -40,6 +40,7 @@ void World::DrawFaults() {
     const double rate = random_.Unit() * faults[index].second;
     if (on && !options_.without.contains(FaultNames()[index])) *faults[index].first = rate;
   }
+  if (options_.late_effects && random_.Chance(0.5)) rates_.late = random_.Unit() * 0.08;
 }
 
 CallFault World::DrawCallFault(std::string_view call) {
@@ -53,7 +54,24 @@ CallFault World::DrawCallFault(std::string_view call) {
     coverage_.Hit(fmt::format("after.{}", call));
     return CallFault::kAfter;
   }
+  if (draw > 1 - rates_.late) {
+    coverage_.Hit(fmt::format("late.{}", call));
+    return CallFault::kLate;
+  }
   return CallFault::kNone;
+}
+
+void World::StepLateEffects() {
+  for (std::size_t at = 0; at < late_effects_.size();) {
+    if (late_effects_[at].due > tick_) {
+      ++at;
+      continue;
+    }
+    const LateEffect late = std::move(late_effects_[at]);
+    late_effects_.erase(late_effects_.begin() + static_cast<std::ptrdiff_t>(at));
+    Event("late effect on " + late.shard);
+    late.effect();
+  }
 }
 
 void World::StepFaults() {
@@ -102,6 +120,7 @@ void World::StepFaults() {
     Event("failover of " + at->first);
     at_each_phase("failover");
     at->second->FailOver();
+    std::erase_if(late_effects_, [&](const LateEffect& late) { return late.shard == at->first; });
     for (const auto& lost : routers_) lost->LoseShard(at->first);
   }
   if (random_.Chance(rates_.clock_jump)) {
