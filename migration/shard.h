@@ -143,20 +143,17 @@ class Shard {
   virtual ~Shard() = default;
 
   // --- look; nothing changes
-  // -------------------------------------------------------------------------------------------
   virtual Result<GateSeen> LookAtGate(model::Attempt attempt, Deadline deadline) = 0;
   virtual Result<ShardSeen> Look(model::Attempt attempt, Deadline deadline) = 0;
   virtual Result<std::vector<SequenceValue>> ReadSequences(Deadline deadline) = 0;
 
   // --- any phase
-  // -------------------------------------------------------------------------------------------------------
   // foreshard.enter. Where the row is missing it is made first (state `open` on the source,
   // `closed` on the destination), with the range row (owner: the source, epoch: spec.epoch), in the
   // same transaction. kGiveUp if the row has another uid.
   virtual Status Enter(model::Token token, std::string_view phase, Deadline deadline) = 0;
 
   // --- gate functions of section 5, same names
-  // -------------------------------------------------------------------------
   virtual Status GateClose(const GateChange& change, Deadline deadline) = 0;  // writes the sentinel
   virtual Status GateDrained(model::Token token, model::Attempt attempt, Deadline deadline) = 0;
   virtual Status GateOpen(const GateChange& change,
@@ -166,7 +163,6 @@ class Shard {
   virtual Status GateReopen(const GateChange& change, Deadline deadline) = 0;
 
   // --- Ready
-  // -----------------------------------------------------------------------------------------------------------
   virtual Status MakeGate(model::Token token,
                           Deadline deadline) = 0;  // source: the gate row; triggers come after it
   virtual Status MakeGateTriggers(model::Token token,
@@ -188,14 +184,12 @@ class Shard {
                                   Deadline deadline) = 0;
 
   // --- CleaningUp
-  // -------------------------------------------------------------------------------------------
   // The range row names `owner` as of `epoch`; a row that is as new stays. For routers that connect
   // later.
   virtual Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                            Deadline deadline) = 0;
 
   // --- Soaking, in the order of section 9
-  // ------------------------------------------------------------------------------
   virtual Status DisableForward(
       model::Token token, Deadline deadline) = 0;  // destination: ALTER SUBSCRIPTION … DISABLE
   virtual Status MakeReverseSubscription(model::Token token, Deadline deadline) = 0;  // source

@@ -33,6 +33,15 @@ void AddPhases(std::vector<std::string>& points) {
   }
 }
 
+// Each prefix with each word of a list that is parted by blanks.
+void AddWords(std::vector<std::string>& points, const std::vector<std::string>& prefixes,
+              const std::string& words) {
+  std::istringstream list(words);
+  for (std::string word; list >> word;) {
+    for (const std::string& prefix : prefixes) points.push_back(prefix + word);
+  }
+}
+
 }  // namespace
 
 std::int64_t Coverage::Take(const std::string& point) {
@@ -56,74 +65,26 @@ std::vector<std::string> ExpectedCoverPoints() {
   std::vector<std::string> points;
   AddPhases(points);
   // Each effect of the controller, failed before it and after it.
-  for (const char* call : {"Enter",
-                           "GateClose",
-                           "GateDrained",
-                           "GateOpen",
-                           "GateRevoke",
-                           "GateReopen",
-                           "MakeGate",
-                           "MakeGateTriggers",
-                           "MakeReverseSlot",
-                           "SlotAdvance",
-                           "SlotAdvanceToNow",
-                           "RaiseSequences",
-                           "SetLeased",
-                           "WriteProbe",
-                           "EndConnectionsOf",
-                           "DisableForward",
-                           "MakeReverseSubscription",
-                           "DropForwardSubscription",
-                           "DropForwardSlot",
-                           "WriteStatus",
-                           "PublishTable",
-                           "CreateJob",
-                           "DeleteJob",
-                           "SetFinalizer"}) {
-    points.push_back(fmt::format("before.{}", call));
-    points.push_back(fmt::format("after.{}", call));
-  }
-  for (const char* step : {"add_finalizer",
-                           "remove_finalizer",
-                           "write_status",
-                           "create_job",
-                           "delete_job",
-                           "publish_table",
-                           "enter_source",
-                           "enter_destination",
-                           "make_gate",
-                           "make_gate_triggers",
-                           "make_reverse_slot",
-                           "raise_sequences",
-                           "advance_slot_to_now",
-                           "advance_slot_to_drained",
-                           "reopen_source",
-                           "disable_forward",
-                           "make_reverse_subscription",
-                           "drop_forward_subscription",
-                           "drop_forward_slot",
-                           "tell_loser",
-                           "end_stale_connections",
-                           "unlease_source",
-                           "unlease_destination",
-                           "cutover_turn"}) {
-    points.push_back(fmt::format("step.{}", step));
-  }
+  AddWords(points, {"before.", "after."},
+           "Enter GateClose GateDrained GateOpen GateRevoke GateReopen MakeGate MakeGateTriggers "
+           "MakeReverseSlot SlotAdvance SlotAdvanceToNow RaiseSequences SetLeased WriteProbe "
+           "EndConnectionsOf DisableForward MakeReverseSubscription DropForwardSubscription "
+           "DropForwardSlot WriteStatus PublishTable CreateJob DeleteJob SetFinalizer");
+  AddWords(points, {"step."},
+           "add_finalizer remove_finalizer write_status create_job delete_job publish_table "
+           "enter_source enter_destination make_gate make_gate_triggers make_reverse_slot "
+           "raise_sequences advance_slot_to_now advance_slot_to_drained disable_forward "
+           "make_reverse_subscription drop_forward_subscription drop_forward_slot tell_loser "
+           "end_stale_connections unlease_source unlease_destination cutover_turn");
   // The table of section 7.3: what the two rows may say when somebody looks during an attempt.
-  for (const char* rows : {"open.closed", "open.revoked", "closed.closed", "closed.drained",
-                           "closed.open", "closed.revoked"}) {
-    points.push_back(fmt::format("rows.{}", rows));
-  }
-  for (const char* point :
-       {"fault.stale_read",      "fault.lost_reply",     "fault.operator_pause",
-        "fault.worker_restart",  "fault.clock_jump",     "fault.preflight_refused",
-        "error.Fenced",          "error.Reobserve",      "error.Retry",
-        "wait.OtherCutover",     "wait.LagTooHigh",      "wait.Paused",
-        "wait.SourceBusy",       "wait.KeysAreMoving",   "stop.ShardFailedOver",
-        "stop.DeadlineExceeded", "stop.TooManyAttempts", "stop.Rehearsed",
-        "stop.RangeNotOwned",    "stop.KeysAreMoving"}) {
-    points.push_back(point);
-  }
+  AddWords(points, {"rows."},
+           "open.closed open.revoked closed.closed closed.drained closed.open closed.revoked");
+  AddWords(points, {""},
+           "fault.stale_read fault.lost_reply fault.operator_pause fault.worker_restart "
+           "fault.clock_jump fault.preflight_refused error.Fenced error.Reobserve error.Retry "
+           "wait.OtherCutover wait.LagTooHigh wait.Paused wait.SourceBusy wait.KeysAreMoving "
+           "stop.ShardFailedOver stop.DeadlineExceeded stop.TooManyAttempts stop.Rehearsed "
+           "stop.RangeNotOwned stop.KeysAreMoving");
   return points;
 }
 

@@ -14,7 +14,7 @@ namespace foreshard::sim {
 namespace {
 
 // Cover points are judged only over a run that is long enough to have been everywhere.
-constexpr std::int64_t kSeedsForCoverage = 50'000;
+constexpr std::int64_t kSeedsForCoverage = 20'000;
 constexpr int kFailuresShown = 5;
 
 struct Tally {
