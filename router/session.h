@@ -287,6 +287,7 @@ class Session {
 
   // session_retry.cpp
   bool MayRetry() const;
+  std::uint32_t TargetOf(const RoutePart& part);
   bool CanBeSaidAgain() const;  // but for what the client has seen
   bool OnRetryableError(ServerLink& link, std::string_view code, std::string_view detail);
   void Retry(std::chrono::milliseconds pause);
@@ -353,6 +354,7 @@ class Session {
   std::uint32_t retries_ = 0;
   bool retrying_ = false;                  // the refused statement's server is being made ready
   std::optional<std::uint32_t> retry_at_;  // the shard that the last refusal named
+  const CompiledTable* retry_table_ = nullptr;  // as it was then; for comparison only
   std::optional<Refusal> wait_failure_;    // what ends the message that is read again
 
   // Simple.

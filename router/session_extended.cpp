@@ -74,9 +74,7 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
     return bound;
   }
   if (const std::optional<Outcome> later = AdmitWork(statement, frame.whole.size())) return *later;
-  const std::uint32_t shard = !one        ? AnyShard()
-                              : retry_at_ ? *retry_at_
-                                          : host_.ShardNumber(decision_.parts[0].shard);
+  const std::uint32_t shard = one ? TargetOf(decision_.parts[0]) : AnyShard();
   return BindToServer(frame, *bind, std::move(prepared), shard, true);
 }
 

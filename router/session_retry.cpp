@@ -55,6 +55,7 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
     const std::int64_t shard = host_.ShardNumberOf(owner->owner);
     retry_at_.reset();
     if (shard >= 0) retry_at_ = static_cast<std::uint32_t>(shard);
+    retry_table_ = host_.table();
     if (fanout_) return true;
     retrying_ = true;
     if (link.unsynced) {
@@ -73,6 +74,13 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
   ReleaseOne(link, false);
   Retry(kStaleOwnerPause);
   return true;
+}
+
+// The shard that a refusal named, until more is heard. A login or a new table may have said since
+// that the named shard gave the keys back, and then it may have been emptied and refuse nobody.
+std::uint32_t Session::TargetOf(const RoutePart& part) {
+  if (retry_at_ && retry_table_ == host_.table()) return *retry_at_;
+  return host_.ShardNumber(part.shard);
 }
 
 // The server of the refused statement is ready: end its transaction, then begin the cycle again.

@@ -240,7 +240,7 @@ Session::Outcome Session::RunRouted(const Statement& statement, std::string_view
     case RouteKind::kOneShard: {
       if (!in_parts_ && NeedsProof(statement)) return RunSeveral(statement, text, true, nullptr);
       const RoutePart& part = decision_.parts[0];
-      const std::uint32_t shard = retry_at_ ? *retry_at_ : host_.ShardNumber(part.shard);
+      const std::uint32_t shard = TargetOf(part);
       if (!part.text.empty()) return ForwardQuery(shard, part.text, {}, nullptr);
       return ForwardQuery(shard, text, frame, nullptr);
     }

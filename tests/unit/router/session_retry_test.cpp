@@ -58,6 +58,24 @@ TEST(SessionRetry, TwoShardsThatBothRefuseAreAskedInTurn) {
   EXPECT_EQ(told.find("FS001"), std::string::npos);
 }
 
+// The named shard may have given the keys back and been emptied while the statement waited.
+TEST(SessionRetry, WhatWasHeardSinceCountsMoreThanTheRefusal) {
+  SessionWorld w;
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  w.links_[0].Take();
+  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
+  w.links_[1].Take();
+  w.ServerSays(1, W::Failed("FS001", 'I', "migration=7 owner=s-3 epoch=1"));
+  model::RoutingTable heard = FourQuarters();
+  heard.ranges[0].shard = {"s-2"};
+  heard.epoch = {2};
+  w.world_.table = Compiled(heard);
+  w.session_.OnTimer();
+  w.GoOn();
+  EXPECT_EQ(W::Types(w.links_[2].Take()), "Q");
+  EXPECT_EQ(w.links_[3].Take(), "");
+}
+
 TEST(SessionRetry, TheFirstStatementOfATransactionTakesItAlong) {
   SessionWorld w;
   w.ClientSays(W::Query("BEGIN ISOLATION LEVEL SERIALIZABLE"));
