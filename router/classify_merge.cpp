@@ -304,7 +304,9 @@ void RecipeMaker::SortItem(const Json& item, TokenSpan span) {
     // The expression without its direction, selected beside the client's columns.
     const std::uint32_t last =
         source_.FindWord(span.first, span.first + span.count, {"asc", "desc", "nulls"});
-    column = AddHidden({span.first, last - span.first}, "", {});
+    AddHidden({span.first, last - span.first}, "", {});
+    key.hidden = true;
+    column = recipe_.hidden - 1;
   }
   key.column = *column;
   recipe_.sort.push_back(key);

@@ -126,12 +126,13 @@ Status Merger::Body::RowDescription(std::size_t shard, std::string_view body) {
 Result<std::vector<Value>> Merger::Body::SortKeysOf(const std::vector<Cell>& cells) const {
   std::vector<Value> keys;
   for (const SortKey& key : recipe_->sort) {
-    const Cell& cell = cells[key.column];
+    const std::size_t column = recipe_->PlaceOf(key, fields_.size());
+    const Cell& cell = cells[column];
     if (!cell) {
       keys.emplace_back();
       continue;
     }
-    const ColumnType type = TypeOfColumn(key.column);
+    const ColumnType type = TypeOfColumn(column);
     Result<Value> value = DecodeValue(type.oid, type.format, *cell);
     if (!value) return value.error();
     keys.push_back(std::move(*value));
@@ -224,9 +225,10 @@ Status Merger::Body::FinishGroups() {
     row.body = WriteDataRow(cells, visible());
     for (const SortKey& key : recipe_->sort) {
       Value value;
-      if (const std::optional<std::string>& cell = cells[key.column]; cell) {
-        ColumnType type = TypeOfColumn(key.column);
-        if (recipe_->columns[key.column].combine == Combine::kAverage) type.oid = kOidNumeric;
+      const std::size_t column = recipe_->PlaceOf(key, fields_.size());
+      if (const std::optional<std::string>& cell = cells[column]; cell) {
+        ColumnType type = TypeOfColumn(column);
+        if (recipe_->columns[column].combine == Combine::kAverage) type.oid = kOidNumeric;
         Result<Value> decoded = DecodeValue(type.oid, type.format, *cell);
         if (!decoded) return decoded.error();
         value = std::move(*decoded);

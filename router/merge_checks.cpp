@@ -14,8 +14,9 @@ Error NotExact(std::string what) { return Error::GiveUp(std::move(what), "", "0A
 Status CheckSort(const MergeRecipe& recipe, const std::vector<FieldDescription>& fields,
                  bool text_orders_as_bytes) {
   for (const SortKey& key : recipe.sort) {
-    if (key.column >= fields.size()) return NotExact("ORDER BY of a column that is not there");
-    const FieldDescription& field = fields[key.column];
+    const std::size_t column = recipe.PlaceOf(key, fields.size());
+    if (column >= fields.size()) return NotExact("ORDER BY of a column that is not there");
+    const FieldDescription& field = fields[column];
     if (!IsComparable(field.type_oid)) {
       return NotExact(fmt::format(
           "ORDER BY {} over several shards: the order of its type is not known to the router",

@@ -105,6 +105,8 @@ struct SortKey {
   bool descending = false;
   bool nulls_first = false;
   bool collate_c = false;  // COLLATE "C" was written
+  bool hidden = false;     // `column` counts the hidden ones: after a star nobody knows how many
+                           // columns stand before them
   bool operator==(const SortKey&) const = default;
 };
 
@@ -135,6 +137,10 @@ struct MergeRecipe {
   std::vector<OutputColumn>
       columns;  // grouped: one for each shard column, hidden ones included. Else empty: all kKeep
   std::vector<SortKey> sort;
+  // Where `key` stands in rows of that many columns.
+  std::size_t PlaceOf(const SortKey& key, std::size_t columns_in_all) const {
+    return key.hidden ? columns_in_all - hidden + key.column : key.column;
+  }
   std::uint32_t hidden = 0;  // trailing columns the client never sees
   std::optional<ValueSource> limit;
   std::optional<ValueSource> offset;

@@ -162,7 +162,11 @@ Result<std::unique_ptr<WireClient>> RouterBed::Client() const {
 }
 
 Result<std::unique_ptr<WireClient>> RouterBed::Direct(int shard) const {
-  return WireClient::Connect(ClientOptions(postgres_->port(), ShardName(shard)));
+  return DirectTo(ShardName(shard));
+}
+
+Result<std::unique_ptr<WireClient>> RouterBed::DirectTo(const std::string& database) const {
+  return WireClient::Connect(ClientOptions(postgres_->port(), database));
 }
 
 }  // namespace foreshard::router

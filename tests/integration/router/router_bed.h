@@ -32,6 +32,7 @@ class RouterBed {
   Result<std::string> Pgbench(const std::vector<std::string>& arguments) const;
   Result<std::unique_ptr<WireClient>> Client() const;           // through the router
   Result<std::unique_ptr<WireClient>> Direct(int shard) const;  // the same user on one shard
+  Result<std::unique_ptr<WireClient>> DirectTo(const std::string& database) const;
   void WriteTable(const std::string& json) const;
   std::string TableJson(int epoch, const std::string& moving = "[]") const;
   std::string ShardName(int shard) const { return "shard_" + std::to_string(shard); }

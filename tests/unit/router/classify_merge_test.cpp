@@ -78,8 +78,11 @@ TEST(ClassifyMerge, SortExpressionsAreSelectedBesideTheClientsColumns) {
             (SortKey{.column = 1, .descending = true, .nulls_first = true, .collate_c = false}));
   EXPECT_EQ(statement.merge->sort[1],
             (SortKey{.column = 0, .descending = false, .nulls_first = true, .collate_c = false}));
-  EXPECT_EQ(statement.merge->sort[2],
-            (SortKey{.column = 2, .descending = false, .nulls_first = false, .collate_c = false}));
+  EXPECT_EQ(statement.merge->sort[2], (SortKey{.column = 0,
+                                               .descending = false,
+                                               .nulls_first = false,
+                                               .collate_c = false,
+                                               .hidden = true}));
   EXPECT_EQ(statement.merge->hidden, 1U);
 }
 

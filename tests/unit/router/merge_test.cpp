@@ -192,6 +192,17 @@ TEST(Merger, AggregatesOfShardsBecomeOne) {
       "0|∅|∅|∅|∅|∅");
 }
 
+// SELECT * , id ... ORDER BY id: how many columns the star has shows only in the answer.
+TEST(Merger, SortsByAHiddenColumnBehindAStar) {
+  MergeRecipe recipe;
+  recipe.hidden = 1;
+  recipe.sort = {{.column = 0, .hidden = true}};
+  EXPECT_EQ(
+      MergeAll(&recipe, {}, Description({{"id", kOidInt8}, {"name", kOidText}, {"id", kOidInt8}}),
+               {{{"1", "z", "1"}, {"4", "a", "4"}}, {{"2", "y", "2"}, {"3", "b", "3"}}}),
+      (Lines{"T:id,name", "1|z", "2|y", "3|b", "4|a", "SELECT 4"}));
+}
+
 TEST(Merger, AnAverageIsTheSumOverTheCount) {
   MergeRecipe recipe = Grouped({Combine::kKeep, Combine::kAverage, Combine::kCount}, 1);
   recipe.columns[1].partner = 2;
