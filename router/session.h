@@ -293,6 +293,7 @@ class Session {
   void Retry(std::chrono::milliseconds pause);
   void OnRetryReady(ServerLink& link);
   void LoseReplies(const std::string& where, bool began);
+  void Doom();
   bool IsOfTheMachinery(std::string_view code, std::string_view message) const;
   Refusal Translate(std::string_view code, std::string_view message) const;
 
@@ -346,6 +347,7 @@ class Session {
       false;  // a statement of this cycle may have written, outside of a transaction block
   bool writes_now_ = false;     // the statement whose replies are awaited may write
   bool commits_now_ = false;    // it is a COMMIT
+  bool doomed_ = false;         // the transaction has lost a server: it can only end
   std::size_t frame_left_ = 0;  // bytes of a large row that are still to be passed on
   bool frame_shown_ = false;
 
@@ -355,7 +357,7 @@ class Session {
   bool retrying_ = false;                  // the refused statement's server is being made ready
   std::optional<std::uint32_t> retry_at_;  // the shard that the last refusal named
   const CompiledTable* retry_table_ = nullptr;  // as it was then; for comparison only
-  std::optional<Refusal> wait_failure_;    // what ends the message that is read again
+  std::optional<Refusal> wait_failure_;         // what ends the message that is read again
 
   // Simple.
   std::vector<std::string> parts_;

@@ -115,8 +115,10 @@ void Session::FanoutRows(std::size_t index, const pg::WireFrame& frame) {
         good = fanout_->merger->RowDescription(index, frame.body);
       break;
     case 'D':
-      works_[fanout_->work].rows += 1;
-      works_[fanout_->work].bytes += frame.whole.size();
+      if (fanout_->work < works_used_) {
+        works_[fanout_->work].rows += 1;
+        works_[fanout_->work].bytes += frame.whole.size();
+      }
       if (fanout_->in_order) fanout_->in_order->DataRow(index, frame.body);
       if (fanout_->merger && fanout_->error.empty())
         good = fanout_->merger->DataRow(index, frame.body);
@@ -195,7 +197,7 @@ void Session::FanoutRan() {
     if (fanout_->tag.empty()) fanout_->tag = fanout_->parts.front().tag;
     if (fanout_->tag == "ROLLBACK" && fanout_->parts.front().link->status == 'I')
       EndedTransaction(false);
-    else if (tx_ == Tx::kFailed && fanout_->parts.front().link->status == 'T')
+    else if (tx_ == Tx::kFailed && !doomed_ && fanout_->parts.front().link->status == 'T')
       tx_ = Tx::kOpen;  // ROLLBACK TO
     FinishFanout();
     return;
@@ -265,7 +267,7 @@ void Session::FinishFanout() {
   wait_ = Wait::kNone;
   for (const Fanout::Part& part : ended->parts) {
     if (!part.lost) continue;
-    if (tx_ == Tx::kOpen && part.link->began) tx_ = Tx::kFailed;
+    if (part.link->began) Doom();
     ReleaseOne(*part.link, false);
   }
   if ((ended->own_block || ended->purpose == Fanout::Purpose::kEnd) && tx_ != Tx::kIdle) {

@@ -150,6 +150,12 @@ Session::Outcome Session::Begin(const Statement&, std::string_view text) {
 Session::Outcome Session::ForwardOrAll(const std::shared_ptr<const Statement>& statement,
                                        std::string_view text, std::string_view frame, bool simple) {
   decision_.Clear();
+  if (attached_.size() > 1 && statement->kind == StatementKind::kFetch) {
+    Fail({.sqlstate = "0A000",
+          .message = "FETCH and MOVE in a transaction on several shards",
+          .hint = "Fetch before the transaction comes to a second shard."});
+    return Outcome::kDone;
+  }
   if (attached_.size() > 1 && tx_ != Tx::kIdle) {
     return ControlAll(std::string(text), {}, statement);
   }
@@ -209,7 +215,7 @@ Session::Outcome Session::EndTransaction(const std::shared_ptr<const Statement>&
 
 void Session::EndedTransaction(bool committed) {
   tx_ = Tx::kIdle;
-  implicit_ = false;
+  implicit_ = doomed_ = false;
   begin_.clear();
   replay_.clear();
   commits_now_ = false;

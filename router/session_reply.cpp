@@ -311,7 +311,7 @@ void Session::OnReadyReply(ServerLink& link, char status) {
   if (tx_ != Tx::kIdle && link.began) {
     if (status == 'I') EndedTransaction(commits_now_);
     if (status == 'E') tx_ = Tx::kFailed;
-    if (status == 'T' && attached_.size() == 1) tx_ = Tx::kOpen;
+    if (status == 'T' && attached_.size() == 1 && !doomed_) tx_ = Tx::kOpen;
   }
   SayLocals();
   if (wait_ == Wait::kDrain) {

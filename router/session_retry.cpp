@@ -155,7 +155,7 @@ void Session::OnServerLost(ServerLink& link, std::string_view reason) {
     const bool in_transaction = link.began;
     ReleaseOne(link, false);
     wait_ = Wait::kNone;
-    if (in_transaction && answered_) tx_ = Tx::kFailed;
+    if (in_transaction && answered_) Doom();
     return;  // The message is read again and takes another server.
   }
   if (fanout_) {
@@ -168,9 +168,9 @@ void Session::OnServerLost(ServerLink& link, std::string_view reason) {
   const bool may_retry =
       outstanding && MayRetry() && frame_left_ == 0 && (!writes_now_ || retrying_);
   ReleaseOne(link, false);
-  if (!outstanding) {
-    if (began && tx_ != Tx::kIdle) tx_ = Tx::kFailed;
-    if (wait_ == Wait::kNone || wait_ == Wait::kServer) return;
+  if (!outstanding) {  // What another server owes us still comes.
+    if (began) Doom();
+    return;
   }
   if (may_retry) {
     retrying_ = false;
@@ -184,6 +184,13 @@ void Session::OnServerLost(ServerLink& link, std::string_view reason) {
     return;
   }
   LoseReplies(where, began);
+}
+
+// A part of the transaction is gone with its server: whatever the others say, it cannot commit.
+void Session::Doom() {
+  if (tx_ == Tx::kIdle) return;
+  tx_ = Tx::kFailed;
+  doomed_ = true;
 }
 
 // Tells the client that what it waits for will not come.
@@ -208,9 +215,9 @@ void Session::LoseReplies(const std::string& where, bool began) {
   expects_head_ = 0;
   frame_left_ = 0;
   wait_ = Wait::kNone;
+  // COMMIT or not, this transaction is over for the server; the client ends it here.
   if (tx_ != Tx::kIdle) {
-    // COMMIT or not, this transaction is over for the server; the client ends it here.
-    tx_ = Tx::kFailed;
+    Doom();
     if (commits_now_) EndedTransaction(false);
   }
   if (!extended_) {
