@@ -121,30 +121,44 @@ Status WriteProgress(pg::Connection& connection, const MigrationSpec& spec, mode
   return Ok();
 }
 
+namespace {
+
+// Old probes go in the same breath; both changes travel to the subscriber. Several of the mover's
+// threads probe at the same time: who finds the number taken takes the next one, at once.
+Result<std::int64_t> WriteNextProbe(pg::Connection& publisher, const Work& work,
+                                    const std::string& source, Deadline end) {
+  while (true) {
+    const Result<pg::Rows> written = publisher.Exec(
+        "WITH gone AS (DELETE FROM foreshard.barrier WHERE migration_id = $1 AND source = $2 AND "
+        "kind = 'probe' AND seq < "
+        "(SELECT max(seq) FROM foreshard.barrier WHERE migration_id = $1 AND source = $2 AND kind "
+        "= 'probe') - 20) "
+        "INSERT INTO foreshard.barrier SELECT $1, $2, 'probe', coalesce(max(seq), 0) + 1 FROM "
+        "foreshard.barrier "
+        "WHERE migration_id = $1 AND source = $2 AND kind = 'probe' ON CONFLICT DO NOTHING "
+        "RETURNING seq",
+        {work.spec().number.value, source}, work.In(kCall));
+    if (!written) return written.error();
+    if (!written->empty()) return written->Int(0, 0);
+    if (end.Passed(work.clock)) return Error::Retry("the numbers of probes were all taken");
+  }
+}
+
+}  // namespace
+
 Result<std::chrono::nanoseconds> PassProbe(pg::Connection& publisher, pg::Connection& subscriber,
                                            const Work& work, Side publisher_side,
                                            std::chrono::milliseconds limit) {
   const std::string& source = ShardOf(work.spec(), publisher_side).value;
   const MonotonicTime begin = work.clock.Monotonic();
-  // Old probes go in the same breath; both changes travel to the subscriber.
-  const Result<pg::Rows> written = publisher.Exec(
-      "WITH gone AS (DELETE FROM foreshard.barrier WHERE migration_id = $1 AND source = $2 AND "
-      "kind = 'probe' AND seq < "
-      "(SELECT max(seq) FROM foreshard.barrier WHERE migration_id = $1 AND source = $2 AND kind = "
-      "'probe') - 20) "
-      "INSERT INTO foreshard.barrier SELECT $1, $2, 'probe', coalesce(max(seq), 0) + 1 FROM "
-      "foreshard.barrier "
-      "WHERE migration_id = $1 AND source = $2 AND kind = 'probe' ON CONFLICT DO NOTHING RETURNING "
-      "seq",
-      {work.spec().number.value, source}, work.In(kCall));
-  if (!written) return written.error();
-  if (written->empty()) return Error::Retry("somebody else wrote the same probe");
   const Deadline end = work.In(limit);
+  const Result<std::int64_t> number = WriteNextProbe(publisher, work, source, end);
+  if (!number) return number.error();
   while (true) {
     const Result<pg::Rows> seen = subscriber.Exec(
         "SELECT EXISTS (SELECT FROM foreshard.barrier WHERE migration_id = $1 AND source = $2 AND "
         "kind = 'probe' AND seq >= $3)",
-        {work.spec().number.value, source, written->Int(0, 0)}, work.In(kCall));
+        {work.spec().number.value, source, *number}, work.In(kCall));
     if (!seen) return seen.error();
     if (seen->Bool(0, 0)) return work.clock.Monotonic() - begin;
     if (end.Passed(work.clock))

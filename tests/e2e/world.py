@@ -50,6 +50,8 @@ class World:
         self.folder = tempfile.mkdtemp(prefix="foreshard-e2e-")
         self.ledger = os.path.join(self.folder, "ledger.txt")
         self.customers, self.orders = 20_000, 60_000
+        # Of a run that was ended in the middle.
+        cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=true", "--timeout=180s", timeout=200)
         cluster.kubectl("create", "namespace", namespace)
 
     # -- the set -----------------------------------------------------------------------------------------------------
