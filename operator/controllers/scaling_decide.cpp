@@ -106,8 +106,9 @@ void AdvanceLoads(const ScalingObservation& seen, ScalingMemory& memory) {
   std::erase_if(demand, [&seen](const auto& entry) {
     return model::RangesOf(*seen.table, entry.first).empty();
   });
-  const Status advanced =
-      memory.loads->Advance(demand, seen.measured, seen.cores, seen.first, seen.now);
+  const Status advanced = memory.loads->Advance(
+      demand, Undisturbed(seen.measured, seen.migrations, seen.bin, seen.first), seen.cores,
+      seen.first, seen.now);
   static_cast<void>(
       advanced);  // a shard without a forecast shows in its trust and in the plan's reason
 }

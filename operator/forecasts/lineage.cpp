@@ -52,6 +52,10 @@ void Carry(ShardDemand& source, ShardDemand& destination, double share, std::siz
   }
 }
 
+model::BinIndex BinOf(WallTime time, std::chrono::seconds bin) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()) / bin;
+}
+
 }  // namespace
 
 std::vector<OwnerChange> OwnerChanges(const std::vector<model::ShardMigration>& migrations,
@@ -64,13 +68,12 @@ std::vector<OwnerChange> OwnerChanges(const std::vector<model::ShardMigration>& 
       continue;
     const std::optional<WallTime> time = ParseRfc3339(cut_over->last_transition_time);
     if (!time) continue;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time->time_since_epoch());
     changes.push_back({.migration = migration.name,
                        .source = migration.spec.source,
                        .destination = migration.status.destination.value.empty()
                                           ? migration.spec.destination
                                           : migration.status.destination,
-                       .at = seconds / bin});
+                       .at = BinOf(*time, bin)});
   }
   std::stable_sort(changes.begin(), changes.end(),
                    [](const OwnerChange& a, const OwnerChange& b) { return a.at < b.at; });
@@ -94,6 +97,30 @@ std::map<model::ShardId, ShardDemand> WithLineage(std::map<model::ShardId, Shard
       share = MeasuredShare(source->second, destination, at).value_or(kUnknownShare);
     }
     Carry(source->second, destination, share, at + 1);
+  }
+  return demand;
+}
+
+std::map<model::ShardId, ShardDemand> Undisturbed(
+    std::map<model::ShardId, ShardDemand> demand,
+    const std::vector<model::ShardMigration>& migrations, std::chrono::seconds bin,
+    model::BinIndex first) {
+  for (const model::ShardMigration& migration : migrations) {
+    const std::optional<WallTime> start = ParseRfc3339(migration.status.start_time);
+    if (!start) continue;
+    const std::optional<WallTime> end = ParseRfc3339(migration.status.completion_time);
+    for (const model::ShardId& shard :
+         {migration.spec.source, migration.spec.destination, migration.status.destination}) {
+      const auto found = demand.find(shard);
+      if (found == demand.end()) continue;
+      std::vector<bool>& known = found->second.known;
+      const auto length = static_cast<model::BinIndex>(known.size());
+      const model::BinIndex last =
+          end ? std::min(BinOf(*end + CpuWindow(bin), bin), first + length - 1)
+              : first + length - 1;
+      for (model::BinIndex at = std::max(BinOf(*start, bin), first); at <= last; ++at)
+        known[static_cast<std::size_t>(at - first)] = false;
+    }
   }
   return demand;
 }

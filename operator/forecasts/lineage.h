@@ -34,4 +34,11 @@ std::map<model::ShardId, ShardDemand> WithLineage(std::map<model::ShardId, Shard
                                                   const std::vector<OwnerChange>& changes,
                                                   model::BinIndex first);
 
+// Demand without the bins in which a migration also used CPU on the shard: what a statement
+// costs cannot be learned from them. It ends one CpuWindow after the migration.
+std::map<model::ShardId, ShardDemand> Undisturbed(
+    std::map<model::ShardId, ShardDemand> demand,
+    const std::vector<model::ShardMigration>& migrations, std::chrono::seconds bin,
+    model::BinIndex first);
+
 }  // namespace foreshard::op

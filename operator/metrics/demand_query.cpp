@@ -42,13 +42,17 @@ std::string MeasuredRateExpression(const MetricsTarget& target) {
   return RateExpression(target, ",history!=\"true\"");
 }
 
+std::chrono::seconds CpuWindow(std::chrono::seconds bin) {
+  return std::max(bin, std::chrono::seconds(30));
+}
+
 std::string CpuExpression(const MetricsTarget& target) {
   std::string extra = target.selector.empty() ? "" : "," + target.selector;
   return fmt::format(
       "sum by (pod) "
       "(rate(container_cpu_usage_seconds_total{{namespace=\"{}\",pod=~\"{}-s-.*\",container="
       "\"postgres\"{}}}[{}s]))",
-      target.name_space, target.shard_set, extra, std::max<std::int64_t>(target.bin.count(), 30));
+      target.name_space, target.shard_set, extra, CpuWindow(target.bin).count());
 }
 
 RangeQuery BinsQuery(std::string expression, std::chrono::seconds bin, model::BinIndex first,

@@ -24,8 +24,9 @@ struct MetricsTarget {
 std::string StatementRateExpression(const MetricsTarget& target);
 // The same without imported history (label history="true"): what these shards really did.
 std::string MeasuredRateExpression(const MetricsTarget& target);
-// CPU seconds a second of the PostgreSQL container, by pod. The window is at least 30 s: kubelet
-// samples every 10 to 15 s.
+// CPU seconds a second of the PostgreSQL container, by pod, over CpuWindow: kubelet samples every
+// 10 to 15 s.
+std::chrono::seconds CpuWindow(std::chrono::seconds bin);
 std::string CpuExpression(const MetricsTarget& target);
 
 // Bins [first, last] of a set: bin i covers [i * bin, (i + 1) * bin) and is asked at its end.

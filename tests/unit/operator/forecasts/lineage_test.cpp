@@ -88,5 +88,27 @@ TEST(Lineage, ReadsCutoversFromConditionsAndLeavesOutRolledBackOnes) {
       (OwnerChange{.migration = "split", .source = {"s-a"}, .destination = {"s-b"}, .at = 100}));
 }
 
+TEST(Lineage, WhatAMigrationCostIsNotTakenForTheCostOfStatements) {
+  const std::map<model::ShardId, ShardDemand> before = {
+      {{"s-a"}, Demand(std::vector<double>(12, 40))},
+      {{"s-b"}, Demand(std::vector<double>(12, 5))},
+      {{"s-c"}, Demand(std::vector<double>(12, 7))}};
+  model::ShardMigration split;
+  split.spec.source = {"s-a"};
+  split.status.destination = {"s-b"};
+  split.status.start_time = "1970-01-01T00:08:33Z";       // in bin 102
+  split.status.completion_time = "1970-01-01T00:08:41Z";  // in bin 104; CPU is a mean over 30 s
+  const auto after = Undisturbed(before, {split}, std::chrono::seconds(5), kFirst);
+  const std::vector<bool> known = {true,  true,  false, false, false, false,
+                                   false, false, false, false, false, true};
+  EXPECT_EQ(after.at({"s-a"}).known, known);
+  EXPECT_EQ(after.at({"s-b"}).known, known);
+  EXPECT_EQ(after.at({"s-c"}).known, std::vector<bool>(12, true));
+  split.status.completion_time.clear();
+  const auto running = Undisturbed(before, {split}, std::chrono::seconds(5), kFirst);
+  EXPECT_FALSE(running.at({"s-a"}).known.back());
+  EXPECT_TRUE(running.at({"s-a"}).known[1]);
+}
+
 }  // namespace
 }  // namespace foreshard::op
