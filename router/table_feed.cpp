@@ -117,6 +117,7 @@ Status TableFeed::Offer(model::RoutingTable table, std::int64_t generation) {
         return Error::GiveUp(
             fmt::format("epoch {} names different owners than before", next.epoch));
       }
+      if (generation < 0) return Ok();  // told again what the watch brought already
       if (generation < generation_) {
         return Error::Reobserve(
             fmt::format("generation {} is older than {}", generation, generation_));

@@ -22,6 +22,8 @@ KeyMask MaskOfRequest(const std::vector<model::KeyRange>& ranges,
 
 constexpr model::KeySpace kSpace{model::Strategy::kRange, model::KeyType::kBigint};
 
+Error OlderEpoch() { return Error::Reobserve("an older epoch", "OlderEpoch", "409"); }
+
 }  // namespace
 
 void FakeRouter::Offer(const model::RoutingTable& table) {
@@ -46,6 +48,12 @@ bool FakeRouter::IsHeld(int key) const {
   const MonotonicTime now = clock_.Monotonic();
   return std::any_of(holds_.begin(), holds_.end(), [&](const auto& hold) {
     return (hold.second.keys >> key & 1) != 0 && now < hold.second.until;
+  });
+}
+
+std::int64_t FakeRouter::parked() const {
+  return std::count_if(statements_.begin(), statements_.end(), [&](const FakeStatement& statement) {
+    return statement.stage == FakeStatement::Stage::kNew && IsHeld(statement.key);
   });
 }
 
@@ -189,8 +197,8 @@ std::vector<FakeReply> FakeRouter::Restart() {
 }
 
 template <typename Answer>
-op::RouterReplies<Answer> FakeRouterControl::Ask(const std::vector<std::string>& names,
-                                                 const std::function<Answer(FakeRouter&)>& ask) {
+op::RouterReplies<Answer> FakeRouterControl::Ask(
+    const std::vector<std::string>& names, const std::function<Result<Answer>(FakeRouter&)>& ask) {
   op::RouterReplies<Answer> replies;
   for (const std::string& name : names) {
     const auto found = std::find_if(routers_.begin(), routers_.end(),
@@ -214,7 +222,8 @@ op::RouterReplies<op::HoldAnswer> FakeRouterControl::Hold(const std::vector<std:
                                                           const op::HoldRequest& request,
                                                           Deadline) {
   const KeyMask mask = MaskOfRequest(request.ranges, request.keys, kSpace);
-  return Ask<op::HoldAnswer>(routers, [&](FakeRouter& router) {
+  return Ask<op::HoldAnswer>(routers, [&](FakeRouter& router) -> Result<op::HoldAnswer> {
+    if (request.epoch.value != 0 && request.epoch < router.epoch()) return OlderEpoch();
     router.holds_[request.number.value] = {mask, clock_.Monotonic() + request.deadline};
     op::HoldAnswer answer;
     for (const FakeStatement& statement : router.statements_) {
@@ -229,11 +238,13 @@ op::RouterReplies<op::HoldAnswer> FakeRouterControl::Hold(const std::vector<std:
 
 op::RouterReplies<op::ReleaseAnswer> FakeRouterControl::Release(
     const std::vector<std::string>& routers, const op::ReleaseRequest& request, Deadline) {
-  return Ask<op::ReleaseAnswer>(routers, [&](FakeRouter& router) {
+  return Ask<op::ReleaseAnswer>(routers, [&](FakeRouter& router) -> Result<op::ReleaseAnswer> {
+    if (request.table && request.table->epoch < router.epoch()) return OlderEpoch();
+    const std::int64_t before = router.parked();
     router.holds_.erase(request.number.value);
     router.leases_.erase(request.number.value);
     if (request.table) router.Offer(*request.table);
-    return op::ReleaseAnswer{.epoch = router.epoch(), .released = 0};
+    return op::ReleaseAnswer{.epoch = router.epoch(), .released = before - router.parked()};
   });
 }
 
@@ -253,7 +264,7 @@ op::RouterReplies<op::Acknowledged> FakeRouterControl::Lease(
 op::RouterReplies<op::TableAnswer> FakeRouterControl::ReadTable(
     const std::vector<std::string>& routers, Deadline) {
   return Ask<op::TableAnswer>(routers, [&](FakeRouter& router) {
-    return op::TableAnswer{.epoch = router.epoch(), .parked = 0};
+    return op::TableAnswer{.epoch = router.epoch(), .parked = router.parked()};
   });
 }
 

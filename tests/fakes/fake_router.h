@@ -66,6 +66,7 @@ class FakeRouter {
   model::Epoch epoch() const { return table_ ? table_->epoch : model::Epoch{}; }
   const std::string& OwnerOf(int key) const { return owners_[static_cast<std::size_t>(key)]; }
   bool idle() const { return statements_.empty(); }
+  std::int64_t parked() const;  // statements that a hold keeps from starting
 
  private:
   friend class FakeRouterControl;
@@ -119,7 +120,7 @@ class FakeRouterControl final : public op::RouterControl {
  private:
   template <typename Answer>
   op::RouterReplies<Answer> Ask(const std::vector<std::string>& names,
-                                const std::function<Answer(FakeRouter&)>& ask);
+                                const std::function<Result<Answer>(FakeRouter&)>& ask);
 
   std::vector<FakeRouter*> routers_;
   const Clock& clock_;

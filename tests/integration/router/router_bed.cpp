@@ -14,9 +14,10 @@ using namespace std::chrono_literals;
 
 constexpr const char* kConfig =
     R"({"shardSet":"bed","database":"app","strategy":"Hash","keyType":"Bigint",
- "tables":[{"name":"public.customers","column":"id"},{"name":"public.orders","column":"customer_id"}],
- "referenceTables":["public.countries"],"serverConnectionsPerShard":20,"clientConnections":500,"tlsMode":"Prefer",
- "parkMaxMillis":5000})";
+ "tables":[{"name":"public.customers","column":"id"},
+  {"name":"public.orders","column":"customer_id"}],
+ "referenceTables":["public.countries"],"serverConnectionsPerShard":20,"clientConnections":500,
+ "tlsMode":"Prefer","parkMaxMillis":5000})";
 
 }  // namespace
 
@@ -101,9 +102,10 @@ Status RouterBed::StartRouter() {
                                       "2",
                                       "--name",
                                       "bed"};
-  if (options_.tls) {
+  if (options_.tls || !options_.tls_directory.empty()) {
     command.push_back("--tls-directory");
-    command.push_back(directory_.path().string());
+    command.push_back(options_.tls_directory.empty() ? directory_.path().string()
+                                                     : options_.tls_directory);
   }
   auto started = support::ChildProcess::Start({.command = command});
   if (!started) return started.error();
@@ -119,6 +121,7 @@ Status RouterBed::StartRouter() {
         nlohmann::json::parse(log.substr(begin, log.find('\n', at) - begin), nullptr, false);
     if (!line.is_object()) return support::Seen(false, log);
     port_ = line.value("clients", 0);
+    admin_port_ = line.value("admin", 0);
     metrics_port_ = line.value("metrics", 0);
     return support::Seen(port_ != 0, log);
   });

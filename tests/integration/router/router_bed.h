@@ -18,11 +18,14 @@ class RouterBed {
   struct Options {
     int shards = 2;
     bool tls = false;
+    std::string
+        tls_directory{};  // with ca.crt, tls.crt, tls.key; instead of a certificate made here
   };
   static Result<std::unique_ptr<RouterBed>> Create(const Options& options);
 
   support::PostgresServer& postgres() { return *postgres_; }
   int port() const { return port_; }
+  int admin_port() const { return admin_port_; }
   int metrics_port() const { return metrics_port_; }
   support::ChildProcess& router() { return *router_; }
 
@@ -51,6 +54,7 @@ class RouterBed {
   std::unique_ptr<support::PostgresServer> postgres_;
   std::unique_ptr<support::ChildProcess> router_;
   int port_ = 0;
+  int admin_port_ = 0;
   int metrics_port_ = 0;
 };
 

@@ -50,6 +50,15 @@ TEST(TableFeed, MovingChangesWithoutAnEpochAndNeverGoesBack) {
   EXPECT_EQ(feed.Current()->table().moving.size(), 1U);
 }
 
+TEST(TableFeed, WhoTellsWhatIsKnownIsRightAndTakesNothingBack) {
+  TableFeed feed;
+  model::RoutingTable moving = AtEpoch(5);
+  moving.moving = {{"m", {7}, {"40", "80"}, {}}};
+  ASSERT_TRUE(feed.Offer(moving, 4).ok());
+  EXPECT_TRUE(feed.Offer(AtEpoch(5), -1).ok());  // a release that comes after the watch
+  EXPECT_EQ(feed.Current()->table().moving.size(), 1U);
+}
+
 TEST(TableFeed, AnInvalidTableLeavesTheLastGoodOne) {
   TableFeed feed;
   ASSERT_TRUE(feed.Offer(AtEpoch(5), 1).ok());

@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+
+#include "operator/certificates.h"
+#include "operator/routers/https_router_control.h"
+#include "pg/wire_writer.h"
+#include "router/table_feed.h"
+#include "tests/contract/router_control_contract.h"
+#include "tests/integration/router/router_bed.h"
+#include "tests/support/await.h"
+#include "tests/support/needs.h"
+#include "tests/support/port.h"
+
+namespace foreshard::contract {
+namespace {
+
+using namespace std::chrono_literals;
+
+const support::Needs kNeeds({"postgres", "initdb", "psql"});
+
+constexpr model::KeySpace kSpace{model::Strategy::kHash, model::KeyType::kBigint};
+
+// The authority of the set with what it signs: the router's certificate in tls.*, the operator's in
+// operator.*.
+Status WriteCertificates(const support::TemporaryDirectory& directory, WallTime now) {
+  const Result<op::KeyPair> authority = op::MakeAuthority("bed", now);
+  if (!authority) return authority.error();
+  const Result<op::KeyPair> server = op::IssueCertificate(
+      *authority, {.common_name = "bed-router", .dns_names = {"bed-router"}}, now);
+  if (!server) return server.error();
+  const Result<op::KeyPair> client = op::IssueCertificate(
+      *authority,
+      {.common_name = "foreshard-operator", .dns_names = {}, .server = false, .client = true}, now);
+  if (!client) return client.error();
+  directory.Write("ca.crt", authority->certificate_pem);
+  directory.Write("tls.crt", server->certificate_pem);
+  directory.Write("tls.key", server->key_pem);
+  directory.Write("operator.crt", client->certificate_pem);
+  directory.Write("operator.key", client->key_pem);
+  return Ok();
+}
+
+// The router's program before two databases, and the operator's way to its admin port.
+class RealRouters final : public RouterWorld {
+ public:
+  static Result<std::unique_ptr<RouterWorld>> Make() {
+    auto world = std::unique_ptr<RealRouters>(new RealRouters());
+    if (const Status started = world->Start(); !started) return started.error();
+    return std::unique_ptr<RouterWorld>(std::move(world));
+  }
+
+  op::RouterControl& control() override { return *control_; }
+  std::string awake() const override { return "bed"; }
+  std::string silent() const override { return "gone"; }
+  model::RoutingTable Table(std::int64_t epoch) const override {
+    auto table = router::ParseRoutingTableSpec(bed_->TableJson(static_cast<int>(epoch)), kSpace);
+    EXPECT_TRUE(table.ok());
+    return *std::move(table);
+  }
+
+  int Write(const std::string& key) override {
+    writers_.push_back({Client(), false});
+    EXPECT_TRUE(writers_.back().client->Send(Update(key)).ok());
+    return static_cast<int>(writers_.size()) - 1;
+  }
+  bool IsAnswered(int write) override {
+    Writer& writer = writers_.at(static_cast<std::size_t>(write));
+    writer.answered = writer.answered || writer.client->ReceiveUntilReady(20ms).ok();
+    return writer.answered;
+  }
+  void BeginTransaction(const std::string& key) override {
+    transaction_ = Client();
+    EXPECT_TRUE(transaction_->Ask("BEGIN").ok());
+    EXPECT_TRUE(transaction_->Send(Update(key)).ok());
+    EXPECT_TRUE(transaction_->ReceiveUntilReady().ok());
+  }
+  void EndTransaction() override { EXPECT_TRUE(transaction_->Ask("COMMIT").ok()); }
+  bool Await(const std::function<bool()>& look) override {
+    return support::Await("the claim", 20s, [&] { return support::Seen(look()); }).ok();
+  }
+  Deadline Soon() const override { return Deadline::After(clock_, 5s); }
+
+ private:
+  struct Writer {
+    std::unique_ptr<router::WireClient> client;
+    bool answered = false;
+  };
+
+  RealRouters() = default;
+
+  Status Start() {
+    if (const Status made = WriteCertificates(directory_, clock_.Wall()); !made) return made;
+    auto bed = router::RouterBed::Create({.tls_directory = directory_.path().string()});
+    if (!bed) return bed.error();
+    bed_ = std::move(*bed);
+    std::string rows;
+    for (int key = 0; key < 16; ++key) rows += fmt::format("{}({}, 0)", key == 0 ? "" : ",", key);
+    const auto filled =
+        bed_->Psql(fmt::format("CREATE TABLE customers (id bigint PRIMARY KEY, v bigint);\n"
+                               "INSERT INTO customers VALUES {};\n",
+                               rows));
+    if (!filled) return filled.error();
+    auto context = op::TlsContext::Load({.ca_file = directory_.File("ca.crt"),
+                                         .certificate_file = directory_.File("operator.crt"),
+                                         .key_file = directory_.File("operator.key")});
+    if (!context) return context.error();
+    control_ = std::make_unique<op::HttpsRouterControl>(std::move(*context), clock_);
+    control_->SetRouters({{"bed", "127.0.0.1", bed_->admin_port(), "bed-router"},
+                          {"gone", "127.0.0.1", support::FreePort(), "bed-router"}});
+    bed_->WriteTable(bed_->TableJson(static_cast<int>(kKnown)));
+    return support::Await("the router has read its table", 20s, [this] {
+      const auto replies = control_->ReadTable({"bed"}, Soon());
+      const auto& answer = replies.front().answer;
+      return support::Seen(
+          answer && answer->epoch.value == kKnown,
+          answer ? fmt::format("epoch {}", answer->epoch.value) : answer.error().message);
+    });
+  }
+  std::unique_ptr<router::WireClient> Client() const {
+    auto client = bed_->Client();
+    CHECK(client.ok(), "a client connects");
+    return *std::move(client);
+  }
+  static std::string Update(const std::string& key) {
+    std::string bytes;
+    pg::AppendQuery(&bytes, fmt::format("UPDATE customers SET v = v + 1 WHERE id = {}", key));
+    return bytes;
+  }
+
+  SystemClock clock_;
+  support::TemporaryDirectory directory_{"router-control"};
+  std::unique_ptr<router::RouterBed> bed_;
+  std::unique_ptr<op::HttpsRouterControl> control_;
+  std::vector<Writer> writers_;
+  std::unique_ptr<router::WireClient> transaction_;
+};
+
+std::unique_ptr<RouterWorld> MakeReal() {
+  auto world = RealRouters::Make();
+  EXPECT_TRUE(world.ok()) << (world.ok() ? "" : world.error().message);
+  if (!world) return nullptr;
+  return *std::move(world);
+}
+
+INSTANTIATE_TEST_SUITE_P(Program, RouterControlContract,
+                         testing::Values(RouterWorldFactory{"real", MakeReal}),
+                         [](const auto& made) { return made.param.name; });
+
+}  // namespace
+}  // namespace foreshard::contract
