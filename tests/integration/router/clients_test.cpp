@@ -81,7 +81,8 @@ cursor.execute('UPDATE customers SET v = 5 WHERE id = 4')
 one.rollback()
 cursor.execute('SELECT sum(v) FROM customers')
 assert cursor.fetchone() == (0,), 'a rollback over two shards'
-cursor.copy_expert('COPY customers(id, name) FROM STDIN', io.StringIO(''.join('%d\tn%d\n' % (i, i) for i in range(200, 300))))
+lines = ''.join('%d\tn%d\n' % (i, i) for i in range(200, 300))
+cursor.copy_expert('COPY customers(id, name) FROM STDIN', io.StringIO(lines))
 one.commit()
 cursor.execute('SELECT count(*) FROM customers WHERE id >= 200')
 assert cursor.fetchone() == (100,)
@@ -103,7 +104,8 @@ def cancel():
     other = connect()
     watching = other.cursor()
     for _ in range(200):
-        watching.execute("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(60)' AND state = 'active'")
+        watching.execute("SELECT count(*) FROM pg_stat_activity "
+                         "WHERE query LIKE '%%pg_sleep(60)' AND state = 'active'")
         if watching.fetchone()[0] > 0:
             break
         other.rollback()

@@ -8,7 +8,8 @@ namespace {
 TEST(CheckDeathTest, PrintsExpressionMessageAndValues) {
   const int from = 3;
   const int to = 2;
-  EXPECT_DEATH(CHECK(from < to, "range is empty", from, to), "from < to.*range is empty \\[3\\] \\[2\\]");
+  EXPECT_DEATH(CHECK(from < to, "range is empty", from, to),
+               "from < to.*range is empty \\[3\\] \\[2\\]");
 }
 
 TEST(CheckDeathTest, UnreachablePrintsTheValue) {

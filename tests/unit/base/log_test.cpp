@@ -9,13 +9,16 @@ namespace foreshard {
 namespace {
 
 TEST(Log, WritesOneJsonObjectWithEscapedText) {
-  EXPECT_EQ(log::FormatLine(log::Level::kWarning, "T", "gate_closed",
-                            {{"shard", "s-\"4\"\n"}, {"token", 7}, {"ok", true}, {"share", 0.5}}),
-            R"({"time":"T","level":"warning","event":"gate_closed","shard":"s-\"4\"\n","token":7,"ok":true,"share":0.5})");
+  EXPECT_EQ(
+      log::FormatLine(log::Level::kWarning, "T", "gate_closed",
+                      {{"shard", "s-\"4\"\n"}, {"token", 7}, {"ok", true}, {"share", 0.5}}),
+      R"({"time":"T","level":"warning","event":"gate_closed",)"
+      R"("shard":"s-\"4\"\n","token":7,"ok":true,"share":0.5})");
 }
 
 TEST(Log, ANumberThatJsonCannotSayBecomesNull) {
-  EXPECT_EQ(log::FormatLine(log::Level::kInfo, "T", "e", {{"x", std::numeric_limits<double>::quiet_NaN()}}),
+  EXPECT_EQ(log::FormatLine(log::Level::kInfo, "T", "e",
+                            {{"x", std::numeric_limits<double>::quiet_NaN()}}),
             R"({"time":"T","level":"info","event":"e","x":null})");
 }
 

@@ -8,7 +8,8 @@ namespace foreshard::router {
 namespace {
 
 const Json kCall = Json::parse(
-    R"({"FuncCall":{"funcname":[{"String":{"sval":"sum"}}],"args":[{"ColumnRef":{"fields":[{"String":{"sval":"x"}}]}}]}})");
+    R"({"FuncCall":{"funcname":[{"String":{"sval":"sum"}}],
+"args":[{"ColumnRef":{"fields":[{"String":{"sval":"x"}}]}}]}})");
 
 TEST(ClassifyExpressions, FindsAggregatesAndWindows) {
   EXPECT_TRUE(IsAggregateCall(kCall));

@@ -13,15 +13,18 @@ constexpr const char* kSet =
     R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet",
  "metadata":{"name":"orders","namespace":"shop"},
  "spec":{"sharding":{"strategy":"Range","keyType":"Text",
-   "tables":[{"name":"public.customers","column":"id"},{"name":"public.orders","column":"customer_id"}],
+   "tables":[{"name":"public.customers","column":"id"},{"name":"public.orders",
+     "column":"customer_id"}],
    "referenceTables":["public.countries"],"initialShards":2},
   "shardTemplate":{"members":1,"synchronousReplication":false,"storage":{"size":"1Gi"}}}})";
 
 constexpr const char* kTable =
     R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"RoutingTable",
  "metadata":{"name":"orders","namespace":"shop"},
- "spec":{"shardSetName":"orders","epoch":4,"ranges":[{"from":"","to":"m","shard":"s-a"},{"from":"m","to":"","shard":"s-b"}],
- "pins":[],"shards":[{"id":"s-a","primaryService":"a","replicaService":"b"},{"id":"s-b","primaryService":"c","replicaService":"d"}],
+ "spec":{"shardSetName":"orders","epoch":4,"ranges":[{"from":"","to":"m","shard":"s-a"},
+   {"from":"m","to":"","shard":"s-b"}],
+ "pins":[],"shards":[{"id":"s-a","primaryService":"a","replicaService":"b"},{"id":"s-b",
+   "primaryService":"c","replicaService":"d"}],
  "moving":[]}})";
 
 TEST(KubeMigrationStore, ASetBringsTheTablesAndTheKeySpaceThatDecideWhatMoves) {

@@ -16,23 +16,31 @@ namespace {
 
 constexpr const char* kSet = R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet",
  "metadata":{"name":"demo","namespace":"demo"},
- "spec":{"sharding":{"strategy":"Hash","keyType":"Bigint","tables":[{"name":"public.customers","column":"id"}],"initialShards":2},
- "shardTemplate":{"members":1,"synchronousReplication":false,"storage":{"size":"1Gi"},"resources":{"limits":{"cpu":"300m"}}},
+ "spec":{"sharding":{"strategy":"Hash","keyType":"Bigint","tables":[{"name":"public.customers",
+   "column":"id"}],"initialShards":2},
+ "shardTemplate":{"members":1,"synchronousReplication":false,"storage":{"size":"1Gi"},
+   "resources":{"limits":{"cpu":"300m"}}},
  "router":{"replicas":1},
- "scaling":{"mode":"MODE","minShards":2,"maxShards":4,"bin":"5s","seasons":["8m"],"horizon":"2m","coolDown":"1m"},
+ "scaling":{"mode":"MODE","minShards":2,"maxShards":4,"bin":"5s","seasons":["8m"],
+   "horizon":"2m","coolDown":"1m"},
  "metrics":{"history":"48m","prometheusURL":"http://prometheus:9090"}}})";
 
 constexpr const char* kTable = R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"RoutingTable",
  "metadata":{"name":"demo","namespace":"demo"},
- "spec":{"shardSetName":"demo","epoch":1,"ranges":[{"from":"","to":"80","shard":"s-hot"},{"from":"80","to":"","shard":"s-cold"}],
- "pins":[],"shards":[{"id":"s-cold","primaryService":"a","replicaService":"b"},{"id":"s-hot","primaryService":"c","replicaService":"d"}],
+ "spec":{"shardSetName":"demo","epoch":1,"ranges":[{"from":"","to":"80","shard":"s-hot"},
+   {"from":"80","to":"","shard":"s-cold"}],
+ "pins":[],"shards":[{"id":"s-cold","primaryService":"a","replicaService":"b"},{"id":"s-hot",
+   "primaryService":"c","replicaService":"d"}],
  "moving":[]}})";
 
 constexpr const char* kShards =
-    R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet","metadata":{"name":"demo","namespace":"demo"},
+    R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet","metadata":{"name":"demo",
+      "namespace":"demo"},
  "status":{"shardStatuses":[
- {"id":"s-cold","ready":true,"primary":"demo-s-cold-0","members":1,"ranges":["80-"],"sizeBytes":60000000},
- {"id":"s-hot","ready":true,"primary":"demo-s-hot-0","members":1,"ranges":["-80"],"sizeBytes":60000000}]}})";
+ {"id":"s-cold","ready":true,"primary":"demo-s-cold-0","members":1,"ranges":["80-"],
+   "sizeBytes":60000000},
+ {"id":"s-hot","ready":true,"primary":"demo-s-hot-0","members":1,"ranges":["-80"],
+   "sizeBytes":60000000}]}})";
 
 class ScalingControllerTest : public testing::Test {
  protected:

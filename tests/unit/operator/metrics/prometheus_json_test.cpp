@@ -37,10 +37,14 @@ TEST(PrometheusJson, RefusesWhatIsNoAnswer) {
        R"({"status":"success","data":[]})",
        R"({"status":"success","data":{"resultType":"vector","result":[]}})",
        R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{}}]}})",
-       R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":1},"values":[]}]}})",
-       R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,2]]}]}})",
-       R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"x"]]}]}})",
-       R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[2,"1"],[1,"1"]]}]}})"}) {
+       R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":1},
+         "values":[]}]}})",
+       R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},
+         "values":[[1,2]]}]}})",
+       R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,
+         "x"]]}]}})",
+       R"({"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[2,
+         "1"],[1,"1"]]}]}})"}) {
     EXPECT_FALSE(ParseMatrix(body)) << body;
   }
 }

@@ -11,9 +11,11 @@ constexpr model::KeySpace kHash{.strategy = model::Strategy::kHash,
 // Key 1 lies in the upper half of the hash space, key 4 in the lower.
 constexpr const char* kHeat = R"({"ranges":[
   {"from":"","to":"80","shard":"s-a","backendNanos":2000000000,
-   "samples":[{"quarter":0,"totalWeight":1.5,"offered":9,"keys":["2","7","9"]},{"quarter":1,"totalWeight":0,"offered":0,"keys":[]}]},
+   "samples":[{"quarter":0,"totalWeight":1.5,"offered":9,"keys":["2","7","9"]},{"quarter":1,
+     "totalWeight":0,"offered":0,"keys":[]}]},
   {"from":"80","to":"","shard":"s-b","backendNanos":500000000,"samples":[]}],
-  "keys":[{"key":"1","count":900000000,"error":100000000},{"key":"4","count":5,"error":5}],"pairs":[]})";
+  "keys":[{"key":"1","count":900000000,"error":100000000},{"key":"4","count":5,"error":5}],
+    "pairs":[]})";
 
 TEST(HeatJson, ReadsSamplesWithTheirWeightAndHotKeysOfTheirRange) {
   const auto heat = ParseHeat(kHeat, kHash);
