@@ -49,7 +49,9 @@ def grid(axes):
         value += step
     second = 0
     while axes.begin + second <= axes.end:
-        parts.append(text(axes.x(axes.begin + second), HEIGHT - BOTTOM + 20, "%d:%02d" % (second // 60, second % 60), 12, "#666", "middle"))
+        x = axes.x(axes.begin + second)
+        anchor = "middle" if x < WIDTH - RIGHT - 20 else "end"
+        parts.append(text(x, HEIGHT - BOTTOM + 20, "%d:%02d" % (second // 60, second % 60), 12, "#666", anchor))
         second += 60
     return parts
 
@@ -67,7 +69,8 @@ def draw(run):
     highest = max([v for _, v in run["load"] + run["capacity"] + run["fan"][2]] + [1])
     axes = Axes(run["begin"], run["end"], highest)
     parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d">' % (WIDTH, HEIGHT, WIDTH, HEIGHT),
-             '<rect width="100%" height="100%" fill="white"/>', text(LEFT, 24, run["title"], 16, "#111")]
+             '<rect width="100%" height="100%" fill="white"/>', text(LEFT, 24, run["title"], 16, "#111"),
+             text(WIDTH - RIGHT, 24, "statements a second over minutes", 12, "#666", "end")]
     parts += grid(axes)
     parts.append(band(axes, run["fan"][0], run["fan"][2], "#3b82c4"))
     parts.append(line(axes, run["fan"][1], "#3b82c4", 1.5, "5 3"))
@@ -82,6 +85,5 @@ def draw(run):
         parts.append('<rect x="%d" y="%d" width="14" height="4" fill="%s"/>' % (x, HEIGHT - 22, colour))
         parts.append(text(x + 20, HEIGHT - 16, words, 13))
         x += 40 + 8 * len(words)
-    parts.append(text(WIDTH - RIGHT, HEIGHT - 16, "statements a second over minutes", 12, "#666", "end"))
     parts.append("</svg>")
     return "\n".join(parts)

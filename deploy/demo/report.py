@@ -88,10 +88,6 @@ def relative_error(by_shard, median):
     return round(sum(errors) / len(errors), 4) if errors else None
 
 
-def latency(seconds, first, last):
-    return max([s["p99Millis"] for s in seconds if first <= s["second"] < last] or [0.0])
-
-
 def median(values):
     ordered = sorted(values)
     return ordered[len(ordered) // 2] if ordered else 0.0
