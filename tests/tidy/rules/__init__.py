@@ -16,6 +16,7 @@ ALL = {
     "words": documents.words,
     "readme": documents.readme,
     "adr": documents.adr,
+    "links": documents.links,
     "machine-path": documents.machine_path,
     "secret": documents.secret,
     "mirrored-test": sources.mirrored_test,

@@ -82,3 +82,22 @@ def secret(tree):
         for number, line in tree.lines(path):
             if SECRET.search(line):
                 yield Violation("secret", path, number, "this looks like a key; make it when it is needed, and revoke this one")
+
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def links(tree):
+    """A relative link of a page leads to a file or a folder of the tree."""
+    for path in tree.paths:
+        if not path.endswith(".md"):
+            continue
+        fenced = False
+        for number, line in tree.lines(path):
+            fenced = fenced != line.startswith("```")
+            for target in [] if fenced else LINK.findall(re.sub(r"`[^`]*`", "", line)):
+                if re.match(r"[a-z]+:", target):
+                    continue
+                place = os.path.normpath(os.path.join(os.path.dirname(path), target))
+                if not tree.has(place) and not any(other.startswith(place + "/") for other in tree.paths):
+                    yield Violation("links", path, number, f"'{target}' leads nowhere")
