@@ -203,6 +203,12 @@ void Exporter::SetForecastQuality(const std::string& name_space, const std::stri
   impl_->trusted.Add(labels).Set(trusted ? 1 : 0);
 }
 
+void Exporter::ForgetForecastQuality(const std::string& name_space, const std::string& set) {
+  const Labels labels = {{"namespace", name_space}, {"shardset", set}};
+  for (Family<Gauge>* family : {&impl_->forecast_error, &impl_->coverage, &impl_->trusted})
+    Forget(*family, labels);
+}
+
 void Exporter::OnPlan(std::string_view decision, double seconds) {
   impl_->plans.Add({{"decision", std::string(decision)}}).Increment();
   impl_->plan_seconds.Add({}, kPlanBuckets).Observe(seconds);

@@ -39,6 +39,7 @@ class Exporter {
   void ForgetShard(const ShardKey& shard);
   void SetForecastQuality(const std::string& name_space, const std::string& set, double error,
                           double coverage, bool trusted);
+  void ForgetForecastQuality(const std::string& name_space, const std::string& set);
   void OnPlan(std::string_view decision, double seconds);
 
   struct MigrationKey {

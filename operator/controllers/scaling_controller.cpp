@@ -68,6 +68,7 @@ Result<Outcome> ScalingController::Reconcile(const kube::ObjectRef& ref, Deadlin
   const Result<std::optional<model::ShardSet>> set = ReadShardSet(options_.kube, ref, deadline);
   if (!set) return set.error();
   if (!*set || (*set)->deleting) {
+    if (options_.on_gone) options_.on_gone(ref);
     const std::lock_guard lock(mutex_);
     entries_.erase(ref);
     return Outcome::Done();  // a change brings it back

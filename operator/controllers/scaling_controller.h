@@ -30,6 +30,7 @@ struct ScalingControllerOptions {
   // Makes the client of one URL; production passes PrometheusHttp::Create.
   std::function<Result<std::unique_ptr<Metrics>>(const std::string& url)> open_metrics;
   std::function<void(const ScalingReport&)> on_pass;
+  std::function<void(const kube::ObjectRef&)> on_gone{};  // the set is deleted
 };
 
 // metrics -> forecast -> plan -> ShardMigration, once a bin for each set.

@@ -108,6 +108,7 @@ class ScalingControllerTest : public testing::Test {
   fakes::FakeClock clock_;
   fakes::FakeKubeApi kube_{clock_};
   fakes::FakeHeatSource heat_;
+  std::vector<std::string> gone_;
   fakes::FakeMetrics* metrics_ = new fakes::FakeMetrics;  // the controller takes it over
   ScalingController controller_{
       {.kube = kube_,
@@ -118,7 +119,8 @@ class ScalingControllerTest : public testing::Test {
          EXPECT_EQ(url, "http://prometheus:9090");
          return std::unique_ptr<Metrics>(metrics_);
        },
-       .on_pass = {}}};
+       .on_pass = {},
+       .on_gone = [this](const kube::ObjectRef& set) { gone_.push_back(set.name); }}};
 };
 
 TEST_F(ScalingControllerTest, AutoCreatesOneApprovedSplitAndShowsWhy) {
@@ -186,10 +188,12 @@ TEST_F(ScalingControllerTest, OneLookABinIsEnough) {
 TEST_F(ScalingControllerTest, ASetThatIsGoneIsForgotten) {
   Make("Auto");
   RunBins(2);
+  EXPECT_TRUE(gone_.empty());
   ASSERT_TRUE(kube_.Delete(kube::kShardSets, ref_, {}, Soon()));
   const Result<Outcome> outcome = controller_.Reconcile(ref_, Soon());
   ASSERT_TRUE(outcome);
   EXPECT_EQ(outcome->look_again_after.count(), 0);
+  EXPECT_EQ(gone_, std::vector<std::string>{"demo"});
 }
 
 }  // namespace
