@@ -26,7 +26,7 @@ FROM ${PROGRAMS} AS programs
 FROM ${BASE} AS runtime
 RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates libcpprest2.10 libyaml-cpp0.7 libprometheus-cpp-core1.0 libuv1 libpq5 libpg-query1504.0 libfmt9 libssl3 zlib1g && \
+      ca-certificates libcpprest2.10 libyaml-cpp0.7 libprometheus-cpp-core1.0 libical3 libuv1 libpq5 libpg-query1504.0 libfmt9 libssl3 zlib1g && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
 # Numeric, so that Kubernetes can see that it is not root. The root file system may be read-only.
 USER 65532:65532

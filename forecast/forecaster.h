@@ -76,6 +76,7 @@ struct Options {
 struct OffsetChange {
   model::BinIndex since = 0;
   std::chrono::seconds offset{0};
+  bool operator==(const OffsetChange&) const = default;
 };
 
 // One occurrence of a LoadEvent, in bins: rises linearly over `before`, holds for `plateau`, falls
@@ -85,6 +86,7 @@ struct Occurrence {
   int before = 0;
   int plateau = 1;
   int after = 0;
+  bool operator==(const Occurrence&) const = default;
 };
 
 // What history cannot show. Occurrences of one name share one learned effect.
@@ -92,11 +94,13 @@ struct Event {
   std::string name;
   double expected_multiplier = 0;  // 0: unknown; 2: twice the load
   std::vector<Occurrence> occurrences;
+  bool operator==(const Event&) const = default;
 };
 
 struct Calendar {
   std::vector<OffsetChange> offsets;  // ascending; empty: UTC
   std::vector<Event> events;
+  bool operator==(const Calendar&) const = default;
 };
 
 // What the series of a set share: pooled residuals, profiles, global models. See forecast/shared.h.

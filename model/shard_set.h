@@ -212,6 +212,7 @@ struct ShardSet {
 struct LoadEvent {
   std::string name_space;
   std::string name;
+  std::int64_t generation = 0;
   std::string shard_set_name;
   std::string event_class;
   std::string start;  // RFC 3339
@@ -223,6 +224,7 @@ struct LoadEvent {
   std::optional<int> expected_multiplier_percent;
   std::vector<ShardId> shards;
   std::vector<std::string> keys;
+  std::vector<Condition> conditions;  // of its status
 };
 
 }  // namespace foreshard::model

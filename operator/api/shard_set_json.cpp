@@ -167,6 +167,8 @@ Result<model::LoadEvent> ParseLoadEvent(std::string_view json) {
   const Frame frame = FrameOf(*object);
   event.name_space = frame.name_space;
   event.name = frame.name;
+  event.generation = frame.generation;
+  event.conditions = ParseConditions((*object)["status"]["conditions"]);
   event.shard_set_name = spec.RequiredText("shardSetName");
   event.event_class = spec.RequiredText("class");
   event.start = spec.RequiredText("start");
@@ -184,6 +186,15 @@ Result<model::LoadEvent> ParseLoadEvent(std::string_view json) {
   event.keys = scope.TextList("keys");
   if (!problems.none()) return problems.AsError();
   return event;
+}
+
+Value LoadEventStatusApply(const model::LoadEvent& event, const model::Condition& condition) {
+  return Value::Object(
+      {{"apiVersion", "foreshard.dev/v1alpha1"},
+       {"kind", "LoadEvent"},
+       {"metadata", Value::Object({{"name", event.name}, {"namespace", event.name_space}})},
+       {"status", Value::Object({{"observedGeneration", event.generation},
+                                 {"conditions", ConditionsJson({condition})}})}});
 }
 
 Value FleetStatusApply(const model::ShardSet& set, const model::ShardSetStatus& status) {

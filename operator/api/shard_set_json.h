@@ -18,6 +18,8 @@ Result<model::ShardSet> ParseShardSet(std::string_view json);
 Result<model::ShardSet> ParseShardSetFrame(std::string_view json);
 
 Result<model::LoadEvent> ParseLoadEvent(std::string_view json);
+// For a server-side apply of the subresource status.
+Value LoadEventStatusApply(const model::LoadEvent& event, const model::Condition& condition);
 
 // Bodies for a server-side apply of the status subresource. Each controller owns its fields under
 // its own manager, so that neither takes back what the other said.

@@ -31,6 +31,16 @@ Status WriteStatus(kube::KubeApi& kube, const ScalingObservation& seen,
   return Ok();
 }
 
+Status WriteVerdict(kube::KubeApi& kube, const EventVerdict& verdict, Deadline deadline) {
+  const Result<kube::Object> written = kube.Apply(
+      kube::kLoadEvents, {verdict.event.name_space, verdict.event.name},
+      ToJson(LoadEventStatusApply(verdict.event, verdict.condition)),
+      {.field_manager = kScalingManager, .force = true, .dry_run = false, .subresource = "status"},
+      deadline);
+  if (!written) return written.error();
+  return Ok();
+}
+
 }  // namespace
 
 // The plan is shown before it is carried out: the intent stands in the status even if we end
@@ -38,12 +48,16 @@ Status WriteStatus(kube::KubeApi& kube, const ScalingObservation& seen,
 Result<bool> ActOnScaling(kube::KubeApi& kube, const ScalingObservation& seen,
                           const ScalingDecision& decision, Deadline deadline) {
   if (!decision.has_plan) return false;
+  for (const EventVerdict& verdict : decision.events) {
+    const Status written = WriteVerdict(kube, verdict, deadline);
+    if (!written) return written.error();
+  }
   const bool news = IsNews(seen.set.status, decision.status);
   if (news) {
     const Status written = WriteStatus(kube, seen, decision, deadline);
     if (!written) return written.error();
   }
-  if (!decision.migration) return news;
+  if (!decision.migration) return news || !decision.events.empty();
   const model::ShardMigration& migration = *decision.migration;
   log::Info("scaling_migration", {{"set", seen.set.name},
                                   {"namespace", seen.set.name_space},

@@ -9,6 +9,7 @@
 #include "operator/api/migration_json.h"
 #include "operator/api/quantity.h"
 #include "operator/controllers/scaling_status.h"
+#include "operator/forecasts/event_calendar.h"
 #include "operator/forecasts/lineage.h"
 
 namespace foreshard::op {
@@ -95,7 +96,45 @@ double MovedBytes(const ScalingObservation& seen) {
   return bytes;
 }
 
-void AdvanceLoads(const ScalingObservation& seen, ScalingMemory& memory) {
+// The window moves a season at a time: each new window is a new calendar, and a new fit.
+EventCalendar EventsOf(const ScalingObservation& seen) {
+  const auto& seasons = seen.set.spec.scaling.seasons;
+  const std::chrono::milliseconds season =
+      seasons.empty() ? std::chrono::hours(24) : seasons.front();
+  const model::BinIndex bins = std::max<model::BinIndex>(1, season / seen.bin);
+  const model::BinIndex horizon = seen.set.spec.scaling.horizon / seen.bin;
+  const auto down = [bins](model::BinIndex at) { return at / bins * bins; };
+  return MakeEventCalendar(seen.events, *seen.table,
+                           {.bin = seen.bin,
+                            .first = down(seen.first),
+                            .last = down(seen.now + horizon) + 2 * bins - 1});
+}
+
+std::vector<EventVerdict> VerdictsOf(const ScalingObservation& seen, const EventCalendar& events) {
+  std::vector<EventVerdict> verdicts;
+  for (const model::LoadEvent& event : seen.events) {
+    const auto problem = events.problems.find(event.name);
+    const bool good = problem == events.problems.end();
+    model::Condition condition{.type = "Ready",
+                               .status = good ? "True" : "False",
+                               .reason = good ? "InForecast" : "Invalid",
+                               .message = good ? "" : problem->second,
+                               .observed_generation = event.generation,
+                               .last_transition_time = FormatRfc3339(seen.wall)};
+    const model::Condition* before = FindCondition(event.conditions, condition.type);
+    if (before != nullptr && before->status == condition.status) {
+      if (before->reason == condition.reason && before->message == condition.message &&
+          before->observed_generation == condition.observed_generation)
+        continue;
+      condition.last_transition_time = before->last_transition_time;
+    }
+    verdicts.push_back({event, std::move(condition)});
+  }
+  return verdicts;
+}
+
+void AdvanceLoads(const ScalingObservation& seen, const EventCalendar& events,
+                  ScalingMemory& memory) {
   const LoadBookOptions options{.bin = seen.bin,
                                 .seasons = seen.set.spec.scaling.seasons,
                                 .horizon = seen.set.spec.scaling.horizon,
@@ -108,7 +147,7 @@ void AdvanceLoads(const ScalingObservation& seen, ScalingMemory& memory) {
   });
   const Status advanced = memory.loads->Advance(
       demand, Undisturbed(seen.measured, seen.migrations, seen.bin, seen.first), seen.cores,
-      seen.first, seen.now);
+      seen.first, seen.now, events.by_shard);
   static_cast<void>(
       advanced);  // a shard without a forecast shows in its trust and in the plan's reason
 }
@@ -200,8 +239,10 @@ ScalingDecision DecideScaling(const ScalingObservation& seen, ScalingMemory& mem
     return decision;
   decision.has_plan = true;
   Learn(seen, memory);
+  const EventCalendar events = EventsOf(seen);
+  decision.events = VerdictsOf(seen, events);
   if (seen.metrics_read) {
-    AdvanceLoads(seen, memory);
+    AdvanceLoads(seen, events, memory);
   } else if (!memory.loads) {
     memory.loads.emplace(LoadBookOptions{.bin = seen.bin, .seasons = {}});
   }

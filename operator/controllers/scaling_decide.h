@@ -24,10 +24,17 @@ struct ScalingMemory {
   model::BinIndex planned_at = 0;
 };
 
+// What a LoadEvent is told: whether the forecast reckons with it.
+struct EventVerdict {
+  model::LoadEvent event;
+  model::Condition condition;
+};
+
 struct ScalingDecision {
   model::Plan plan;
   model::ShardSetStatus status;                    // the fields of the scaling controller
   std::optional<model::ShardMigration> migration;  // to create
+  std::vector<EventVerdict> events;                // whose condition changes
   bool has_plan = false;                           // false: mode Off, or the set is not up
 };
 

@@ -35,6 +35,18 @@ Status ReadMigrations(kube::KubeApi& kube, const kube::ObjectRef& ref, Deadline 
   return Ok();
 }
 
+Status ReadEvents(kube::KubeApi& kube, const kube::ObjectRef& ref, Deadline deadline,
+                  ScalingObservation& seen) {
+  const Result<kube::ObjectList> list =
+      kube.List(kube::kLoadEvents, {.name_space = ref.name_space}, deadline);
+  if (!list) return list.error();
+  for (const kube::Object& object : list->items) {
+    Result<model::LoadEvent> event = ParseLoadEvent(object.json);
+    if (event && event->shard_set_name == ref.name) seen.events.push_back(*std::move(event));
+  }
+  return Ok();
+}
+
 Status ReadTable(kube::KubeApi& kube, const kube::ObjectRef& ref, Deadline deadline,
                  ScalingObservation& seen) {
   const auto object = kube.Get(kube::kRoutingTables, ref, deadline);
@@ -126,6 +138,8 @@ Result<ScalingObservation> ObserveScaling(const ScalingSources& sources, model::
   if (!table) return table.error();
   const Status migrations = ReadMigrations(sources.kube, ref, deadline, seen);
   if (!migrations) return migrations.error();
+  const Status events = ReadEvents(sources.kube, ref, deadline, seen);
+  if (!events) return events.error();
   if (!seen.table) return seen;
   ReadMetrics(sources.metrics, sources.clock, ref, deadline, seen);
   auto heat = sources.heat.ReadHeat(ref.name_space, ref.name, seen.table->key_space,

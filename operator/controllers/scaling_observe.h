@@ -23,6 +23,7 @@ struct ScalingObservation {
   model::ShardSet set;
   std::optional<model::RoutingTable> table;       // none: the set is not up yet
   std::vector<model::ShardMigration> migrations;  // of this set, by creation
+  std::vector<model::LoadEvent> events;           // of this set
   std::chrono::seconds bin{300};
   model::BinIndex first = 0;                       // of the history that was read
   model::BinIndex now = 0;                         // newest complete bin

@@ -97,12 +97,16 @@ LoadBook::LoadBook(LoadBookOptions options) : options_(std::move(options)) {
 Status LoadBook::Advance(const std::map<model::ShardId, ShardDemand>& demand,
                          const std::map<model::ShardId, ShardDemand>& measured,
                          const std::map<model::ShardId, std::vector<double>>& cores,
-                         model::BinIndex first, model::BinIndex now) {
+                         model::BinIndex first, model::BinIndex now,
+                         const std::map<model::ShardId, forecast::Calendar>& calendars) {
   LearnCpu(measured, cores, first);
   Status status = Ok();
   std::map<model::ShardId, ShardLoad> loads;
   for (const auto& [shard, points] : demand) {
-    const Status forward = Forward(shard, SeriesOf(points, first));
+    const auto calendar = calendars.find(shard);
+    const Status forward =
+        Forward(shard, SeriesOf(points, first),
+                calendar == calendars.end() ? forecast::Calendar{} : calendar->second);
     if (!forward) status = forward;
     const auto found = cores.find(shard);
     loads[shard] =
@@ -172,14 +176,15 @@ model::DemandSeries LoadBook::SeriesOf(const ShardDemand& demand, model::BinInde
   return series;
 }
 
-Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series) {
+Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series,
+                         const forecast::Calendar& calendar) {
   Entry& entry = entries_[shard];
   if (series.mean.empty()) {
     entry = {};
     return Ok();
   }
   const bool continues = entry.fitted && entry.fitted->last() >= series.first &&
-                         entry.fitted->last() <= series.last() &&
+                         entry.fitted->last() <= series.last() && entry.calendar == calendar &&
                          !PastChanged(entry.history, series);
   if (continues) {
     for (model::BinIndex at = entry.fitted->last() + 1; at <= series.last(); ++at) {
@@ -200,13 +205,15 @@ Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series
     entry.history = std::move(series);
     return Ok();
   }
-  Result<forecast::Fitted> fitted = forecast::Fit(series, {}, forecast_options_, nullptr, random_);
+  Result<forecast::Fitted> fitted =
+      forecast::Fit(series, calendar, forecast_options_, nullptr, random_);
   if (!fitted) {
     entry = {};
     return Error::GiveUp(fmt::format("{}: {}", shard, fitted.error().message));
   }
   entry.fitted = *std::move(fitted);
   entry.history = std::move(series);
+  entry.calendar = calendar;
   return Ok();
 }
 

@@ -50,12 +50,13 @@ class LoadBook {
 
   // `demand`, `measured` and `cores` cover [first, now]. What statements cost is learned from
   // `measured` only: imported history says what clients asked, not what these shards did. Shards
-  // that are not in `demand` any more are forgotten. Errors: kGiveUp from the forecaster, naming
-  // the shard; the others went forward.
+  // that are not in `demand` any more are forgotten; a shard without a calendar has no events.
+  // Errors: kGiveUp from the forecaster, naming the shard; the others went forward.
   Status Advance(const std::map<model::ShardId, ShardDemand>& demand,
                  const std::map<model::ShardId, ShardDemand>& measured,
                  const std::map<model::ShardId, std::vector<double>>& cores, model::BinIndex first,
-                 model::BinIndex now);
+                 model::BinIndex now,
+                 const std::map<model::ShardId, forecast::Calendar>& calendars = {});
 
   const std::map<model::ShardId, ShardLoad>& loads() const { return loads_; }
   const LoadBookOptions& options() const { return options_; }
@@ -68,6 +69,7 @@ class LoadBook {
   struct Entry {
     std::optional<forecast::Fitted> fitted;
     model::DemandSeries history;  // what `fitted` has seen
+    forecast::Calendar calendar;  // and what it was told of events
   };
 
   // Cores that a bin uses before any statement.
@@ -75,7 +77,8 @@ class LoadBook {
   void LearnCpu(const std::map<model::ShardId, ShardDemand>& demand,
                 const std::map<model::ShardId, std::vector<double>>& cores, model::BinIndex first);
   model::DemandSeries SeriesOf(const ShardDemand& demand, model::BinIndex first) const;
-  Status Forward(const model::ShardId& shard, model::DemandSeries series);
+  Status Forward(const model::ShardId& shard, model::DemandSeries series,
+                 const forecast::Calendar& calendar);
   ShardLoad LoadOf(const Entry& entry, const ShardDemand& demand, const std::vector<double>* cores,
                    model::BinIndex now) const;
   void ToUtilisation(ShardLoad& load) const;

@@ -1,6 +1,9 @@
 #include "operator/controllers/scaling_controller.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <array>
 
 #include "kube/kinds.h"
 #include "operator/api/migration_json.h"
@@ -183,6 +186,38 @@ TEST_F(ScalingControllerTest, OneLookABinIsEnough) {
   const int before = metrics_->queries();
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(controller_.Reconcile(ref_, Soon()));
   EXPECT_LE(metrics_->queries() - before, 3) << "events between two bins ask Prometheus nothing";
+}
+
+TEST_F(ScalingControllerTest, ALoadEventIsToldWhetherTheForecastReckonsWithItOnce) {
+  Make("Observe");
+  const auto event = [](const char* name, const char* set, const char* zone) {
+    return fmt::format(R"({{"apiVersion":"foreshard.dev/v1alpha1","kind":"LoadEvent",
+ "metadata":{{"name":"{}","namespace":"demo"}},
+ "spec":{{"shardSetName":"{}","class":"Campaign","start":"2026-11-27T06:00:00Z",
+   "duration":"1h","timeZone":"{}"}}}})",
+                       name, set, zone);
+  };
+  for (const auto& [name, set, zone] :
+       {std::array{"good", "demo", "Europe/Berlin"}, std::array{"wrong", "demo", "Mars/Olympus"},
+        std::array{"other", "orders", "UTC"}}) {
+    ASSERT_TRUE(kube_.Create(kube::kLoadEvents, {"demo", name}, event(name, set, zone), Soon()));
+  }
+  const auto seen = [this](const char* name) {
+    return *kube_.Get(kube::kLoadEvents, {"demo", name}, Soon());
+  };
+  const auto told = [&](const char* name) {
+    const std::vector<model::Condition> conditions = ParseLoadEvent(seen(name)->json)->conditions;
+    return conditions.empty() ? model::Condition{} : conditions.front();
+  };
+  RunBins(1);
+  EXPECT_EQ(told("good").status, "True");
+  EXPECT_EQ(told("good").reason, "InForecast");
+  EXPECT_EQ(told("wrong").status, "False");
+  EXPECT_TRUE(told("wrong").message.starts_with("timeZone: 'Mars/Olympus'"));
+  EXPECT_EQ(told("other").type, "") << "it belongs to another set";
+  const std::string version = seen("good")->metadata.resource_version;
+  RunBins(3);
+  EXPECT_EQ(seen("good")->metadata.resource_version, version) << "without news nothing is written";
 }
 
 TEST_F(ScalingControllerTest, ASetThatIsGoneIsForgotten) {

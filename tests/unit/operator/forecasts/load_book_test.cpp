@@ -59,6 +59,31 @@ TEST(LoadBook, ABackfilledPastIsNoticed) {
   EXPECT_GT(book.loads().at({"s-hot"}).trust.history, 0);
 }
 
+TEST(LoadBook, AnAnnouncedEventRaisesTheForecastOfItsBinsAndOfNoOthers) {
+  const ScalingObservation seen = SeenAt(kMidnight + 20);
+  LoadBook plain(Options());
+  ASSERT_TRUE(plain.Advance(seen.demand, seen.demand, seen.cores, seen.first, seen.now));
+  LoadBook told(Options());
+  ASSERT_TRUE(told.Advance(seen.demand, seen.demand, seen.cores, seen.first, seen.now));
+  forecast::Calendar calendar;
+  calendar.events.push_back(
+      {.name = "Campaign",
+       .expected_multiplier = 3,
+       .occurrences = {{.start = seen.now + 10, .before = 0, .plateau = 4, .after = 0}}});
+  // Announced after the first fit: the next bin knows it.
+  const ScalingObservation next = SeenAt(kMidnight + 21);
+  ASSERT_TRUE(plain.Advance(next.demand, next.demand, next.cores, next.first, next.now));
+  ASSERT_TRUE(told.Advance(next.demand, next.demand, next.cores, next.first, next.now,
+                           {{{"s-hot"}, calendar}}));
+  const auto statements = [](const LoadBook& book, const char* shard, std::size_t step) {
+    return book.loads().at({shard}).statements_ahead.at(step - 1)[model::kMedian];
+  };
+  EXPECT_NEAR(statements(told, "s-hot", 10) / statements(plain, "s-hot", 10), 3, 0.6);
+  EXPECT_NEAR(statements(told, "s-hot", 3) / statements(plain, "s-hot", 3), 1, 0.1);
+  EXPECT_NEAR(statements(told, "s-hot", 20) / statements(plain, "s-hot", 20), 1, 0.1);
+  EXPECT_NEAR(statements(told, "s-cold", 10) / statements(plain, "s-cold", 10), 1, 0.1);
+}
+
 TEST(LoadBook, WithoutCpuSamplesThereIsNoForecastOfUtilisation) {
   LoadBook book(Options());
   const ScalingObservation seen = SeenAt(kMidnight);

@@ -1,0 +1,102 @@
+#include "operator/forecasts/occurrences.h"
+
+#include <gtest/gtest.h>
+
+namespace foreshard::op {
+namespace {
+
+model::LoadEvent Event(const std::string& start, const std::string& recurrence = "",
+                       const std::string& zone = "UTC") {
+  model::LoadEvent event;
+  event.start = start;
+  event.recurrence = recurrence;
+  event.time_zone = zone;
+  return event;
+}
+
+std::vector<std::string> Starts(const model::LoadEvent& event, const std::string& from,
+                                const std::string& to) {
+  const auto starts = StartsWithin(event, *ParseRfc3339(from), *ParseRfc3339(to));
+  if (!starts) return {starts.error().message};
+  std::vector<std::string> texts;
+  for (const WallTime start : *starts) texts.push_back(FormatRfc3339(start));
+  return texts;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(Occurrences, OnceIsOnceAndOnlyWhereItIs) {
+  const model::LoadEvent event = Event("2026-11-27T06:00:00Z");
+  EXPECT_EQ(Starts(event, "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+            Texts{"2026-11-27T06:00:00Z"});
+  EXPECT_EQ(Starts(event, "2026-11-27T06:00:00Z", "2026-11-27T06:00:01Z"),
+            Texts{"2026-11-27T06:00:00Z"});
+  EXPECT_EQ(Starts(event, "2026-11-01T00:00:00Z", "2026-11-27T06:00:00Z"), Texts{});
+  EXPECT_EQ(Starts(event, "2026-11-27T06:00:01Z", "2026-12-01T00:00:00Z"), Texts{});
+}
+
+TEST(Occurrences, NineInTheMorningStaysNineWhenTheClocksChange) {
+  // Berlin leaves summer time on 25 October 2026: nine is 07:00 UTC before and 08:00 UTC after.
+  const model::LoadEvent event =
+      Event("2026-01-05T08:00:00Z", "FREQ=WEEKLY;BYDAY=MO", "Europe/Berlin");
+  EXPECT_EQ(Starts(event, "2026-10-19T00:00:00Z", "2026-11-03T00:00:00Z"),
+            (Texts{"2026-10-19T07:00:00Z", "2026-10-26T08:00:00Z", "2026-11-02T08:00:00Z"}));
+}
+
+TEST(Occurrences, DaysOfTheMonthFromEitherEnd) {
+  EXPECT_EQ(Starts(Event("2026-01-31T10:00:00Z", "FREQ=MONTHLY;BYMONTHDAY=-1"),
+                   "2026-02-01T00:00:00Z", "2026-05-01T00:00:00Z"),
+            (Texts{"2026-02-28T10:00:00Z", "2026-03-31T10:00:00Z", "2026-04-30T10:00:00Z"}));
+  EXPECT_EQ(Starts(Event("2026-01-02T10:00:00Z", "FREQ=MONTHLY;BYDAY=1FR"), "2026-02-01T00:00:00Z",
+                   "2026-04-01T00:00:00Z"),
+            (Texts{"2026-02-06T10:00:00Z", "2026-03-06T10:00:00Z"}));
+}
+
+TEST(Occurrences, CountsFromTheFirstAndEndsAtUntil) {
+  EXPECT_EQ(Starts(Event("2026-01-01T00:00:00Z", "FREQ=DAILY;INTERVAL=2;COUNT=3"),
+                   "2026-01-02T00:00:00Z", "2026-02-01T00:00:00Z"),
+            (Texts{"2026-01-03T00:00:00Z", "2026-01-05T00:00:00Z"}));
+  EXPECT_EQ(Starts(Event("2026-01-01T09:00:00Z", "FREQ=DAILY;UNTIL=20260103T090000Z"),
+                   "2026-01-02T00:00:00Z", "2026-02-01T00:00:00Z"),
+            (Texts{"2026-01-02T09:00:00Z", "2026-01-03T09:00:00Z"}));
+}
+
+// UNTIL is in UTC while the rule is in local time: 09:00 in Berlin is 08:00 UTC in winter.
+TEST(Occurrences, UntilMeansUtcInEveryZone) {
+  EXPECT_EQ(
+      Starts(Event("2026-01-01T08:00:00Z", "FREQ=DAILY;UNTIL=20260103T080000Z", "Europe/Berlin"),
+             "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
+      (Texts{"2026-01-01T08:00:00Z", "2026-01-02T08:00:00Z", "2026-01-03T08:00:00Z"}));
+}
+
+TEST(Occurrences, UntilADayIncludesTheDay) {
+  EXPECT_EQ(Starts(Event("2026-01-01T22:30:00Z", "FREQ=DAILY;UNTIL=20260103", "Europe/Berlin"),
+                   "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"),
+            (Texts{"2026-01-01T22:30:00Z", "2026-01-02T22:30:00Z", "2026-01-03T22:30:00Z"}));
+}
+
+TEST(Occurrences, FarFromTheBeginningIsNoWork) {
+  EXPECT_EQ(Starts(Event("1990-01-01T00:30:00Z", "FREQ=HOURLY"), "2026-01-01T00:00:00Z",
+                   "2026-01-01T02:00:00Z"),
+            (Texts{"2026-01-01T00:30:00Z", "2026-01-01T01:30:00Z"}));
+}
+
+TEST(Occurrences, RefusalsNameTheField) {
+  const auto refused = [](const model::LoadEvent& event) {
+    return Starts(event, "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z").at(0);
+  };
+  EXPECT_EQ(refused(Event("tomorrow")),
+            "start: 'tomorrow' is no time; 2026-11-27T06:00:00Z is one");
+  EXPECT_EQ(refused(Event("2026-01-01T00:00:00Z", "", "Mars/Olympus")),
+            "timeZone: 'Mars/Olympus' is not in the time zone database; a name as Europe/Berlin is "
+            "expected");
+  EXPECT_EQ(refused(Event("2026-01-01T00:00:00Z", "FREQ=SOMETIMES")),
+            "recurrence: 'FREQ=SOMETIMES' is no rule of RFC 5545; FREQ=WEEKLY;BYDAY=MO is one");
+  EXPECT_EQ(
+      refused(Event("1990-01-01T00:00:00Z", "FREQ=HOURLY;COUNT=900000")),
+      "recurrence: 'FREQ=HOURLY;COUNT=900000' happened over 100000 times since start; a later "
+      "start is expected");
+}
+
+}  // namespace
+}  // namespace foreshard::op
