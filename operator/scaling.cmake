@@ -6,18 +6,12 @@ foreshard_library(foreshard_operator_metrics
 # As for kube/rest_api.cpp: cpprestsdk's headers do not pass the check of dynamic types.
 set_source_files_properties(metrics/prometheus_http.cpp PROPERTIES COMPILE_OPTIONS "-fno-sanitize=vptr")
 
-# When LoadEvents happen: libical stays in this file.
-foreshard_library(foreshard_operator_occurrences
-  SOURCES forecasts/occurrences.cpp
-  DEPS foreshard_model
-  PRIVATE_DEPS PkgConfig::LIBICAL)
-
 # metrics -> forecast -> plan -> ShardMigration.
 foreshard_library(foreshard_operator_scaling
   SOURCES controllers/scaling_act.cpp controllers/scaling_controller.cpp controllers/scaling_decide.cpp
-          controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/event_calendar.cpp
+          controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/event_calendar.cpp forecasts/freeze.cpp
           forecasts/lineage.cpp forecasts/load_book.cpp
-  DEPS foreshard_operator_occurrences foreshard_operator_api foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner)
+  DEPS foreshard_operator_calendar foreshard_operator_api foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner)
 
 # The routers' heat, over their admin port.
 foreshard_library(foreshard_operator_heat_json SOURCES routers/heat_json.cpp DEPS foreshard_operator_api foreshard_model)

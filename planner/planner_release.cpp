@@ -34,6 +34,12 @@ bool ShouldWait(const Problem& problem, const Options& options, const Trouble& t
   if (trouble.breach_step == 0 ||
       latest <= options.wait_beyond_share * static_cast<double>(horizon))
     return false;
+  // A freeze window pulls the start before it.
+  const auto end = problem.now + static_cast<model::BinIndex>(std::ceil(
+                                     latest + chosen.time.p90_seconds / problem.bin_seconds));
+  if (std::any_of(problem.frozen.begin(), problem.frozen.end(),
+                  [end](const FrozenInterval& frozen) { return frozen.from <= end; }))
+    return false;
   const double level = problem.policy.plan_quantile_percent / 100.0;
   const double limit = problem.policy.limit_cpu_percent / 100.0;
   const double then =

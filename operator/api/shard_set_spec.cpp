@@ -5,6 +5,7 @@
 #include <set>
 
 #include "operator/api/enum_names.h"
+#include "operator/calendar/occurrences.h"
 
 namespace foreshard::op {
 namespace {
@@ -219,6 +220,18 @@ std::vector<milliseconds> ReadSeasons(const Fields& fields) {
   return seasons;
 }
 
+void CheckSchedule(const Fields& item, const model::FreezeWindow& window) {
+  const Status good = CheckWindow(window);
+  if (good) return;
+  if (good.error().message.starts_with("timeZone")) {
+    item.problems().Add(item.PathOf("timeZone"), window.time_zone,
+                        "a name of the time zone database, as Europe/Berlin");
+  } else {
+    item.problems().Add(item.PathOf("schedule"), window.schedule,
+                        "five cron fields that happen (" + good.error().message + ")");
+  }
+}
+
 std::vector<model::FreezeWindow> ReadFreezeWindows(const Fields& fields) {
   std::vector<model::FreezeWindow> windows;
   for (const Fields& item : fields.ObjectList("freezeWindows")) {
@@ -229,6 +242,7 @@ std::vector<model::FreezeWindow> ReadFreezeWindows(const Fields& fields) {
     if (windows.back().duration <= milliseconds(0)) {
       item.problems().Add(item.PathOf("duration"), item.Text("duration"), "a duration above zero");
     }
+    CheckSchedule(item, windows.back());
   }
   return windows;
 }

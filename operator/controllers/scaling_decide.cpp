@@ -10,6 +10,7 @@
 #include "operator/api/quantity.h"
 #include "operator/controllers/scaling_status.h"
 #include "operator/forecasts/event_calendar.h"
+#include "operator/forecasts/freeze.h"
 #include "operator/forecasts/lineage.h"
 
 namespace foreshard::op {
@@ -200,6 +201,10 @@ planner::Problem MakeProblem(const ScalingObservation& seen, const ScalingMemory
   problem.memory = memory.planner;
   problem.memory.moved_bytes_last_hour = MovedBytes(seen);
   problem.metrics_fresh = seen.metrics_read;
+  // Until the longest action that could begin at the end of the horizon would be over.
+  const model::BinIndex horizon = seen.set.spec.scaling.horizon / seen.bin;
+  problem.frozen = FrozenIntervals(seen.set.spec.scaling.freeze_windows, seen.bin, seen.now,
+                                   seen.now + 2 * horizon);
   const std::vector<OwnerChange> changes = OwnerChanges(seen.migrations, seen.bin);
   for (const model::ShardMigration& migration : seen.migrations) {
     if (!IsTerminal(migration.status) && migration.spec.approved) ++problem.migrations_in_flight;

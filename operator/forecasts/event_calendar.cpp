@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "operator/forecasts/occurrences.h"
+#include "operator/calendar/occurrences.h"
 
 namespace foreshard::op {
 

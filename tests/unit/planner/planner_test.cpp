@@ -108,6 +108,25 @@ TEST(Planner, MissingOrStaleDataNeverCausesAnAction) {
       << "a forecast that is not trusted only leaves the guard";
 }
 
+TEST(Planner, AFreezeWindowPullsTheStartBeforeIt) {
+  Problem far = BreachAhead();
+  far.bin_seconds = 300;  // a split is over within a bin
+  Shard& shard = far.shards[0];
+  SetLoad(shard, {.from = 0.3, .to = 0.3});
+  for (std::size_t h = 20; h < kHorizon; ++h) {  // quiet until a jump
+    for (double& quantile : shard.fan.steps[h]) quantile *= 3;
+    for (std::vector<double>& path : shard.scenarios.paths) path[h] *= 3;
+  }
+  ASSERT_EQ(PlanOf(far).decision, PlanDecision::kWaiting) << "there is time";
+  Problem later = far;
+  later.frozen.push_back({.name = "payroll", .from = far.now + 60, .to = far.now + 80});
+  EXPECT_EQ(PlanOf(later).decision, PlanDecision::kWaiting) << "it is over before the window";
+  Problem frozen = far;
+  frozen.frozen.push_back({.name = "payroll", .from = far.now + 12, .to = far.now + 50});
+  const model::Plan plan = PlanOf(frozen);
+  EXPECT_EQ(plan.decision, PlanDecision::kExecuting) << plan.summary;
+}
+
 TEST(Planner, SaysWhatBlocksIt) {
   const auto blocked = [](Problem problem) {
     const model::Plan plan = PlanOf(problem);

@@ -67,6 +67,20 @@ TEST(ScalingDecide, ObserveModeShowsThePlanAndMakesNothing) {
   EXPECT_TRUE(decision.status.plan);
 }
 
+TEST(ScalingDecide, NothingBeginsInAFreezeWindow) {
+  ScalingMemory memory;
+  ScalingObservation seen = SeenAt(BreachBin());
+  seen.set.spec.scaling.mode = model::ScalingMode::kAuto;
+  ScalingMemory free;
+  ASSERT_TRUE(DecideScaling(seen, free).migration) << "without a window it acts at once";
+  seen.set.spec.scaling.freeze_windows = {
+      {.name = "payroll", .schedule = "0 0 * * *", .duration = std::chrono::hours(24)}};
+  const ScalingDecision decision = DecideScaling(seen, memory);
+  EXPECT_FALSE(decision.migration);
+  EXPECT_EQ(decision.plan.reason, model::PlanReason::kFreezeWindow) << decision.plan.summary;
+  EXPECT_NE(decision.plan.summary.find("payroll"), std::string::npos);
+}
+
 TEST(ScalingDecide, AMigrationInFlightIsNotDoubled) {
   ScalingMemory memory;
   ScalingDecision decision;

@@ -1,4 +1,4 @@
-#include "operator/forecasts/occurrences.h"
+#include "operator/calendar/occurrences.h"
 
 #include <gtest/gtest.h>
 
@@ -96,6 +96,51 @@ TEST(Occurrences, RefusalsNameTheField) {
       refused(Event("1990-01-01T00:00:00Z", "FREQ=HOURLY;COUNT=900000")),
       "recurrence: 'FREQ=HOURLY;COUNT=900000' happened over 100000 times since start; a later "
       "start is expected");
+}
+
+model::FreezeWindow Window(const std::string& schedule, const std::string& zone = "UTC") {
+  return {.name = "payroll",
+          .schedule = schedule,
+          .duration = std::chrono::hours(4),
+          .time_zone = zone};
+}
+
+Texts Starts(const model::FreezeWindow& window, const std::string& from, const std::string& to) {
+  const auto starts = StartsWithin(window, *ParseRfc3339(from), *ParseRfc3339(to));
+  if (!starts) return {starts.error().message};
+  Texts texts;
+  for (const WallTime start : *starts) texts.push_back(FormatRfc3339(start));
+  return texts;
+}
+
+TEST(Occurrences, AWindowBeginsInItsLocalTime) {
+  EXPECT_EQ(
+      Starts(Window("0 8 28 * *", "Europe/Berlin"), "2026-10-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+      (Texts{"2026-10-28T07:00:00Z", "2026-11-28T07:00:00Z"}));
+  EXPECT_EQ(Starts(Window("0 8 * * MON-FRI", "America/New_York"), "2026-11-20T00:00:00Z",
+                   "2026-11-24T00:00:00Z"),
+            (Texts{"2026-11-20T13:00:00Z", "2026-11-23T13:00:00Z"}));
+  EXPECT_EQ(Starts(Window("0 0 13 * FRI"), "2026-11-10T00:00:00Z", "2026-11-21T00:00:00Z"),
+            (Texts{"2026-11-13T00:00:00Z", "2026-11-20T00:00:00Z"}));
+}
+
+TEST(Occurrences, AWindowMayBeginLateOnTheDayOfTheQuestion) {
+  EXPECT_EQ(
+      Starts(Window("30 22 * * *", "Asia/Tokyo"), "2026-11-20T13:00:00Z", "2026-11-20T14:00:00Z"),
+      Texts{"2026-11-20T13:30:00Z"});
+}
+
+TEST(Occurrences, AWindowThatCannotBeIsRefused) {
+  const auto refused = [](const model::FreezeWindow& window) {
+    const Status good = CheckWindow(window);
+    return good ? "accepted" : good.error().message;
+  };
+  EXPECT_EQ(refused(Window("0 8 28 * *", "Europe/Berlin")), "accepted");
+  EXPECT_EQ(refused(Window("0 0 29 2 *")), "accepted");
+  EXPECT_EQ(refused(Window("0 0 30 2 *")),
+            "schedule: '0 0 30 2 *' never happens; a day that exists is expected");
+  EXPECT_EQ(refused(Window("0 8 28 *")).substr(0, 10), "schedule: ");
+  EXPECT_EQ(refused(Window("0 8 28 * *", "Mars/Olympus")).substr(0, 10), "timeZone: ");
 }
 
 }  // namespace

@@ -6,8 +6,8 @@
 #include "base/result.h"
 #include "model/shard_set.h"
 
-// When a LoadEvent happens. Recurrences are counted in the event's time zone: nine in the morning
-// stays nine in the morning when the clocks change.
+// When a LoadEvent happens and when a freeze window begins. Recurrences are counted in the event's
+// own time zone: nine in the morning stays nine in the morning when the clocks change.
 //
 // Source: RFC 5545, section 3.3.10, the parts FREQ, INTERVAL, BYDAY, BYMONTHDAY, COUNT and UNTIL;
 // expanded by libical, which stays in the source file.
@@ -18,5 +18,12 @@ namespace foreshard::op {
 // its value and what would be accepted.
 Result<std::vector<WallTime>> StartsWithin(const model::LoadEvent& event, WallTime from,
                                            WallTime to);
+
+// The same for a freeze window. Errors: kGiveUp naming timeZone or the field of schedule.
+Result<std::vector<WallTime>> StartsWithin(const model::FreezeWindow& window, WallTime from,
+                                           WallTime to);
+
+// That the window can be read and happens at all (30 February does not). Errors as above.
+Status CheckWindow(const model::FreezeWindow& window);
 
 }  // namespace foreshard::op

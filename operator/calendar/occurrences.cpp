@@ -1,0 +1,131 @@
+#include "operator/calendar/occurrences.h"
+
+#include <fmt/format.h>
+#include <libical/ical.h>
+
+#include <memory>
+#include <set>
+
+#include "operator/calendar/cron.h"
+
+namespace foreshard::op {
+
+namespace {
+
+// An hourly event of ten years; a rule that needs more steps to reach the present is refused.
+constexpr int kStepsMax = 100'000;
+
+std::time_t Seconds(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+WallTime TimeOf(std::time_t seconds) { return WallTime(std::chrono::seconds(seconds)); }
+
+struct EndIterator {
+  void operator()(icalrecur_iterator* iterator) const { icalrecur_iterator_free(iterator); }
+};
+
+Result<icaltimezone*> ZoneOf(const std::string& name) {
+  if (name == "UTC" || name == "Etc/UTC") return icaltimezone_get_utc_timezone();
+  icaltimezone* zone = icaltimezone_get_builtin_timezone(name.c_str());
+  // A place without rules is not in the database: libical hands out an empty zone for it.
+  if (zone == nullptr || icaltimezone_get_component(zone) == nullptr) {
+    return Error::GiveUp(
+        fmt::format("timeZone: '{}' is not in the time zone database; a name as Europe/Berlin is "
+                    "expected",
+                    name));
+  }
+  return zone;
+}
+
+// RFC 5545 gives UNTIL in UTC, or as a date that is wholly included. libical compares it as it
+// stands with local times.
+void SetUntil(icaltimetype& until, icaltimezone* zone) {
+  if (icaltime_is_null_time(until)) return;
+  if (until.is_date != 0) {
+    until.is_date = 0;
+    until.hour = 23;
+    until.minute = until.second = 59;
+  } else if (icaltime_is_utc(until) != 0) {
+    until = icaltime_convert_to_zone(until, zone);
+  }
+  until.zone = nullptr;
+}
+
+// Starts of one rule in [from, to). `first`: where a rule that counts begins to count.
+Result<std::vector<WallTime>> StartsOfRule(const std::string& text, WallTime first,
+                                           icaltimezone* zone, WallTime from, WallTime to) {
+  icalrecurrencetype rule = icalrecurrencetype_from_string(text.c_str());
+  if (rule.freq == ICAL_NO_RECURRENCE) {
+    return Error::GiveUp(
+        fmt::format("recurrence: '{}' is no rule of RFC 5545; FREQ=WEEKLY;BYDAY=MO is one", text));
+  }
+  SetUntil(rule.until, zone);
+  const std::unique_ptr<icalrecur_iterator, EndIterator> iterator(
+      icalrecur_iterator_new(rule, icaltime_from_timet_with_zone(Seconds(first), 0, zone)));
+  std::vector<WallTime> starts;
+  if (!iterator) return starts;  // it never happens
+  // Only a rule that counts must be followed from its beginning.
+  if (rule.count == 0 && from > first)
+    icalrecur_iterator_set_start(iterator.get(),
+                                 icaltime_from_timet_with_zone(Seconds(from), 0, zone));
+  for (int step = 0; step < kStepsMax; ++step) {
+    const icaltimetype next = icalrecur_iterator_next(iterator.get());
+    if (icaltime_is_null_time(next)) return starts;
+    const WallTime time = TimeOf(icaltime_as_timet_with_zone(next, zone));
+    if (time >= to) return starts;
+    if (time >= from) starts.push_back(time);
+  }
+  return Error::GiveUp(
+      fmt::format("recurrence: '{}' happened over {} times since start; a later "
+                  "start is expected",
+                  text, kStepsMax));
+}
+
+}  // namespace
+
+Result<std::vector<WallTime>> StartsWithin(const model::LoadEvent& event, WallTime from,
+                                           WallTime to) {
+  const std::optional<WallTime> start = ParseRfc3339(event.start);
+  if (!start) {
+    return Error::GiveUp(
+        fmt::format("start: '{}' is no time; 2026-11-27T06:00:00Z is one", event.start));
+  }
+  const Result<icaltimezone*> zone = ZoneOf(event.time_zone);
+  if (!zone) return zone.error();
+  if (!event.recurrence.empty()) return StartsOfRule(event.recurrence, *start, *zone, from, to);
+  if (*start >= from && *start < to) return std::vector<WallTime>{*start};
+  return std::vector<WallTime>();
+}
+
+Result<std::vector<WallTime>> StartsWithin(const model::FreezeWindow& window, WallTime from,
+                                           WallTime to) {
+  const Result<icaltimezone*> zone = ZoneOf(window.time_zone);
+  if (!zone) return zone.error();
+  const Result<std::vector<std::string>> rules = RulesOfCron(window.schedule);
+  if (!rules) return Error::GiveUp("schedule: " + rules.error().message);
+  std::set<WallTime> starts;
+  for (const std::string& rule : *rules) {
+    // From the midnight before, wherever that is: an iteration begins with a whole day.
+    const auto of_rule = StartsOfRule(rule, from - std::chrono::hours(48), *zone, from, to);
+    if (!of_rule) return of_rule.error();
+    starts.insert(of_rule->begin(), of_rule->end());
+  }
+  return std::vector<WallTime>(starts.begin(), starts.end());
+}
+
+Status CheckWindow(const model::FreezeWindow& window) {
+  const Result<icaltimezone*> zone = ZoneOf(window.time_zone);
+  if (!zone) return zone.error();
+  const Result<std::vector<std::string>> rules = RulesOfCron(window.schedule);
+  if (!rules) return Error::GiveUp("schedule: " + rules.error().message);
+  for (const std::string& text : *rules) {
+    const std::unique_ptr<icalrecur_iterator, EndIterator> iterator(icalrecur_iterator_new(
+        icalrecurrencetype_from_string(text.c_str()), icaltime_from_timet_with_zone(0, 0, *zone)));
+    if (iterator && !icaltime_is_null_time(icalrecur_iterator_next(iterator.get()))) return Ok();
+  }
+  return Error::GiveUp(
+      fmt::format("schedule: '{}' never happens; a day that exists is expected", window.schedule));
+}
+
+}  // namespace foreshard::op
