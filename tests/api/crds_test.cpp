@@ -276,8 +276,8 @@ TEST(Crds, PrinterColumnsOfTheOthers) {
       Columns("rtab", "orders", false)
           .starts_with("NAME SHARDSET EPOCH MOVING AGE orders orders 12 orders-split-4kq7 "));
   EXPECT_TRUE(Columns("le", "black-friday", false)
-                  .starts_with("NAME SHARDSET CLASS START DURATION AGE black-friday orders "
-                               "Campaign 2026-11-27T06:00:00Z 18h "));
+                  .starts_with("NAME SHARDSET CLASS START DURATION READY AGE black-friday "
+                               "orders Campaign 2026-11-27T06:00:00Z 18h "));
 }
 
 TEST(Crds, RoutersScaleByTheSubresource) {
