@@ -22,11 +22,11 @@ COPY programs/ /programs/
 
 FROM ${PROGRAMS} AS programs
 
-# The libraries of our programs, none of their headers. One layer for all three.
+# The libraries that our programs share, none of their headers. One layer for all three.
 FROM ${BASE} AS runtime
 RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates libcpprest2.10 libyaml-cpp0.7 libprometheus-cpp-core1.0 libical3 libuv1 libpq5 libpg-query1504.0 libfmt9 libssl3 zlib1g && \
+      ca-certificates libcpprest2.10 libyaml-cpp0.7 libprometheus-cpp-core1.0 libuv1 libpq5 libpg-query1504.0 libfmt9 libssl3 zlib1g && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
 # Numeric, so that Kubernetes can see that it is not root. The root file system may be read-only.
 USER 65532:65532
@@ -34,6 +34,11 @@ WORKDIR /
 
 FROM runtime AS operator
 ARG VERSION=dev
+USER 0:0
+RUN apt-get update && \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libical3 && \
+    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
+USER 65532:65532
 LABEL org.opencontainers.image.title="foreshard-operator" \
       org.opencontainers.image.description="Forecasts the load of PostgreSQL shards and splits them before the peak" \
       org.opencontainers.image.licenses="Apache-2.0" \
