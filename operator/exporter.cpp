@@ -26,8 +26,22 @@ constexpr std::array<const char*, 5> kDecisions = {"NoChange", "Waiting", "Recom
                                                    "Executing", "Blocked"};
 constexpr std::array<const char*, 5> kMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
 constexpr std::array<const char*, 5> kTypes = {"Split", "Move", "Merge", "Isolate", "MoveKeys"};
-constexpr std::array<const char*, 4> kFailures = {"PreflightFailed", "DeadlineExceeded",
-                                                  "VerifyFailed", "Other"};
+// The reasons of the condition Failed, as docs/runbooks/migration-failed.md and
+// migration-refused.md explain them; a counter that is born at 1 would hide its first failure from
+// rate().
+constexpr const char* kFailures[] = {
+    // after the copy began
+    "ShardFailedOver", "TooManyAttempts", "DeadlineExceeded", "PhaseTookTooLong", "ReverseSlotLost",
+    "DigestMismatch", "ApplyFailed", "SchemaCopyFailed", "SnapshotGone", "TableRewritten",
+    "NumberTaken", "MoverFailed",
+    // refused
+    "UnknownShard", "RangeNotOwned", "RangeEmpty", "KeysAreMoving", "TypeNotSupported",
+    "NoPrimaryKey", "UniqueWithoutKey", "ReplicaIdentityWithoutKey", "KeyMissing", "KeyNullable",
+    "KeyGenerated", "KeyType", "KeyCollation", "PartitionedTable", "NotATable", "UnloggedTable",
+    "LargeObjects", "TableMissing", "SchemaDiffers", "TriggerFiresOnReplication",
+    "TriggerAfterGate", "FedBySubscription", "DestinationNotEmpty", "WalLevelTooLow",
+    "NoFreeReplicationSlot", "NoFreeWalSender", "NoFreeReplicationWorker", "OldPreparedTransaction",
+    "LongTransaction", "NotEnoughDisk", "WalFuseTooSmall"};
 constexpr std::array<const char*, 15> kPhases = {
     "Planned",    "Preflight", "Preparing", "Copying",    "CatchingUp",
     "Verifying",  "Ready",     "Cutover",   "Soaking",    "RollingBack",
@@ -84,8 +98,17 @@ class Exporter::Impl {
       "foreshard_shard_forecast", "Forecast of the demand, by quantile and part of the horizon.");
   Family<Gauge>& headroom =
       AddGauge("foreshard_shard_headroom_percent", "Capacity minus the planned quantile of load.");
-  Family<Gauge>& forecast_error =
-      AddGauge("foreshard_forecast_error", "Mean relative error of past forecasts.");
+  Family<Gauge>& cpu = AddGauge("foreshard_shard_cpu_percent",
+                                "CPU of the shard's primary in the newest bin, of its capacity.");
+  Family<Gauge>& primary =
+      AddGauge("foreshard_shard_primary", "1: the pod is the shard's primary.");
+  Family<Gauge>& cpu_limit =
+      AddGauge("foreshard_limit_cpu_percent",
+               "spec.scaling.limitCpuPercent: above it a shard is in breach.");
+  Family<Gauge>& fresh =
+      AddGauge("foreshard_metrics_fresh", "1: Prometheus has samples of the newest bins.");
+  Family<Gauge>& forecast_error = AddGauge(
+      "foreshard_forecast_error", "Error of past forecasts divided by the better naive one's.");
   Family<Gauge>& coverage = AddGauge("foreshard_forecast_coverage",
                                      "Part of the past that lay inside its forecast interval.");
   Family<Gauge>& trusted =
@@ -103,7 +126,8 @@ class Exporter::Impl {
   Family<Counter>& failures =
       AddCounter("foreshard_migration_failures_total", "Migrations that failed, by reason.");
   Family<Gauge>& leftovers =
-      AddGauge("foreshard_leftover_objects", "Side objects on shards that no migration names.");
+      AddGauge("foreshard_leftover_objects",
+               "Side objects that migrations in their clean-up have still to remove.");
 
   std::mutex mutex;
   std::vector<Watched> watched;
@@ -182,7 +206,26 @@ void Exporter::SetHeadroom(const ShardKey& shard, double percent) {
   impl_->headroom.Add(OfShard(shard)).Set(percent);
 }
 
+void Exporter::SetCpu(const ShardKey& shard, std::optional<double> percent) {
+  if (percent) {
+    impl_->cpu.Add(OfShard(shard)).Set(*percent);
+  } else {
+    Forget(impl_->cpu, OfShard(shard));
+  }
+}
+
+void Exporter::SetPrimary(const ShardKey& shard, const std::string& pod, bool is) {
+  Labels labels = OfShard(shard);
+  labels.emplace("pod", pod);
+  if (is) {
+    impl_->primary.Add(labels).Set(1);
+  } else {
+    Forget(impl_->primary, labels);
+  }
+}
+
 void Exporter::ForgetShard(const ShardKey& shard) {
+  Forget(impl_->cpu, OfShard(shard));
   Forget(impl_->demand, OfShard(shard));
   Forget(impl_->headroom, OfShard(shard));
   for (const char* quantile : {"0.5", "0.95"}) {
@@ -203,10 +246,19 @@ void Exporter::SetForecastQuality(const std::string& name_space, const std::stri
   impl_->trusted.Add(labels).Set(trusted ? 1 : 0);
 }
 
-void Exporter::ForgetForecastQuality(const std::string& name_space, const std::string& set) {
+void Exporter::SetLimits(const std::string& name_space, const std::string& set, bool metrics_fresh,
+                         double cpu_limit_percent) {
   const Labels labels = {{"namespace", name_space}, {"shardset", set}};
-  for (Family<Gauge>* family : {&impl_->forecast_error, &impl_->coverage, &impl_->trusted})
+  impl_->fresh.Add(labels).Set(metrics_fresh ? 1 : 0);
+  impl_->cpu_limit.Add(labels).Set(cpu_limit_percent);
+}
+
+void Exporter::ForgetSet(const std::string& name_space, const std::string& set) {
+  const Labels labels = {{"namespace", name_space}, {"shardset", set}};
+  for (Family<Gauge>* family : {&impl_->forecast_error, &impl_->coverage, &impl_->trusted,
+                                &impl_->fresh, &impl_->cpu_limit}) {
     Forget(*family, labels);
+  }
 }
 
 void Exporter::OnPlan(std::string_view decision, double seconds) {

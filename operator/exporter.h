@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,10 +37,17 @@ class Exporter {
   void SetForecast(const ShardKey& shard, std::string_view quantile, std::string_view ahead,
                    double value);
   void SetHeadroom(const ShardKey& shard, double percent);
+  // Not known: the series goes.
+  void SetCpu(const ShardKey& shard, std::optional<double> percent);
+  // `pod` is the shard's primary, or is not any more.
+  void SetPrimary(const ShardKey& shard, const std::string& pod, bool is);
   void ForgetShard(const ShardKey& shard);
   void SetForecastQuality(const std::string& name_space, const std::string& set, double error,
                           double coverage, bool trusted);
-  void ForgetForecastQuality(const std::string& name_space, const std::string& set);
+  void SetLimits(const std::string& name_space, const std::string& set, bool metrics_fresh,
+                 double cpu_limit_percent);
+  // The series of the set itself; ForgetShard() takes those of its shards.
+  void ForgetSet(const std::string& name_space, const std::string& set);
   void OnPlan(std::string_view decision, double seconds);
 
   struct MigrationKey {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "operator/api/conditions.h"
+
 namespace foreshard::op {
 
 namespace {
@@ -20,8 +22,9 @@ constexpr Level kShownLevels[] = {{"0.5", 0.5}, {"0.95", 0.95}};
 
 void ShowShard(Exporter& exporter, const Exporter::ShardKey& key, const ShardLoad& load,
                int plan_quantile_percent) {
-  exporter.SetDemand(key, load.statements);
   const std::size_t steps = load.statements_ahead.size();
+  if (steps == 0) exporter.ForgetShard(key);  // yesterday's forecast says nothing
+  exporter.SetDemand(key, load.statements);
   if (steps == 0) return;
   for (const Lead& lead : kLeads) {
     const auto step = std::max<std::size_t>(
@@ -37,15 +40,16 @@ void ShowShard(Exporter& exporter, const Exporter::ShardKey& key, const ShardLoa
   exporter.SetHeadroom(key, 100 * (1 - peak));
 }
 
-void ShowQuality(Exporter& exporter, const kube::ObjectRef& set, const LoadBook& book) {
+void ShowQuality(Exporter& exporter, const ScalingReport& report) {
+  const model::ShardSet& set = report.seen->set;
   double errors = 0;
   double naive = 0;
   double coverage = 0;
   double scored = 0;
-  bool trusted = !book.loads().empty();
-  for (const auto& [shard, load] : book.loads()) {
+  bool trusted = !report.memory->loads->loads().empty();
+  for (const auto& [shard, load] : report.memory->loads->loads()) {
     trusted = trusted && load.trust.Value() >= model::kTrustToActFully;
-    for (const forecast::StepReport& step : book.Report(shard)) {
+    for (const forecast::StepReport& step : report.memory->loads->Report(shard)) {
       if (step.scored == 0) continue;
       errors += step.ensemble_error;
       naive += step.best_naive_error;
@@ -54,8 +58,9 @@ void ShowQuality(Exporter& exporter, const kube::ObjectRef& set, const LoadBook&
     }
   }
   // Relative to the better naive forecast: below 1 the ensemble earns its keep.
-  exporter.SetForecastQuality(set.name_space, set.name, naive > 0 ? errors / naive : 0,
-                              scored > 0 ? coverage / scored : 0, trusted);
+  const double error = naive > 0 ? errors / naive : 0;
+  exporter.SetForecastQuality(set.name_space, set.name, error, scored > 0 ? coverage / scored : 0,
+                              trusted);
 }
 
 }  // namespace
@@ -63,30 +68,65 @@ void ShowQuality(Exporter& exporter, const kube::ObjectRef& set, const LoadBook&
 void LoadMeter::Look(const ScalingReport& report) {
   const model::ShardSet& set = report.seen->set;
   const kube::ObjectRef ref{set.name_space, set.name};
-  if (!report.decision->has_plan || !report.memory->loads) return Forget(ref);
+  const std::scoped_lock lock(mutex_);
+  if (!report.decision->has_plan || !report.memory->loads) {
+    ForgetLocked(ref);
+    return;
+  }
   exporter_.OnPlan(ToString(report.decision->plan.decision), report.plan_seconds);
-  const std::lock_guard lock(mutex_);
-  std::set<std::string> now;
+  Primaries shards;
   for (const auto& [shard, load] : report.memory->loads->loads()) {
-    ShowShard(exporter_, {ref.name_space, ref.name, shard.value}, load,
+    shards[shard.value];
+    ShowShard(exporter_, {set.name_space, set.name, shard.value}, load,
               set.spec.scaling.plan_quantile_percent);
-    now.insert(shard.value);
   }
-  std::set<std::string>& shown = shown_[ref];
-  for (const std::string& shard : shown) {
-    if (!now.contains(shard)) exporter_.ForgetShard({ref.name_space, ref.name, shard});
+  for (const model::ShardStatus& shard : report.decision->status.shard_statuses) {
+    shards[shard.id.value];
+    exporter_.SetCpu({set.name_space, set.name, shard.id.value},
+                     shard.cpu_percent ? std::optional<double>(*shard.cpu_percent) : std::nullopt);
   }
-  shown = std::move(now);
-  ShowQuality(exporter_, ref, *report.memory->loads);
+  Primaries& shown = shown_[ref];
+  ShowPrimaries(set, shown, shards);
+  for (const auto& [gone, pod] : shown) {
+    if (!shards.contains(gone)) exporter_.ForgetShard({set.name_space, set.name, gone});
+  }
+  shown = std::move(shards);
+  ShowQuality(exporter_, report);
+  const model::Condition* fresh = FindCondition(report.decision->status.conditions, "MetricsFresh");
+  exporter_.SetLimits(set.name_space, set.name, fresh != nullptr && fresh->status == "True",
+                      set.spec.scaling.limit_cpu_percent);
+}
+
+void LoadMeter::ShowPrimaries(const model::ShardSet& set, const Primaries& before, Primaries& now) {
+  for (const model::ShardStatus& shard : set.status.shard_statuses) {
+    const auto line = now.find(shard.id.value);
+    if (line != now.end()) line->second = shard.primary;
+  }
+  for (const auto& [shard, pod] : before) {
+    const auto line = now.find(shard);
+    // Nobody leads for a moment: the last one stays, so that the next one is seen to follow it.
+    if (line != now.end() && line->second.empty()) line->second = pod;
+    if (line == now.end() || line->second != pod)
+      exporter_.SetPrimary({set.name_space, set.name, shard}, pod, false);
+  }
+  for (const auto& [shard, pod] : now) {
+    if (!pod.empty()) exporter_.SetPrimary({set.name_space, set.name, shard}, pod, true);
+  }
 }
 
 void LoadMeter::Forget(const kube::ObjectRef& set) {
-  const std::lock_guard lock(mutex_);
+  const std::scoped_lock lock(mutex_);
+  ForgetLocked(set);
+}
+
+void LoadMeter::ForgetLocked(const kube::ObjectRef& set) {
   const auto found = shown_.find(set);
   if (found == shown_.end()) return;
-  for (const std::string& shard : found->second)
+  for (const auto& [shard, pod] : found->second) {
     exporter_.ForgetShard({set.name_space, set.name, shard});
-  exporter_.ForgetForecastQuality(set.name_space, set.name);
+    exporter_.SetPrimary({set.name_space, set.name, shard}, pod, false);
+  }
+  exporter_.ForgetSet(set.name_space, set.name);
   shown_.erase(found);
 }
 

@@ -2,7 +2,6 @@
 
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 
 #include "kube/kube_api.h"
@@ -11,8 +10,9 @@
 
 namespace foreshard::op {
 
-// Turns what a pass of the scaling controller knew into metrics: demand, forecast and headroom of
-// each shard. A shard or a set that is gone leaves no series behind.
+// Turns what a pass of the scaling controller knew into metrics: demand, forecast, headroom, CPU
+// and primary of each shard, quality and limits of the set. A shard or a set that is gone leaves no
+// series behind.
 //
 // Threads: any.
 class LoadMeter {
@@ -23,9 +23,14 @@ class LoadMeter {
   void Forget(const kube::ObjectRef& set);
 
  private:
+  using Primaries = std::map<std::string, std::string>;  // pods by shard
+
+  void ShowPrimaries(const model::ShardSet& set, const Primaries& before, Primaries& now);
+  void ForgetLocked(const kube::ObjectRef& set);
+
   Exporter& exporter_;
   std::mutex mutex_;
-  std::map<kube::ObjectRef, std::set<std::string>> shown_;  // shards
+  std::map<kube::ObjectRef, Primaries> shown_;
 };
 
 }  // namespace foreshard::op

@@ -28,10 +28,13 @@ void MigrationMeter::Look(const model::ShardMigration& migration) {
   const MonotonicTime now = clock_.Monotonic();
   const std::scoped_lock lock(mutex_);
   const auto [place, fresh] =
-      known_.emplace(migration.uid, Known{.phase = phase, .since = now, .began = now});
+      known_.emplace(migration.uid, Known{.key = key, .phase = phase, .since = now, .began = now});
   Known& known = place->second;
   if (fresh && IsTerminal(migration.status)) return;  // over before we looked
-  if (!fresh && known.phase == phase) return;
+  if (!fresh && known.phase == phase) {
+    if (!IsTerminal(migration.status)) exporter_.SetMigrationPhase(key, phase);
+    return;
+  }
   if (!fresh) exporter_.OnMigrationPhaseOver(type, known.phase, Seconds(known.since, now));
   known.phase = phase;
   known.since = now;
@@ -45,6 +48,31 @@ void MigrationMeter::Look(const model::ShardMigration& migration) {
           ? Seconds(known.began, now) / static_cast<double>(estimate->duration_seconds)
           : 0;
   exporter_.OnMigrationOver(key, FailureOf(migration), ratio);
+}
+
+void MigrationMeter::SetLeftovers(const kube::ObjectRef& migration, std::size_t objects) {
+  const std::scoped_lock lock(mutex_);
+  leftovers_[migration] = objects;
+  if (objects == 0) leftovers_.erase(migration);
+  ShowLeftovers();
+}
+
+void MigrationMeter::Forget(const kube::ObjectRef& migration) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(known_, [&](const auto& entry) {
+    const Exporter::MigrationKey& key = entry.second.key;
+    if (key.name_space != migration.name_space || key.name != migration.name) return false;
+    exporter_.SetMigrationPhase(key, "");
+    return true;
+  });
+  leftovers_.erase(migration);
+  ShowLeftovers();
+}
+
+void MigrationMeter::ShowLeftovers() {
+  std::size_t sum = 0;
+  for (const auto& [migration, objects] : leftovers_) sum += objects;
+  exporter_.SetLeftovers(static_cast<double>(sum));
 }
 
 }  // namespace foreshard::op

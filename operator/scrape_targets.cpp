@@ -37,7 +37,7 @@ std::string PodTargets(const std::vector<kube::Object>& pods) {
     if (port == 0 || address.empty()) continue;
     Value labels =
         Value::Object({{"namespace", object.metadata.name_space}, {"pod", object.metadata.name}});
-    for (const char* name : {"shardset", "component", "shard"}) {
+    for (const char* name : {"shardset", "component", "shard", "migration"}) {
       const auto label = object.metadata.labels.find(std::string("foreshard.dev/") + name);
       if (label != object.metadata.labels.end()) labels.Set(name, label->second);
     }

@@ -99,9 +99,16 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
   if (kind == kube::kShardMigrations) {
     if (migrations_ != nullptr) migrations_->Add(ref);
     const Result<model::ShardMigration> migration = ParseShardMigrationFrame(object.json);
-    if (!migration) return;  // it is gone
+    if (!migration) {  // it is gone
+      meter_.Forget(ref);
+      return;
+    }
     shard_sets_->Add({ref.name_space, migration->spec.shard_set_name});
-    if (lease_.Leads()) meter_.Look(*migration);
+    if (lease_.Leads()) {
+      meter_.Look(*migration);
+    } else {
+      meter_.Forget(ref);  // the leader shows it
+    }
     return;
   }
   if (kind == kube::kShardSets || kind == kube::kRoutingTables) {

@@ -8,6 +8,18 @@
 
 namespace foreshard::op {
 
+namespace {
+
+// Only while a migration cleans up: before that its side objects are what it works with.
+std::size_t LeftToRemove(const MigrationObservation& seen) {
+  if (seen.phase != migration::Phase::kCleaningUp && seen.phase != migration::Phase::kAborting)
+    return 0;
+  const std::size_t source = seen.source ? seen.source->leftovers.size() : 0;
+  return source + (seen.destination ? seen.destination->leftovers.size() : 0);
+}
+
+}  // namespace
+
 void Wiring::AddMigrations() {
   auto store = std::make_shared<KubeMigrationStore>(direct_, options_.images);
   auto shards = std::make_shared<KubeShardDirectory>(direct_, clock_, ca_files_);
@@ -28,6 +40,12 @@ void Wiring::AddMigrations() {
                      return LeaseSeen{.transitions = lease_.transitions(), .left = lease_.Left()};
                    },
                .pause = [this](std::chrono::milliseconds duration) { return Pause(duration); },
+               .on_look =
+                   [this](const MigrationObservation& seen) {
+                     meter_.Look(seen.migration);
+                     meter_.SetLeftovers({seen.migration.name_space, seen.migration.name},
+                                         LeftToRemove(seen));
+                   },
                .on_attempt =
                    [this](const model::ShardMigration&, const migration::CutoverDecision&,
                           const CutoverReport& report) {

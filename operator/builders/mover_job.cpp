@@ -30,7 +30,7 @@ Value MoverContainer(std::string_view command, const SetName& set,
                     MoverConninfo(set, spec.source, spec.database), "--destination-conninfo",
                     MoverConninfo(set, spec.destination, spec.database), "--password-file",
                     fmt::format("{}/foreshard", kPasswordDirectory)});
-  return Value::Object(
+  Value container = Value::Object(
       {{"name", command == "run" ? "mover" : command},
        {"image", images.mover},
        {"imagePullPolicy", images.pull_policy},
@@ -40,6 +40,13 @@ Value MoverContainer(std::string_view command, const SetName& set,
        {"securityContext", ContainerSecurity()},
        {"volumeMounts", Value::Array({Mount("password", kPasswordDirectory, true),
                                       Mount("tls", kTlsDirectory, true), Mount("tmp", "/tmp")})}});
+  if (command == "run") {
+    // By this port's name Prometheus finds it (operator/scrape_targets.h).
+    container.Set(
+        "ports",
+        Value::Array({Value::Object({{"name", "metrics"}, {"containerPort", kMoverMetricsPort}})}));
+  }
+  return container;
 }
 
 }  // namespace

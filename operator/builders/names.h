@@ -25,6 +25,7 @@ inline constexpr int kPatroniPort = 8008;
 inline constexpr int kExporterPort = 9187;
 inline constexpr int kRouterAdminPort = 8443;
 inline constexpr int kRouterMetricsPort = 9187;
+inline constexpr int kMoverMetricsPort = 9187;  // the mover's default
 
 enum class Component { kShard, kRouter, kMover };
 std::string_view ToText(Component component);

@@ -96,6 +96,7 @@ Result<std::optional<MigrationController::Pass>> MigrationController::Look(
       pass.seen.shard_error = opened.error();
     }
   }
+  if (options_.on_look) options_.on_look(pass.seen);
   pass.decision = DecideMigration(pass.seen);
   return std::optional(std::move(pass));
 }

@@ -23,6 +23,8 @@ struct MigrationControllerOptions {
   std::function<LeaseSeen()> lease;
   // Waits a little inside a cutover; false: the process is to end.
   std::function<bool(std::chrono::milliseconds)> pause;
+  // Called after each look, for metrics. May be empty.
+  std::function<void(const MigrationObservation&)> on_look{};
   // Called after each attempt, for metrics. May be empty.
   std::function<void(const model::ShardMigration&, const migration::CutoverDecision&,
                      const CutoverReport&)>

@@ -1,6 +1,9 @@
 #include "operator/load_meter.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "tests/unit/operator/scaling_world.h"
 
 namespace foreshard::op {
 namespace {
@@ -61,6 +64,62 @@ TEST_F(LoadMeterTest, ASetThatIsSwitchedOffLeavesNoSeries) {
   decision_.has_plan = false;
   Pass({{{"s-a"}, Demand(40)}});
   EXPECT_FALSE(Shows("shardset=\"orders\""));
+}
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kHot = R"({namespace="demo",shard="s-hot",shardset="demo"})";
+
+struct Metered {
+  Exporter exporter;
+  LoadMeter meter{exporter};
+  ScalingMemory memory;
+
+  void Look(const ScalingObservation& seen) {
+    const ScalingDecision decision = DecideScaling(seen, memory);
+    meter.Look({.seen = &seen, .decision = &decision, .memory = &memory, .plan_seconds = 0.1});
+  }
+};
+
+TEST(LoadMeter, ShowsWhatIsKnownOfEachShard) {
+  Metered world;
+  world.Look(SeenAt(100 * kDayBins));
+  const std::string text = world.exporter.Text();
+  EXPECT_THAT(text, HasSubstr(std::string("foreshard_shard_cpu_percent") + kHot));
+  EXPECT_THAT(text, HasSubstr(std::string("foreshard_shard_headroom_percent") + kHot));
+  EXPECT_THAT(text, HasSubstr(R"(foreshard_metrics_fresh{namespace="demo",shardset="demo"} 1)"));
+  EXPECT_THAT(text,
+              HasSubstr(R"(foreshard_limit_cpu_percent{namespace="demo",shardset="demo"} 80)"));
+}
+
+TEST(LoadMeter, AShardHasOnePrimaryAtATime) {
+  Metered world;
+  world.Look(SeenAt(100 * kDayBins));
+  EXPECT_THAT(world.exporter.Text(),
+              HasSubstr("foreshard_shard_primary{namespace=\"demo\",pod=\"demo-s-hot-0\""));
+  ScalingObservation seen = SeenAt(100 * kDayBins + 1);
+  for (model::ShardStatus& shard : seen.set.status.shard_statuses) shard.primary.clear();
+  world.Look(seen);
+  EXPECT_THAT(world.exporter.Text(), HasSubstr("pod=\"demo-s-hot-0\"")) << "while nobody leads";
+  seen = SeenAt(100 * kDayBins + 2);
+  seen.set.status.shard_statuses.back().primary = "demo-s-hot-1";
+  world.Look(seen);
+  EXPECT_THAT(world.exporter.Text(), HasSubstr("pod=\"demo-s-hot-1\""));
+  EXPECT_THAT(world.exporter.Text(), Not(HasSubstr("pod=\"demo-s-hot-0\"")));
+}
+
+TEST(LoadMeter, StaleMetricsAreSaid) {
+  Metered world;
+  world.Look(SeenAt(100 * kDayBins));
+  ScalingObservation seen = SeenAt(100 * kDayBins + 40);
+  for (auto& [shard, demand] : seen.demand) {
+    for (std::size_t i = demand.known.size() - 10; i < demand.known.size(); ++i)
+      demand.known[i] = false;
+  }
+  world.Look(seen);
+  EXPECT_THAT(world.exporter.Text(),
+              HasSubstr(R"(foreshard_metrics_fresh{namespace="demo",shardset="demo"} 0)"));
 }
 
 }  // namespace

@@ -43,5 +43,41 @@ TEST(MigrationMeter, ShowsWhereItStandsAndHowLongPhasesTook) {
   EXPECT_EQ(exporter.Text().find("migration=\"split\""), std::string::npos);
 }
 
+model::ShardMigration Running(const char* name, const char* uid) {
+  model::ShardMigration migration;
+  migration.name_space = "shop";
+  migration.name = name;
+  migration.uid = uid;
+  migration.spec.shard_set_name = "orders";
+  migration.status.phase = "Copying";
+  return migration;
+}
+
+TEST(MigrationMeter, WhatIsForgottenIsShownAgainOnlyWhenItIsSeenAgain) {
+  Exporter exporter;
+  fakes::FakeClock clock;
+  MigrationMeter meter(exporter, clock);
+  meter.Look(Running("split", "u"));
+  meter.Look(Running("move", "v"));
+  meter.Forget({"shop", "split"});
+  EXPECT_EQ(exporter.Text().find("migration=\"split\""), std::string::npos) << "a stuck series";
+  EXPECT_NE(exporter.Text().find("migration=\"move\""), std::string::npos);
+  meter.Look(Running("split", "u"));
+  EXPECT_NE(exporter.Text().find("migration=\"split\""), std::string::npos);
+}
+
+TEST(MigrationMeter, LeftoversAddUpAndEndWithTheirMigration) {
+  Exporter exporter;
+  fakes::FakeClock clock;
+  MigrationMeter meter(exporter, clock);
+  meter.SetLeftovers({"shop", "split"}, 3);
+  meter.SetLeftovers({"shop", "move"}, 2);
+  EXPECT_TRUE(Has(exporter, "foreshard_leftover_objects 5"));
+  meter.SetLeftovers({"shop", "split"}, 1);
+  EXPECT_TRUE(Has(exporter, "foreshard_leftover_objects 3"));
+  meter.Forget({"shop", "move"});
+  EXPECT_TRUE(Has(exporter, "foreshard_leftover_objects 1"));
+}
+
 }  // namespace
 }  // namespace foreshard::op
