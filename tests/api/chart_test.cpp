@@ -65,8 +65,106 @@ TEST(Chart, HasNoWildcardAndInOneNamespaceOnlyRoles) {
   EXPECT_NE(narrow.find("--namespace=shop"), std::string::npos);
 }
 
+// What people set, each as Helm's own --set arguments.
+struct Configuration {
+  const char* name;
+  std::vector<std::string> set;
+};
+
+std::vector<Configuration> Configurations() {
+  return {
+      {"defaults", {}},
+      {"one namespace, somebody's Prometheus",
+       {"watchNamespace=shop,prometheus.enabled=false,prometheus.url=http://"
+        "prometheus.monitoring:9090"}},
+      {"Prometheus operator",
+       {"serviceMonitor.enabled=true,serviceMonitor.labels.release=kube,serviceMonitor.interval="
+        "30s",
+        "podMonitor.enabled=true,podMonitor.labels.release=kube,podMonitor.interval=10s",
+        "alerts.prometheusRule=true,alerts.ruleLabels.release=kube,alerts.labels.team=data",
+        "prometheus.enabled=false"}},
+      {"alerts chosen",
+       {"alerts.prometheusRule=true,alerts.disabled={ForeshardFailover,ForeshardDiskFills}",
+        "alerts.runbookURL=https://example.com/runbooks/"}},
+      {"network policies",
+       {"networkPolicy.enabled=true,networkPolicy.namespaces={shop}",
+        "networkPolicy.scrapers[0].namespaceSelector.matchLabels.name=monitoring",
+        "networkPolicy.clients[0].podSelector.matchLabels.app=web"}},
+      {"network policies, nobody scrapes",
+       {"networkPolicy.enabled=true,watchNamespace=shop,prometheus.enabled=false"}},
+      {"one operator on chosen nodes",
+       {"replicas=1,logLevel=debug,nodeSelector.disk=ssd,priorityClassName=system-cluster-critical",
+        "tolerations[0].key=dedicated,tolerations[0].operator=Exists,podAnnotations.a=b",
+        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0]."
+        "matchExpressions[0].key=gpu,affinity.nodeAffinity."
+        "requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchExpressions[0]."
+        "operator=DoesNotExist"}},
+      {"a registry, and samples that stay",
+       {"images.registry=registry.example.com/db,images.tag=v1,images.pullPolicy=Always",
+        "images.pullSecrets[0].name=pull,prometheus.storage.size=20Gi",
+        "prometheus.storage.storageClassName=fast,prometheus.retention=90d"}},
+      {"no dashboards", {"dashboards.enabled=false,test.namespace=shop,test.timeoutSeconds=60"}},
+      {"dashboards in a folder", {"dashboards.annotations.grafana_folder=Databases,replicas=3"}}};
+}
+
+std::vector<std::string> Arguments(const Configuration& configuration) {
+  std::vector<std::string> arguments;
+  for (const std::string& values : configuration.set) {
+    arguments.push_back("--set");
+    arguments.push_back(values);
+  }
+  return arguments;
+}
+
+// The server knows every field of every kind, so a misspelt one is refused; hooks of `helm test`
+// too.
+TEST(Chart, EveryConfigurationIsAcceptedFieldByField) {
+  World().Kubectl({"apply", "--server-side", "-f", "tests/api/monitoring_crds.yaml"});
+  World().Kubectl({"wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"});
+  for (const char* name_space : {"shop", "foreshard-system"}) {
+    // What a controller would make, and what a careful cluster asks of pods.
+    World().Kubectl({"-n", name_space, "apply", "--server-side", "-f", "-"},
+                    "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\n");
+    World().Kubectl({"label", "--overwrite", "namespace", name_space,
+                     "pod-security.kubernetes.io/enforce=restricted"});
+  }
+  ASSERT_GE(Configurations().size(), 8U);
+  for (const Configuration& configuration : Configurations()) {
+    SCOPED_TRACE(configuration.name);
+    const Said rendered = Template(Arguments(configuration));
+    ASSERT_TRUE(rendered.good) << rendered.error_output;
+    World().Kubectl({"apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-"},
+                    rendered.output);
+  }
+}
+
+TEST(Chart, RefusesWhatCannotBeMeant) {
+  for (const char* wrong :
+       {"serviceMonitor.enable=true", "alerts.prometheusRule=yes please",
+        "networkPolicy.clients[0].pod=a", "alerts.disabled={NoSuchAlert}",
+        "alerts.disabled={ForeshardNoSuchAlert}", "test.timeoutSeconds=1", "dashboards.labels.x=1",
+        "resources.limit.cpu=1", "images.pullSecrets[0].nam=a", "watchNamespace=Shop",
+        "affinity.node=a"}) {
+    const Said said = Template({"--set", wrong});
+    EXPECT_FALSE(said.good) << wrong;
+    EXPECT_FALSE(said.error_output.empty());
+  }
+}
+
+TEST(Chart, AlertsCarryTheirPagesAndLabels) {
+  const std::string rules = Template({"--set", "alerts.prometheusRule=true", "--set",
+                                      "alerts.labels.team=data,alerts.disabled={ForeshardFailover}",
+                                      "--set", "alerts.runbookURL=https://example.com/"})
+                                .output;
+  EXPECT_NE(rules.find("runbook_url: https://example.com/foreshard-breach-now.md"),
+            std::string::npos);
+  EXPECT_NE(rules.find("team: data"), std::string::npos);
+  EXPECT_EQ(rules.find("ForeshardFailover"), std::string::npos) << "in the bundled Prometheus too";
+  EXPECT_NE(rules.find("{{ $labels.shard }}"), std::string::npos) << "for Prometheus, not for Helm";
+}
+
 TEST(Chart, IsAcceptedAndItsRightsAreEnough) {
-  const Said rendered = Template({"--set", "prometheus.scrapeInterval=1s"});
+  const Said rendered = Template({"--set", "prometheus.scrapeInterval=1s", "--skip-tests"});
   ASSERT_TRUE(rendered.good) << rendered.error_output;
   World().Kubectl({"apply", "--server-side", "-f", "-"}, rendered.output);
   const std::string token =

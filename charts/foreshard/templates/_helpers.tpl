@@ -43,6 +43,34 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end -}}
 
+{{/* files/alerts.yaml without what is disabled, with the page of each alert and the labels that are wanted. */}}
+{{- define "foreshard.alerts" -}}
+{{- $root := . -}}
+{{- $file := .Files.Get "files/alerts.yaml" | fromYaml -}}
+{{- $known := dict -}}
+{{- $groups := list -}}
+{{- range $group := $file.groups -}}
+{{- $rules := list -}}
+{{- range $rule := $group.rules -}}
+{{- $_ := set $known $rule.alert true -}}
+{{- if not (has $rule.alert $root.Values.alerts.disabled) -}}
+{{- $_ := set $rule.annotations "runbook_url" (printf "%s%s.md" $root.Values.alerts.runbookURL (kebabcase $rule.alert)) -}}
+{{- $_ := set $rule "labels" (merge (deepCopy $root.Values.alerts.labels) $rule.labels) -}}
+{{- $rules = append $rules $rule -}}
+{{- end -}}
+{{- end -}}
+{{- if $rules -}}
+{{- $groups = append $groups (dict "name" $group.name "rules" $rules) -}}
+{{- end -}}
+{{- end -}}
+{{- range $root.Values.alerts.disabled -}}
+{{- if not (hasKey $known .) -}}
+{{- fail (printf "alerts.disabled: there is no alert %s; known: %s" . (keys $known | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (dict "groups" $groups) -}}
+{{- end -}}
+
 {{/* What the operator may do to the sets it looks after; used by a ClusterRole or by a Role. */}}
 {{- define "foreshard.rules" -}}
 - apiGroups: [foreshard.dev]
