@@ -1,168 +1,109 @@
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
 #include <cstdlib>
-#include <memory>
 #include <string>
 
-#include "base/clock.h"
-#include "cli/plugin/act.h"
-#include "cli/plugin/view.h"
-#include "kube/kubeconfig.h"
-#include "kube/rest_api.h"
+#include "cli/plugin/commands.h"
+#include "cli/plugin/completion.h"
 
 // kubectl-foreshard: the plugin of kubectl ("kubectl foreshard ..."). It talks to the API server
-// that kubectl would talk to, and to nothing else.
-// Exit status: 0 success, 1 the API said no or there is no such object, 2 bad usage or not there
-// yet.
+// that kubectl would talk to, and, for demand, to a Prometheus. What was typed is read here, the
+// environment too; commands.h does the rest.
 
 namespace {
 
-using foreshard::Result;
-using foreshard::Status;
-namespace kube = foreshard::kube;
-namespace model = foreshard::model;
+using foreshard::model::MigrationType;
 namespace plugin = foreshard::plugin;
+using plugin::Arguments;
 
-constexpr int kRefused = 1;
-constexpr int kBadUsage = 2;
-constexpr std::chrono::seconds kPatience{20};
-
-int Complain(int status, const std::string& message) {
-  fmt::print(stderr, "kubectl-foreshard: {}\n", message);
-  return status;
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
 }
 
-struct Arguments {
-  std::string kubeconfig;
-  std::string context;
-  std::string name_space;
-  std::string name;  // of the set, or of the migration
-  bool json = false;
-  std::string what_if;
-  std::string source;
-  std::string destination;
-  std::string at;
-  std::string from;
-  std::string to;
-};
-
-std::string KubeconfigPath(const Arguments& arguments) {
-  if (!arguments.kubeconfig.empty()) return arguments.kubeconfig;
-  if (const char* path = std::getenv("KUBECONFIG"); path != nullptr && *path != '\0') return path;
-  const char* home = std::getenv("HOME");
-  return std::string(home == nullptr ? "" : home) + "/.kube/config";
+std::string DefaultKubeconfig() {
+  const std::string path = Environment("KUBECONFIG");
+  return path.empty() ? Environment("HOME") + "/.kube/config" : path;
 }
 
-// Fills in the namespace of the context where none was given.
-Result<std::unique_ptr<kube::KubeApi>> Connect(Arguments& arguments,
-                                               const foreshard::Clock& clock) {
-  const Result<kube::ApiAccess> access =
-      kube::ReadKubeconfig(KubeconfigPath(arguments), arguments.context);
-  if (!access) return access.error();
-  if (arguments.name_space.empty()) arguments.name_space = access->name_space;
-  return kube::MakeRestApi({.access = *access, .clock = clock});
+plugin::Surroundings Where() {
+  plugin::Surroundings where;
+  where.terminal = ::isatty(STDOUT_FILENO) == 1;
+  where.colours = where.terminal && Environment("NO_COLOR").empty();
+  winsize size{};
+  if (where.terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    where.width = size.ws_col;
+  return where;
 }
 
-using Show = std::string (*)(const plugin::SetView&);
-
-int Read(Arguments& arguments, Show text, Show json) {
-  const foreshard::SystemClock clock;
-  auto api = Connect(arguments, clock);
-  if (!api) return Complain(kRefused, api.error().message);
-  const auto view = plugin::ReadSet(**api, {arguments.name_space, arguments.name},
-                                    foreshard::Deadline::After(clock, kPatience));
-  if (!view) return Complain(kRefused, view.error().message);
-  fmt::print("{}\n", arguments.json ? json(*view) : text(*view));
-  return 0;
+CLI::App* OfSet(CLI::App& app, Arguments& arguments, const char* name, const char* help) {
+  CLI::App* command = app.add_subcommand(name, help);
+  command->add_option("SHARDSET", arguments.name)->required();
+  return command;
 }
 
-int Plan(Arguments& arguments) {
-  if (!arguments.what_if.empty()) {
-    return Complain(kBadUsage,
-                    "--what-if is not there yet: the operator does not publish the forecasts that "
-                    "it needs; `foreshard-simulate` answers it for traces");
-  }
-  return Read(arguments, plugin::PlanText, plugin::PlanJson);
-}
-
-int Create(Arguments& arguments, model::MigrationType type) {
-  model::ShardMigration migration;
-  migration.spec.shard_set_name = arguments.name;
-  migration.spec.type = type;
-  migration.spec.source = {arguments.source};
-  migration.spec.destination = {arguments.destination};
-  const foreshard::SystemClock clock;
-  auto api = Connect(arguments, clock);
-  if (!api) return Complain(kRefused, api.error().message);
-  migration.name_space = arguments.name_space;
-  const auto deadline = foreshard::Deadline::After(clock, kPatience);
-  if (type == model::MigrationType::kMove)
-    migration.spec.range = model::KeyRange{.from = arguments.from, .to = arguments.to};
-  if (type == model::MigrationType::kSplit) {
-    const auto view = plugin::ReadSet(**api, {arguments.name_space, arguments.name}, deadline);
-    if (!view) return Complain(kRefused, view.error().message);
-    const auto range = plugin::RangeAbove(*view, {arguments.source}, arguments.at);
-    if (!range) return Complain(kRefused, range.error().message);
-    migration.spec.range = *range;
-  }
-  const auto name = plugin::CreateMigration(**api, std::move(migration), deadline);
-  if (!name) return Complain(kRefused, name.error().message);
-  fmt::print("shardmigration {} created\n", *name);
-  return 0;
-}
-
-int Switch(Arguments& arguments, const std::string& field, bool value) {
-  const foreshard::SystemClock clock;
-  auto api = Connect(arguments, clock);
-  if (!api) return Complain(kRefused, api.error().message);
-  const Status done = plugin::SetSwitch(**api, {arguments.name_space, arguments.name}, field, value,
-                                        foreshard::Deadline::After(clock, kPatience));
-  if (!done) return Complain(kRefused, done.error().message);
-  fmt::print("shardmigration {}: {} is {}\n", arguments.name, field, value);
-  return 0;
+void AddOutput(CLI::App* command, Arguments& arguments) {
+  command->add_option("-o,--output", arguments.output, "json, yaml or wide");
+  command->add_flag("--json", arguments.json, "as -o json");
 }
 
 void DeclareReads(CLI::App& app, Arguments& arguments, int& status) {
-  CLI::App* show = app.add_subcommand("status", "shards, their load, what runs");
-  show->add_option("SHARDSET", arguments.name)->required();
-  show->add_flag("--json", arguments.json);
-  show->final_callback([&] { status = Read(arguments, plugin::StatusText, plugin::StatusJson); });
+  CLI::App* show = OfSet(app, arguments, "status", "shards, their load, what runs");
+  AddOutput(show, arguments);
+  show->final_callback([&] { status = plugin::ShowStatus(arguments); });
+  CLI::App* top = OfSet(app, arguments, "top", "load of the shards as bars, live on a terminal");
+  top->add_flag("--once", arguments.once, "one picture, then end");
+  top->add_option("--every", arguments.every_seconds, "seconds")->check(CLI::Range(1, 3600));
+  top->final_callback([&] { status = plugin::Top(arguments, Where()); });
   CLI::App* plan =
-      app.add_subcommand("plan", "what the planner wants, why, and what would change it");
-  plan->add_option("SHARDSET", arguments.name)->required();
-  plan->add_flag("--json", arguments.json);
+      OfSet(app, arguments, "plan", "what the planner wants, why, and what would change it");
+  AddOutput(plan, arguments);
   plan->add_option("--what-if", arguments.what_if, "not there yet");
-  plan->final_callback([&] { status = Plan(arguments); });
-  for (const char* missing : {"forecast", "support-bundle"}) {
-    CLI::App* command = app.add_subcommand(missing, "not there yet");
-    command->allow_extras();
-    command->final_callback([&status, missing] {
-      status = Complain(kBadUsage, fmt::format("{} is not there yet", missing));
-    });
-  }
+  plan->final_callback([&] { status = plugin::Plan(arguments); });
+  CLI::App* forecast =
+      OfSet(app, arguments, "forecast",
+            "peaks that are expected; with a Prometheus also demand and quantiles");
+  AddOutput(forecast, arguments);
+  forecast->add_flag("--plot", arguments.plot, "draw it");
+  forecast->add_option("--prometheus", arguments.prometheus, "URL; default: that of the set");
+  forecast->add_option("--hours", arguments.hours, "of the past in the picture")
+      ->check(CLI::Range(1, 24 * 35));
+  forecast->final_callback([&] { status = plugin::Forecast(arguments, Where()); });
 }
 
-void DeclareWrites(CLI::App& app, Arguments& arguments, int& status) {
-  CLI::App* split = app.add_subcommand("split", "give the upper part of a range to another shard");
-  split->add_option("SHARDSET", arguments.name)->required();
-  split->add_option("--shard", arguments.source, "who gives")->required();
+void DeclareCreates(CLI::App& app, Arguments& arguments, int& status) {
+  const auto make = [&](const char* name, const char* help, MigrationType type) {
+    CLI::App* command = OfSet(app, arguments, name, help);
+    command->add_option("--shard", arguments.source, "who gives")->required();
+    command->add_flag("--dry-run", arguments.dry_run, "checks only; nothing is written anywhere");
+    command->add_flag("--rehearse", arguments.rehearse,
+                      "copy, catch up and verify, then stop before the cutover");
+    AddOutput(command, arguments);
+    command->final_callback(
+        [&arguments, &status, type] { status = plugin::Create(arguments, type); });
+    return command;
+  };
+  CLI::App* split =
+      make("split", "give the upper part of a range to another shard", MigrationType::kSplit);
   split->add_option("--at", arguments.at, "bound: what is at or above it leaves")->required();
   split->add_option("--to-shard", arguments.destination, "empty: a new shard");
-  split->final_callback([&] { status = Create(arguments, model::MigrationType::kSplit); });
-  CLI::App* move = app.add_subcommand("move", "give a whole range to another shard");
-  move->add_option("SHARDSET", arguments.name)->required();
-  move->add_option("--shard", arguments.source, "who gives")->required();
+  CLI::App* move = make("move", "give a whole range to another shard", MigrationType::kMove);
   move->add_option("--from", arguments.from, "lower bound; empty: the lowest");
   move->add_option("--to", arguments.to, "upper bound; empty: the highest");
   move->add_option("--to-shard", arguments.destination, "empty: a new shard");
-  move->final_callback([&] { status = Create(arguments, model::MigrationType::kMove); });
-  CLI::App* merge = app.add_subcommand("merge", "give all of a shard to another one");
-  merge->add_option("SHARDSET", arguments.name)->required();
-  merge->add_option("--shard", arguments.source, "who gives and goes")->required();
+  CLI::App* merge = make("merge", "give all of a shard to another one", MigrationType::kMerge);
   merge->add_option("--to-shard", arguments.destination)->required();
-  merge->final_callback([&] { status = Create(arguments, model::MigrationType::kMerge); });
+  CLI::App* isolate =
+      make("isolate", "give single keys a new shard of their own", MigrationType::kIsolate);
+  isolate->add_option("--key", arguments.keys, "a key; may be repeated")
+      ->required()
+      ->allow_extra_args(false);
+}
+
+void DeclareSwitches(CLI::App& app, Arguments& arguments, int& status) {
   struct Named {
     const char* command;
     const char* field;
@@ -178,15 +119,125 @@ void DeclareWrites(CLI::App& app, Arguments& arguments, int& status) {
   for (const Named& named : kSwitches) {
     CLI::App* command = app.add_subcommand(named.command, named.help);
     command->add_option("MIGRATION", arguments.name)->required();
-    command->final_callback([&, named] { status = Switch(arguments, named.field, named.value); });
+    command->final_callback(
+        [&, named] { status = plugin::Switch(arguments, named.field, named.value); });
   }
+}
+
+void DeclarePrograms(CLI::App& app, Arguments& arguments, int& status) {
+  CLI::App* psql = OfSet(app, arguments, "psql", "psql through a router");
+  psql->add_flag("--direct", arguments.direct,
+                 "from inside the cluster: without kubectl port-forward");
+  psql->add_option("ARGS", arguments.words, "for psql, after --");
+  psql->final_callback([&] { status = plugin::Psql(arguments); });
+  CLI::App* logs = OfSet(app, arguments, "logs", "logs of a set's pods");
+  logs->add_option("--component", arguments.component, "router, shard, mover or operator")
+      ->check(CLI::IsMember({"router", "shard", "mover", "operator"}));
+  logs->add_option("--migration", arguments.migration, "only the mover of this one");
+  logs->add_flag("-f,--follow", arguments.follow, "go on with what comes");
+  logs->add_option("--tail", arguments.tail, "lines of each container");
+  logs->add_option("--operator-namespace", arguments.operator_namespace)->capture_default_str();
+  logs->final_callback([&] { status = plugin::Logs(arguments); });
+  CLI::App* report = OfSet(app, arguments, "report",
+                           "a folder to send along when asking for help; no secret in it");
+  report->add_option("--directory", arguments.directory, "default: foreshard-report-SHARDSET");
+  report->add_option("--operator-namespace", arguments.operator_namespace)->capture_default_str();
+  report->final_callback([&] { status = plugin::MakeReport(arguments); });
+  CLI::App* completion =
+      app.add_subcommand("completion", "script for a shell: bash, zsh, fish or kubectl");
+  completion->add_option("SHELL", arguments.name)->required();
+  completion->final_callback([&] {
+    const auto script = plugin::CompletionScript(arguments.name);
+    if (script) {
+      fmt::print("{}", *script);
+    } else {
+      status = plugin::Complain(plugin::kBadUsage, script.error().message);
+    }
+  });
+}
+
+struct Missing {
+  const char* command;
+  const char* instead;
+};
+constexpr Missing kMissing[] = {
+    {"backup",
+     "pg_basebackup against each shard's replica Service; no common point in time over shards"},
+    {"restore", "a new ShardSet, and COPY through its router"},
+    {"verify", "kubectl foreshard move --rehearse    (copies, compares every row, and stops)"},
+    {"history", "deploy/demo/history.py shows how metrics are back-filled with promtool"}};
+
+void DeclareMissing(CLI::App& app, int& status) {
+  for (const Missing& missing : kMissing) {
+    CLI::App* command = app.add_subcommand(missing.command, "not there yet");
+    command->allow_extras()->fallthrough(false);
+    command->final_callback([&status, missing] {
+      status =
+          plugin::Complain(plugin::kBadUsage, fmt::format("{} is not there yet", missing.command),
+                           fmt::format("  try: {}\n", missing.instead));
+    });
+  }
+}
+
+std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+// What could stand at the end of the words typed so far.
+std::string Complete(const CLI::App& app, Arguments& arguments, std::vector<std::string> words) {
+  const std::string prefix = words.empty() ? "" : words.back();
+  if (!words.empty()) words.pop_back();
+  const CLI::App* command = nullptr;
+  bool named = false;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const auto value_of = [&](const char* brief, const char* full) {
+      return (words[i] == brief || words[i] == full) && i + 1 < words.size();
+    };
+    if (value_of("-n", "--namespace")) {
+      arguments.name_space = words[++i];
+    } else if (value_of("", "--kubeconfig")) {
+      arguments.kubeconfig = words[++i];
+    } else if (value_of("", "--context")) {
+      arguments.context = words[++i];
+    } else if (words[i].starts_with("-")) {
+      continue;
+    } else if (command == nullptr) {
+      for (const CLI::App* one : CommandsOf(app)) {
+        if (one->get_name() == words[i]) command = one;
+      }
+      if (command == nullptr) return "";
+    } else {
+      named = true;
+    }
+  }
+  std::vector<std::string> candidates;
+  if (prefix.starts_with("-")) {
+    for (const CLI::App* one : {&app, command}) {
+      for (const CLI::Option* option :
+           one == nullptr ? std::vector<const CLI::Option*>() : one->get_options()) {
+        for (const std::string& name : option->get_lnames()) candidates.push_back("--" + name);
+      }
+    }
+    return plugin::Matching(candidates, prefix);
+  }
+  if (command == nullptr) {
+    for (const CLI::App* one : CommandsOf(app)) candidates.push_back(one->get_name());
+    return plugin::Matching(candidates, prefix);
+  }
+  if (named) return "";
+  if (command->get_name() == "completion")
+    return plugin::Matching({"bash", "zsh", "fish", "kubectl"}, prefix);
+  const bool migration = command->get_option_no_throw("MIGRATION") != nullptr;
+  return plugin::Matching(plugin::Names(arguments, migration ? "MIGRATION" : "SHARDSET"), prefix);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Status, plans and migrations of Foreshard's ShardSets.", "kubectl-foreshard");
+  CLI::App app("Status, forecasts, plans and migrations of Foreshard's ShardSets.",
+               "kubectl-foreshard");
   Arguments arguments;
+  arguments.kubeconfig = DefaultKubeconfig();
   int status = 0;
   app.add_option("--kubeconfig", arguments.kubeconfig, "default: $KUBECONFIG, ~/.kube/config");
   app.add_option("--context", arguments.context, "default: the current one");
@@ -194,11 +245,18 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   DeclareReads(app, arguments, status);
-  DeclareWrites(app, arguments, status);
+  DeclareCreates(app, arguments, status);
+  DeclareSwitches(app, arguments, status);
+  DeclarePrograms(app, arguments, status);
+  DeclareMissing(app, status);
+  if (argc > 1 && std::string(argv[1]) == "__complete") {
+    fmt::print("{}", Complete(app, arguments, {argv + 2, argv + argc}));
+    return 0;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kBadUsage;
+    return app.exit(error) == 0 ? 0 : plugin::kBadUsage;
   }
   return status;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/plugin/output.h"
 #include "kube/kinds.h"
 #include "operator/api/migration_json.h"
 #include "operator/api/routing_table_json.h"
@@ -64,10 +65,23 @@ std::string ShardLines(const model::ShardSet& set) {
   return text;
 }
 
-std::string MigrationLines(const SetView& view) {
+std::string WideLines(const model::ShardSet& set) {
+  constexpr int kWidth = 30;
+  std::string text;
+  for (const model::ShardStatus& shard : set.status.shard_statuses) {
+    text += fmt::format("  {:<12} {} {:>12} bytes  {}\n", shard.id,
+                        shard.cpu_percent
+                            ? Bar(*shard.cpu_percent, set.spec.scaling.limit_cpu_percent, kWidth)
+                            : std::string(kWidth, ' '),
+                        shard.size_bytes, shard.primary.empty() ? "no primary" : shard.primary);
+  }
+  return text;
+}
+
+std::string MigrationLines(const SetView& view, bool wide) {
   std::string text;
   for (const model::ShardMigration& migration : view.migrations) {
-    if (op::IsTerminal(migration.status)) continue;
+    if (op::IsTerminal(migration.status) && !wide) continue;
     const model::MigrationProgress& progress = migration.status.progress;
     text += fmt::format(
         "  {}: {}{}{}\n", migration.name,
@@ -142,7 +156,7 @@ Result<model::KeyRange> RangeAbove(const SetView& view, const model::ShardId& sh
   return Error::GiveUp(fmt::format("{} lies inside no range of shard {}", at, shard), "NotFound");
 }
 
-std::string StatusText(const SetView& view) {
+std::string StatusText(const SetView& view, bool wide) {
   const model::ShardSet& set = view.set;
   std::string text =
       fmt::format("{}/{}: {} of {} shards ready, {} members, epoch {}, mode {}\n", set.name_space,
@@ -152,7 +166,8 @@ std::string StatusText(const SetView& view) {
   text += "\n" + ConditionLines(set) + "\n" + ShardLines(set);
   for (const model::OrphanedShard& orphan : set.status.orphaned_shards)
     text += fmt::format("  {:<12} orphaned: {}\n", orphan.id, orphan.reason);
-  const std::string running = MigrationLines(view);
+  if (wide) text += "\n" + WideLines(set);
+  const std::string running = MigrationLines(view, wide);
   text += running.empty() ? "\nno migration runs\n" : "\nmigrations\n" + running;
   if (set.status.plan) text += fmt::format("\nplan: {}\n", set.status.plan->summary);
   return text;

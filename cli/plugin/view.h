@@ -30,7 +30,8 @@ Result<SetView> ReadSet(kube::KubeApi& api, const kube::ObjectRef& ref, Deadline
 Result<model::KeyRange> RangeAbove(const SetView& view, const model::ShardId& shard,
                                    const std::string& at);
 
-std::string StatusText(const SetView& view);
+// `wide`: with messages of conditions in full, sizes, primaries and finished migrations.
+std::string StatusText(const SetView& view, bool wide = false);
 std::string StatusJson(const SetView& view);
 
 // Why, what else was looked at, what would change the decision.

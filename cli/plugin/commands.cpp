@@ -1,0 +1,214 @@
+#include "cli/plugin/commands.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "cli/plugin/act.h"
+#include "cli/plugin/forecast.h"
+#include "cli/plugin/session.h"
+#include "cli/plugin/top.h"
+#include "kube/kinds.h"
+#include "operator/metrics/prometheus_http.h"
+
+// Commands that speak to the API (and to Prometheus); those that start programs are in
+// commands_programs.cpp.
+
+namespace foreshard::plugin {
+
+namespace {
+
+// The form that was asked for; --json is an older word for -o json.
+std::optional<Output> FormOf(const Arguments& arguments) {
+  if (arguments.json) return Output::kJson;
+  const Result<Output> form = ParseOutput(arguments.output);
+  if (form) return *form;
+  Complain(kBadUsage, form.error().message);
+  return std::nullopt;
+}
+
+void PrintJson(Output form, const std::string& json) {
+  fmt::print("{}{}", form == Output::kYaml ? ToYaml(json) : json,
+             form == Output::kYaml ? "" : "\n");
+}
+
+bool IsData(Output form) { return form == Output::kJson || form == Output::kYaml; }
+
+// Waits for the next turn; false: somebody pressed Enter, or nobody can.
+bool NextTurn(int seconds) {
+  pollfd entry{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  const int ready = ::poll(&entry, 1, seconds * 1000);
+  return ready == 0 || (ready < 0 && errno == EINTR);
+}
+
+std::string PrometheusAdvice(const Arguments& arguments, const std::string& url) {
+  return fmt::format(
+      "  try: kubectl -n {} port-forward svc/foreshard-prometheus 9090    and then: kubectl "
+      "foreshard forecast {} -n {} --prometheus http://127.0.0.1:9090{}\n",
+      arguments.operator_namespace, arguments.name, arguments.name_space,
+      url.empty() ? "" : fmt::format("\n       (asked: {})", url));
+}
+
+Result<SetForecast> AskPrometheus(Session& session, const model::ShardSet& set,
+                                  const std::string& url, const ForecastQuestion& question) {
+  if (url.empty())
+    return Error::GiveUp("the set names no Prometheus; --prometheus URL does", "NoPrometheus");
+  auto metrics = op::PrometheusHttp::Create(url, session.clock());
+  if (!metrics) return metrics.error();
+  return ReadForecast(**metrics, set, question, session.deadline());
+}
+
+}  // namespace
+
+int ShowStatus(Arguments& arguments) {
+  const auto form = FormOf(arguments);
+  Session session(arguments);
+  if (!form) return kBadUsage;
+  if (!session.Open()) return kRefused;
+  const auto view = session.Set();
+  if (!view) return kRefused;
+  if (IsData(*form)) {
+    PrintJson(*form, StatusJson(*view));
+  } else {
+    fmt::print("{}", StatusText(*view, *form == Output::kWide));
+  }
+  return 0;
+}
+
+int Plan(Arguments& arguments) {
+  if (!arguments.what_if.empty()) {
+    return Complain(
+        kBadUsage,
+        "--what-if is not there yet: the operator does not publish the scenarios that it "
+        "needs",
+        "  try: foreshard-simulate --help    (answers it for a trace)\n");
+  }
+  const auto form = FormOf(arguments);
+  Session session(arguments);
+  if (!form) return kBadUsage;
+  if (!session.Open()) return kRefused;
+  const auto view = session.Set();
+  if (!view) return kRefused;
+  if (IsData(*form)) {
+    PrintJson(*form, PlanJson(*view));
+  } else {
+    fmt::print("{}", PlanText(*view));
+  }
+  return 0;
+}
+
+int Top(Arguments& arguments, const Surroundings& where) {
+  Session session(arguments);
+  if (!session.Open()) return kRefused;
+  const TopOptions options{.colours = where.colours, .width = where.width};
+  for (;;) {
+    const auto view = session.Set();
+    if (!view) return kRefused;
+    const bool live = where.terminal && !arguments.once;
+    if (live) fmt::print("\x1b[H\x1b[2J");
+    fmt::print("{}", TopText(*view, options));
+    if (live)
+      fmt::print("\n{}, every {} s; Enter ends\n", FormatRfc3339(session.clock().Wall()),
+                 arguments.every_seconds);
+    std::fflush(stdout);
+    if (!live || !NextTurn(arguments.every_seconds)) return 0;
+  }
+}
+
+int Forecast(Arguments& arguments, const Surroundings& where) {
+  const auto form = FormOf(arguments);
+  Session session(arguments);
+  if (!form) return kBadUsage;
+  if (!session.Open()) return kRefused;
+  const auto view = session.Set();
+  if (!view) return kRefused;
+  const ForecastQuestion question{.past = std::chrono::hours(arguments.hours),
+                                  .now = session.clock().Wall()};
+  const std::string& url =
+      arguments.prometheus.empty() ? view->set.spec.metrics.prometheus_url : arguments.prometheus;
+  const Result<SetForecast> forecast = AskPrometheus(session, view->set, url, question);
+  // Asked for it in words: then its absence is an error, not a shorter table.
+  if (!forecast && (arguments.plot || !arguments.prometheus.empty())) {
+    return Complain(kRefused, forecast.error().message, PrometheusAdvice(arguments, url));
+  }
+  const SetForecast* known = forecast ? &*forecast : nullptr;
+  if (IsData(*form)) {
+    PrintJson(*form, ForecastJson(*view, known));
+    return 0;
+  }
+  fmt::print("{}\n", ForecastText(*view, known));
+  if (known == nullptr) {
+    fmt::print("\ndemand and the fan of quantiles are in Prometheus: {}\n{}",
+               forecast.error().message, PrometheusAdvice(arguments, url));
+  }
+  if (arguments.plot)
+    fmt::print("\n{}",
+               ForecastPlot(*forecast, view->set.spec.scaling.horizon, question, where.width));
+  return 0;
+}
+
+int Create(Arguments& arguments, model::MigrationType type) {
+  const auto form = FormOf(arguments);
+  Session session(arguments);
+  if (!form) return kBadUsage;
+  if (!session.Open()) return kRefused;
+  const auto view = session.Set();
+  if (!view) return kRefused;
+  model::ShardMigration migration;
+  migration.name_space = arguments.name_space;
+  migration.spec.shard_set_name = arguments.name;
+  migration.spec.type = type;
+  migration.spec.source = {arguments.source};
+  migration.spec.destination = {arguments.destination};
+  migration.spec.keys = arguments.keys;
+  migration.spec.dry_run = arguments.dry_run;
+  migration.spec.rehearse = arguments.rehearse;
+  if (type == model::MigrationType::kMove)
+    migration.spec.range = model::KeyRange{.from = arguments.from, .to = arguments.to};
+  if (type == model::MigrationType::kSplit) {
+    const auto range = RangeAbove(*view, {arguments.source}, arguments.at);
+    if (!range)
+      return Complain(kRefused, range.error().message,
+                      fmt::format("  try: kubectl get routingtable {} -n {} -o yaml    (who owns "
+                                  "what)\n",
+                                  arguments.name, arguments.name_space));
+    migration.spec.range = *range;
+  }
+  const auto name = CreateMigration(session.api(), std::move(migration), session.deadline());
+  if (!name) return session.Fail(name.error());
+  if (IsData(*form)) {
+    PrintJson(*form, fmt::format("{{\n  \"namespace\": \"{}\",\n  \"name\": \"{}\"\n}}",
+                                 arguments.name_space, *name));
+    return 0;
+  }
+  fmt::print("shardmigration {} created\nfollow it: kubectl get shardmigration {} -n {} -w\n",
+             *name, *name, arguments.name_space);
+  return 0;
+}
+
+int Switch(Arguments& arguments, const std::string& field, bool value) {
+  Session session(arguments);
+  if (!session.Open()) return kRefused;
+  const auto done = SetSwitch(session.api(), {arguments.name_space, arguments.name}, field, value,
+                              session.deadline());
+  if (!done) return session.FailMissing(done.error(), kube::kShardMigrations);
+  fmt::print("shardmigration {}: {} is {}\n", arguments.name, field, value);
+  return 0;
+}
+
+std::vector<std::string> Names(Arguments& arguments, const std::string& placeholder) {
+  if (placeholder != "SHARDSET" && placeholder != "MIGRATION") return {};
+  Session session(arguments);
+  if (!session.Open()) return {};
+  const auto list =
+      session.api().List(placeholder == "SHARDSET" ? kube::kShardSets : kube::kShardMigrations,
+                         {.name_space = arguments.name_space}, session.deadline());
+  std::vector<std::string> names;
+  if (!list) return names;
+  for (const kube::Object& object : list->items) names.push_back(object.metadata.name);
+  return names;
+}
+
+}  // namespace foreshard::plugin
