@@ -48,6 +48,7 @@ bench-planner: build ## the planner against reactive and against a perfect one
 	@.ci/bench planner
 
 golden: build ## rewrite the golden files; the commit says why each changed
+	@charts/make_dashboards.py && charts/make_readme.py && docs/make_api.py
 	@FORESHARD_REWRITE_GOLDEN=1 ctest --test-dir build/release -L '^(golden|unit)$$' -E unit.support --output-on-failure --no-tests=error
 
 images: ## build the container images and load them into the running cluster (TAG=dev)
