@@ -121,9 +121,11 @@ const std::vector<Scrape>& Scrapes() {
   static const std::vector<Scrape> kScrapes = {
       {"foreshard-operator", R"(job="operator",instance="10.0.0.2:8080")"},
       {"foreshard-router",
-       R"(job="foreshard",instance="10.0.0.3:9187",namespace="shop",pod="orders-router-0",shardset="orders",component="router")"},
-      {"foreshard-mover",
-       R"(job="foreshard",instance="10.0.0.4:9187",namespace="shop",pod="orders-split-4kq7-mover-x",shardset="orders",component="mover",migration="orders-split-4kq7")"},
+       R"(job="foreshard",instance="10.0.0.3:9187",namespace="shop",pod="orders-router-0",)"
+       R"(shardset="orders",component="router")"},
+      {"foreshard-mover", R"(job="foreshard",instance="10.0.0.4:9187",namespace="shop",)"
+                          R"(pod="orders-split-4kq7-mover-x",)"
+                          R"(shardset="orders",component="mover",migration="orders-split-4kq7")"},
   };
   return kScrapes;
 }
