@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 
 // What the operator itself relies on. The CRD refuses the same names.
-constexpr std::array<std::string_view, 39> kReservedParameters = {"wal_level",
+constexpr std::array<std::string_view, 40> kReservedParameters = {"wal_level",
                                                                   "max_replication_slots",
                                                                   "max_wal_senders",
                                                                   "max_prepared_transactions",
@@ -53,6 +53,7 @@ constexpr std::array<std::string_view, 39> kReservedParameters = {"wal_level",
                                                                   "ssl_cert_file",
                                                                   "ssl_key_file",
                                                                   "ssl_crl_file",
+                                                                  "event_source",
                                                                   "allow_system_table_mods"};
 
 constexpr std::array<std::string_view, 3> kTakenDatabases = {"postgres", "template0", "template1"};
@@ -176,6 +177,10 @@ model::ShardTemplate ReadTemplate(const Fields& fields) {
                    .storage_class_name = storage.Text("storageClassName")};
   shard.resources = ReadResources(fields.Object("resources"));
   shard.zones = fields.TextList("zones");
+  if (const Value& affinity = fields.Raw("affinity"); !affinity.is_null() && !affinity.is_object())
+    fields.problems().Add(fields.PathOf("affinity"), ToJson(affinity), "the affinity of a pod");
+  if (const Value& list = fields.Raw("tolerations"); !list.is_null() && !list.is_list())
+    fields.problems().Add(fields.PathOf("tolerations"), ToJson(list), "a list of tolerations");
   shard.affinity_json = PassedThrough(fields, "affinity");
   shard.tolerations_json = PassedThrough(fields, "tolerations");
   shard.node_selector = fields.TextMap("nodeSelector");

@@ -14,6 +14,29 @@ using Json = nlohmann::json;
 
 const Value kNull;
 
+// Objects of Kubernetes and answers of routers are far flatter. What is deeper would cost a frame
+// of the stack for each level wherever it is walked.
+constexpr int kDepthMax = 200;
+
+bool IsTooDeep(std::string_view text) {
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kDepthMax) return true;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return false;
+}
+
 Value FromJson(const Json& json) {
   switch (json.type()) {
     case Json::value_t::boolean:
@@ -199,6 +222,8 @@ void Value::Remove(std::string_view name) {
 }
 
 Result<Value> ParseJson(std::string_view text) {
+  if (IsTooDeep(text))
+    return Error::GiveUp(fmt::format("not usable JSON: more than {} levels deep", kDepthMax));
   try {
     return FromJson(Json::parse(text));
   } catch (const Json::exception& error) {

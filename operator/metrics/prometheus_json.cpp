@@ -67,8 +67,8 @@ Result<std::vector<MetricSeries>> ParseMatrix(std::string_view body) {
                          "MetricsRefused");
   }
   if (!answer.contains("data") || !answer["data"].is_object() ||
-      answer["data"].value("resultType", "") != "matrix" || !answer["data"].contains("result") ||
-      !answer["data"]["result"].is_array()) {
+      !answer["data"].contains("resultType") || answer["data"]["resultType"] != "matrix" ||
+      !answer["data"].contains("result") || !answer["data"]["result"].is_array()) {
     return NotAnAnswer("no matrix in it");
   }
   std::vector<MetricSeries> all;

@@ -39,6 +39,24 @@ TEST(HeatJson, RoutersAddUp) {
   EXPECT_EQ(all[0].samples.size(), 6u);
 }
 
+// Found by fuzz.operator.objects: a key that is none once ended the operator.
+TEST(HeatJson, WhatIsNoKeyOrBoundIsLeftOut) {
+  const auto heat = ParseHeat(
+      R"({"ranges":[{"from":"zz","to":"","shard":"s-a","backendNanos":1,"samples":[]},
+          {"from":"","to":"","shard":"s-b","backendNanos":1,
+           "samples":[{"totalWeight":3,"keys":["2","","+7","seven"]}]}],
+          "keys":[{"key":"","count":9,"error":0},{"key":"x","count":9,"error":0},
+                  {"key":"5","count":9,"error":0}]})",
+      kHash);
+  ASSERT_TRUE(heat) << heat.error().message;
+  ASSERT_EQ(heat->size(), 1u);
+  EXPECT_EQ((*heat)[0].shard.value, "s-b");
+  ASSERT_EQ((*heat)[0].samples.size(), 1u);
+  EXPECT_EQ((*heat)[0].samples[0].key, "2");
+  ASSERT_EQ((*heat)[0].hot_keys.size(), 1u);
+  EXPECT_EQ((*heat)[0].hot_keys[0].key, "5");
+}
+
 TEST(HeatJson, RefusesWhatIsNoHeat) {
   EXPECT_FALSE(ParseHeat("", kHash));
   EXPECT_FALSE(ParseHeat("{}", kHash));
