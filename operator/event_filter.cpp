@@ -3,6 +3,7 @@
 #include <array>
 
 #include "operator/api/value.h"
+#include "operator/builders/annotations.h"
 #include "operator/builders/names.h"
 
 namespace foreshard::op {
@@ -10,7 +11,8 @@ namespace {
 
 constexpr const char* kMigrationLabel = "foreshard.dev/migration";
 // Annotations by which something is decided; all others only tick.
-constexpr std::array<const char*, 3> kAnnotations = {"leader", "config", kHashAnnotation};
+constexpr std::array<const char*, 5> kAnnotations = {"leader", "config", kHashAnnotation,
+                                                     kPauseAnnotation, kAdoptAnnotation};
 
 std::string DigestOf(const kube::Object& object) {
   Result<Value> json = ParseJson(object.json);

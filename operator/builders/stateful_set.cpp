@@ -175,7 +175,9 @@ Value BuildStatefulSet(const SetName& set, const model::ShardId& shard,
            {"replicas", spec.shard_template.members},
            // Patroni orders its members itself; one that cannot start must not stop the others.
            {"podManagementPolicy", "Parallel"},
-           {"updateStrategy", Value::Object({{"type", "RollingUpdate"}})},
+           // The operator says which pod is next. Null: what an earlier release's strategy left
+           // there would be refused beside this one.
+           {"updateStrategy", Value::Object({{"type", "OnDelete"}, {"rollingUpdate", Value()}})},
            {"selector", ShardSelector(set, shard)},
            {"template", PodTemplate(set, shard, spec, images)},
            {"volumeClaimTemplates",

@@ -6,6 +6,7 @@
 #include "operator/api/migration_json.h"
 #include "operator/api/routing_table_json.h"
 #include "operator/api/shard_set_json.h"
+#include "operator/builders/annotations.h"
 
 namespace foreshard::op {
 
@@ -112,6 +113,9 @@ Result<std::optional<model::ShardSet>> ReadShardSet(kube::KubeApi& kube, const k
   const auto object = kube.Get(kube::kShardSets, ref, deadline);
   if (!object) return object.error();
   if (!*object) return std::optional<model::ShardSet>();
+  const auto pause = (*object)->metadata.annotations.find(kPauseAnnotation);
+  if (pause != (*object)->metadata.annotations.end() && pause->second == "true")
+    return std::optional<model::ShardSet>();
   Result<model::ShardSet> set = ParseShardSet((*object)->json);
   if (!set) return std::optional<model::ShardSet>();
   return std::optional<model::ShardSet>(*std::move(set));

@@ -43,7 +43,7 @@ struct ScalingSources {
   const Clock& clock;
 };
 
-// nullopt: the set is gone, or its spec is not valid (the fleet controller says so).
+// nullopt: the set is gone, is paused, or its spec is not valid (the fleet controller says so).
 Result<std::optional<model::ShardSet>> ReadShardSet(kube::KubeApi& kube, const kube::ObjectRef& ref,
                                                     Deadline deadline);
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "operator/api/shard_set_json.h"
+#include "operator/builders/annotations.h"
 #include "operator/builders/secrets.h"
 #include "operator/random_secret.h"
 #include "operator/scram_verifier.h"
@@ -24,16 +25,70 @@ kube::ObjectRef RefOf(const ShardSetObservation& seen, const std::string& name) 
   return {seen.set.name_space, name};
 }
 
+std::string TextOf(const std::map<std::string, std::string>& map, const char* key) {
+  const auto found = map.find(key);
+  return found != map.end() ? found->second : std::string();
+}
+
+// An object that a person or another program made keeps its name: the set does without, until the
+// object is offered to it. The offered one; null where the name is free or ours.
+Result<Value> Offered(const ShardSetHands& hands, const ShardSetObservation& seen,
+                      const kube::ResourceKind& kind, const std::string& name, Deadline deadline) {
+  const auto there = hands.kube.Get(kind, RefOf(seen, name), deadline);
+  if (!there) return there.error();
+  if (!*there) return Value();
+  const kube::Metadata& metadata = (*there)->metadata;
+  bool of_another = false;
+  for (const kube::OwnerReference& owner : metadata.owners) {
+    of_another = of_another || (owner.controller && owner.uid != seen.set.uid);
+  }
+  const bool ours = TextOf(metadata.labels, kManagedByLabel) == kManagedBy &&
+                    TextOf(metadata.labels, kSetLabel) == seen.set.name;
+  if (ours && !of_another) return Value();
+  if (!of_another && TextOf(metadata.annotations, kAdoptAnnotation) == seen.set.name) {
+    return ParseJson((*there)->json);
+  }
+  return Error::GiveUp(
+      fmt::format("it is there already and does not belong to this ShardSet; rename or delete it, "
+                  "or let it be taken over: kubectl -n {} annotate {} {} {}={}",
+                  seen.set.name_space, kind.plural, name, kAdoptAnnotation, seen.set.name),
+      "NameTaken");
+}
+
+// Its labels and annotations stay, and what the server put there; the rest becomes ours: half of a
+// foreign selector would send nobody anywhere. A merge patch replaces lists; keys of maps must be
+// taken away by name.
+Status TakeOver(const ShardSetHands& hands, const ShardSetObservation& seen,
+                const kube::ResourceKind& kind, const Value& offered, Value wanted,
+                Deadline deadline) {
+  const auto forget = [](const Value& before, Value& now) {
+    for (const auto& [name, item] : before.Fields())
+      if (now[name].is_null()) now.Set(name, Value());
+  };
+  forget(offered["data"], wanted.Member("data"));
+  if (wanted["data"].Fields().empty()) wanted.Remove("data");
+  if (!wanted["spec"]["selector"].is_null())
+    forget(offered["spec"]["selector"], wanted.Member("spec").Member("selector"));
+  const std::string name = wanted["metadata"]["name"].Text();
+  wanted.Member("metadata").Set("resourceVersion", offered["metadata"]["resourceVersion"]);
+  log::Info("object_taken_over", {{"set", seen.set.name}, {"kind", kind.kind}, {"name", name}});
+  return Dropped(hands.kube.Patch(kind, RefOf(seen, name), ToJson(wanted), {}, deadline));
+}
+
 // A Secret that is not there is created, so that two who both found it missing cannot overwrite
 // each other.
 Status WriteSecret(const ShardSetHands& hands, const ShardSetObservation& seen,
                    const Effect& effect, Component component, const Data& data, Deadline deadline) {
-  const std::string json = ToJson(BuildSecret(NameOf(seen.set), effect.name, component, data));
+  const Value secret = BuildSecret(NameOf(seen.set), effect.name, component, data);
   const kube::ObjectRef ref = RefOf(seen, effect.name);
   if (FindChild(seen.children, "Secret", effect.name) == nullptr) {
-    return Dropped(hands.kube.Create(kube::kSecrets, ref, json, deadline));
+    const auto offered = Offered(hands, seen, kube::kSecrets, effect.name, deadline);
+    if (!offered) return offered.error();
+    if (!offered->is_null())
+      return TakeOver(hands, seen, kube::kSecrets, *offered, secret, deadline);
+    return Dropped(hands.kube.Create(kube::kSecrets, ref, ToJson(secret), deadline));
   }
-  return Dropped(hands.kube.Apply(kube::kSecrets, ref, json, {}, deadline));
+  return Dropped(hands.kube.Apply(kube::kSecrets, ref, ToJson(secret), {}, deadline));
 }
 
 Status MakePasswords(const ShardSetHands& hands, const ShardSetObservation& seen,
@@ -121,11 +176,17 @@ Status TellStatus(const ShardSetHands& hands, const ShardSetObservation& seen, c
 Status Apply(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
              Deadline deadline) {
   const std::string json = ToJson(effect.object);
+  const Child* child = FindChild(seen.children, effect.resource.kind, effect.name);
+  if (child == nullptr || !IsOurs(seen, *child)) {
+    const auto offered = Offered(hands, seen, effect.resource, effect.name, deadline);
+    if (!offered) return offered.error();
+    if (!offered->is_null())
+      return TakeOver(hands, seen, effect.resource, *offered, effect.object, deadline);
+  }
   const Result<kube::Object> applied =
       hands.kube.Apply(effect.resource, RefOf(seen, effect.name), json, {}, deadline);
   const bool refused = !applied && applied.error().code == "422";
-  if (!refused || FindChild(seen.children, effect.resource.kind, effect.name) == nullptr)
-    return Dropped(applied);
+  if (!refused || child == nullptr) return Dropped(applied);
   return Dropped(hands.kube.Patch(effect.resource, RefOf(seen, effect.name), json, {}, deadline));
 }
 
@@ -151,6 +212,8 @@ Status ActOnShardSet(const ShardSetHands& hands, const ShardSetObservation& seen
                                 .propagation = effect.propagation,
                                 .grace_period_seconds = std::nullopt},
                                deadline);
+    case EffectKind::kEvict:
+      return hands.kube.Evict(RefOf(seen, effect.name), deadline);
     case EffectKind::kMakePasswords:
       return MakePasswords(hands, seen, effect, deadline);
     case EffectKind::kMakeClientSecret:

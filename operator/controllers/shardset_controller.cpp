@@ -8,7 +8,26 @@ namespace foreshard::op {
 namespace {
 
 constexpr std::chrono::milliseconds kAtOnce{1};
+constexpr std::chrono::milliseconds kAfterEviction{5'000};
 constexpr int kFutileApplies = 10;
+
+// What a person can do about a refusal that says what is wrong, but not what would help.
+Error WithAdvice(const Effect& effect, const Error& error) {
+  Error advised = Error::GiveUp(
+      fmt::format("{} {}: {}", effect.resource.kind, effect.name, error.message), error.reason);
+  const auto says = [&error](std::string_view words) {
+    return error.message.find(words) != std::string::npos;
+  };
+  if (error.code != "403") return advised;
+  if (says(" cannot ")) {
+    advised.message += "; the operator lacks this right: upgrade its chart, or add it to its role";
+  } else if (effect.resource == kube::kPersistentVolumeClaims) {
+    advised.reason = kStorageCannotGrow;
+    if (says("must support resize"))
+      advised.message += "; set allowVolumeExpansion: true in its StorageClass";
+  }
+  return advised;
+}
 
 }  // namespace
 
@@ -50,13 +69,11 @@ Result<Outcome> ShardSetController::AfterEffect(const ShardSetObservation& seen,
     }
     observer_.Forget(ref, effect.shard);
   }
+  // The budget forbids it now, or the pod went by itself: no trouble of the set.
+  if (effect.kind == EffectKind::kEvict) return Outcome::LookAgain(done ? kAtOnce : kAfterEviction);
   if (done) return Outcome::LookAgain(kAtOnce);
   if (done.error().kind == Error::Kind::kGiveUp || done.error().kind == Error::Kind::kRetry) {
-    TellProblem(seen,
-                Error::GiveUp(fmt::format("{} {}: {}", effect.resource.kind, effect.name,
-                                          done.error().message),
-                              done.error().reason),
-                deadline);
+    TellProblem(seen, WithAdvice(effect, done.error()), deadline);
   }
   return done.error();
 }
@@ -68,9 +85,12 @@ Result<Outcome> ShardSetController::Reconcile(const kube::ObjectRef& ref, Deadli
   const ShardSetDecision decision = DecideShardSet(**seen, images_);
   if (!decision.effect) return decision.settled;
   if (IsFutile(ref, *decision.effect)) {
-    return Error::GiveUp(fmt::format("{} {} is written differently by the server each time",
-                                     decision.effect->resource.kind, decision.effect->name),
-                         "ObjectNotSettling");
+    const Error futile =
+        Error::GiveUp(fmt::format("{} {} is written differently by the server each time",
+                                  decision.effect->resource.kind, decision.effect->name),
+                      "ObjectNotSettling");
+    TellProblem(**seen, futile, deadline);
+    return futile;
   }
   const Status done = ActOnShardSet(hands_, **seen, *decision.effect, deadline);
   return AfterEffect(**seen, *decision.effect, done, deadline);

@@ -1,5 +1,7 @@
 #include "operator/controllers/shardset_decide.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "operator/api/conditions.h"
@@ -52,6 +54,25 @@ ShardSetDecision DecideWhileDeleting(const ShardSetObservation& seen) {
       TellStatus(seen, StatusWithProblem(seen, Error::Retry(step.waiting_for, "Deleting")));
   if (tell) return Do(std::move(*tell));
   return Settled(kLookWhenWaiting);
+}
+
+// PostgreSQL knows these passwords since its first start: others that we invent would only lock us
+// out.
+std::optional<Error> LostPasswords(const ShardSetObservation& seen) {
+  if (seen.set.status.epoch == 0) return std::nullopt;
+  const std::string name = InternalSecret(NameOf(seen.set));
+  const Child* secret = FindChild(seen.children, "Secret", name);
+  for (const char* key : {"superuser", "replication", "rewind"}) {
+    if (secret != nullptr && !secret->json["data"][key].Text().empty()) continue;
+    return Error::GiveUp(
+        fmt::format(
+            "Secret {} has no {}: the shards go on with the passwords that their pods have, "
+            "but no new pod can join; write it back from a backup, or from the environment "
+            "of a running pod (PATRONI_..._PASSWORD)",
+            name, key),
+        "PasswordsLost");
+  }
+  return std::nullopt;
 }
 
 bool AllSetUp(const ShardSetObservation& seen, const std::vector<model::ShardId>& shards) {
@@ -149,6 +170,10 @@ std::optional<Effect> TellStatus(const ShardSetObservation& seen, model::ShardSe
 }
 
 ShardSetDecision DecideShardSet(const ShardSetObservation& seen, const Images& images) {
+  if (seen.paused) {
+    std::optional<Effect> tell = TellStatus(seen, StatusOfPaused(seen));
+    return tell ? Do(std::move(*tell)) : Settled(kLookWhenSettled);
+  }
   if (seen.set.deleting) return DecideWhileDeleting(seen);
   if (seen.invalid) {
     std::optional<Effect> tell = TellStatus(seen, StatusWithProblem(seen, *seen.invalid));
@@ -166,10 +191,16 @@ ShardSetDecision DecideShardSet(const ShardSetObservation& seen, const Images& i
   if (IsTrue(seen.set.status.conditions, "Ready") && !IsTrue(status.conditions, "Ready")) {
     return Do(*TellStatus(seen, std::move(status)));
   }
+  if (const std::optional<Error> lost = LostPasswords(seen)) {
+    std::optional<Effect> tell = TellStatus(seen, StatusWithProblem(seen, *lost));
+    return tell ? Do(std::move(*tell)) : Settled(kLookWhenSettled);
+  }
   if (std::optional<Effect> effect = DecideSecrets(seen)) return Do(std::move(*effect));
   if (std::optional<Effect> effect = DecideObjects(seen, images)) return Do(std::move(*effect));
   if (std::optional<Effect> effect = DecideInside(seen)) return Do(std::move(*effect));
   if (std::optional<Effect> effect = DecideOrphans(seen)) return Do(std::move(*effect));
+  if (std::optional<Effect> effect = DecideRolling(seen)) return Do(std::move(*effect));
+  if (std::optional<Effect> effect = DecideGrowth(seen)) return Do(std::move(*effect));
   const bool ready = IsTrue(status.conditions, "Ready") && !IsTrue(status.conditions, "Degraded");
   if (std::optional<Effect> effect = TellStatus(seen, std::move(status)))
     return Do(std::move(*effect));

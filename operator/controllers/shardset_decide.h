@@ -20,6 +20,7 @@ enum class EffectKind {
   kMakeUsers,         // the verifier of the client's password
   kMakeAuthority,
   kIssueCertificate,
+  kEvict,       // a pod, within its budget
   kSetUpShard,  // SQL
   kTellStatus,
 };
@@ -55,6 +56,10 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen);
 std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Images& images);
 std::optional<Effect> DecideInside(const ShardSetObservation& seen);
 std::optional<Effect> DecideOrphans(const ShardSetObservation& seen);
+// The next pod that has to take on a new template; nothing while one is on its way.
+std::optional<Effect> DecideRolling(const ShardSetObservation& seen);
+// Last of all: a storage class that cannot grow must not hold up the rest.
+std::optional<Effect> DecideGrowth(const ShardSetObservation& seen);
 // While it is being deleted: the next object to go, or the reason why it waits.
 struct DeletionStep {
   std::optional<Effect> effect;

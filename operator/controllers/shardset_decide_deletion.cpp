@@ -19,7 +19,8 @@ Effect Remove(const kube::ResourceKind& resource, const std::string& name, const
 // The first object of the kind that is not going yet.
 std::optional<Effect> RemoveKind(const ShardSetObservation& seen, std::string_view kind) {
   for (const auto& [key, child] : seen.children) {
-    if (key.first == kind && !child.deleting) return Remove(child.resource, key.second, child.uid);
+    if (key.first == kind && !child.deleting && IsOurs(seen, child))
+      return Remove(child.resource, key.second, child.uid);
   }
   return std::nullopt;
 }
@@ -27,7 +28,7 @@ std::optional<Effect> RemoveKind(const ShardSetObservation& seen, std::string_vi
 std::string FirstOf(const ShardSetObservation& seen, std::string_view kind,
                     std::string_view component) {
   for (const auto& [key, child] : seen.children) {
-    if (key.first != kind) continue;
+    if (key.first != kind || !IsOurs(seen, child)) continue;
     if (component.empty() || child.json["metadata"]["labels"][kComponentLabel].Text() == component)
       return key.second;
   }
@@ -66,7 +67,7 @@ std::optional<Effect> RemoveTheRest(const ShardSetObservation& seen) {
   const std::string internal = InternalSecret(NameOf(seen.set));
   for (const std::string_view kind : kRest) {
     for (const auto& [key, child] : seen.children) {
-      if (key.first != kind || child.deleting) continue;
+      if (key.first != kind || child.deleting || !IsOurs(seen, child)) continue;
       if (key.second == internal && Retains(seen)) {
         if (std::optional<Effect> keep = KeepPasswords(seen, child, key.second)) return keep;
         continue;

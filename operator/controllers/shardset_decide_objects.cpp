@@ -80,32 +80,6 @@ void KeepClaimTemplate(Value& wanted, const Value& seen) {
   wanted.Member("spec").Set("volumeClaimTemplates", Value(Value::List{claim}));
 }
 
-// Volumes grow: first each claim, then the StatefulSet is made anew around its running pods.
-std::optional<Effect> Grow(const ShardSetObservation& seen, const WantedObject& wanted,
-                           const Child& child) {
-  const Value::List& templates = child.json.At("spec.volumeClaimTemplates").Items();
-  if (templates.empty()) return std::nullopt;
-  const std::int64_t size = seen.set.spec.shard_template.storage.size_bytes;
-  if (SizeOf(templates[0]["spec"]) >= size) return std::nullopt;
-  const std::string shard = child.json["metadata"]["labels"][kShardLabel].Text();
-  for (const auto& [key, claim] : seen.children) {
-    if (key.first != "PersistentVolumeClaim" ||
-        claim.json["metadata"]["labels"][kShardLabel].Text() != shard)
-      continue;
-    if (SizeOf(claim.json["spec"]) >= size) continue;
-    Effect effect = Simple(EffectKind::kPatch, kube::kPersistentVolumeClaims, key.second);
-    effect.object.Member("spec")
-        .Member("resources")
-        .Member("requests")
-        .Set("storage", seen.set.spec.shard_template.storage.size);
-    return effect;
-  }
-  Effect effect = Simple(EffectKind::kDelete, kube::kStatefulSets, wanted.name);
-  effect.uid = child.uid;
-  effect.propagation = "Orphan";
-  return effect;
-}
-
 bool IsOwnedPerShard(const std::string& kind) {
   return kind == "StatefulSet" || kind == "Service" || kind == "PodDisruptionBudget" ||
          kind == "ConfigMap" || kind == "Endpoints";
@@ -138,9 +112,11 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen) {
   const auto client = DataOf(seen, ClientSecret(set));
   if (!HasAll(client, {"password"}))
     return Simple(EffectKind::kMakeClientSecret, kube::kSecrets, ClientSecret(set));
-  if (const auto wanted = ClientData(set, seen.set.spec, client.at("password")); client != wanted) {
+  // A key that somebody added stays: it does no harm, and an apply would not remove it.
+  const auto wanted_client = ClientData(set, seen.set.spec, client.at("password"));
+  if (!std::ranges::includes(client, wanted_client)) {
     return Apply(kube::kSecrets, ClientSecret(set),
-                 BuildSecret(set, ClientSecret(set), Component::kRouter, wanted));
+                 BuildSecret(set, ClientSecret(set), Component::kRouter, wanted_client));
   }
   if (!seen.password_matches) {
     Effect effect = Simple(EffectKind::kMakeUsers, kube::kSecrets, UsersSecret(set));
@@ -171,12 +147,40 @@ std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Image
   for (WantedObject& wanted : WantedObjects(seen, images)) {
     const Child* child = FindChild(seen.children, wanted.resource.kind, wanted.name);
     if (child != nullptr && child->deleting) continue;  // it comes back when it is gone
-    if (child != nullptr && wanted.resource == kube::kStatefulSets) {
-      if (std::optional<Effect> grow = Grow(seen, wanted, *child)) return grow;
+    if (child != nullptr && wanted.resource == kube::kStatefulSets)
       KeepClaimTemplate(wanted.json, child->json);
-    }
     if (child != nullptr && Covers(child->json, wanted.json)) continue;
     return Apply(wanted.resource, wanted.name, std::move(wanted.json));
+  }
+  return std::nullopt;
+}
+
+// Volumes grow: first each claim, then the StatefulSet is made anew around its running pods.
+std::optional<Effect> DecideGrowth(const ShardSetObservation& seen) {
+  const model::StorageSpec& storage = seen.set.spec.shard_template.storage;
+  const std::vector<model::ShardId> shards = WantedShards(seen);
+  const auto grows = [&](const Child& child, std::int64_t size) {
+    const model::ShardId shard{child.json["metadata"]["labels"][kShardLabel].Text()};
+    return size < storage.size_bytes && !child.deleting && IsOurs(seen, child) &&
+           std::ranges::find(shards, shard) != shards.end();
+  };
+  for (const auto& [key, claim] : seen.children) {
+    if (key.first != "PersistentVolumeClaim" || !grows(claim, SizeOf(claim.json["spec"]))) continue;
+    Effect effect = Simple(EffectKind::kPatch, kube::kPersistentVolumeClaims, key.second);
+    effect.object.Member("spec")
+        .Member("resources")
+        .Member("requests")
+        .Set("storage", storage.size);
+    return effect;
+  }
+  for (const auto& [key, child] : seen.children) {
+    if (key.first != "StatefulSet") continue;
+    const Value::List& templates = child.json.At("spec.volumeClaimTemplates").Items();
+    if (templates.empty() || !grows(child, SizeOf(templates[0]["spec"]))) continue;
+    Effect effect = Simple(EffectKind::kDelete, kube::kStatefulSets, key.second);
+    effect.uid = child.uid;
+    effect.propagation = "Orphan";
+    return effect;
   }
   return std::nullopt;
 }
@@ -185,7 +189,7 @@ std::optional<Effect> DecideOrphans(const ShardSetObservation& seen) {
   const std::vector<model::ShardId> wanted = WantedShards(seen);
   for (const auto& [key, child] : seen.children) {
     const std::string shard = child.json["metadata"]["labels"][kShardLabel].Text();
-    if (shard.empty() || child.deleting) continue;
+    if (shard.empty() || child.deleting || !IsOurs(seen, child)) continue;
     if (std::ranges::find(wanted, model::ShardId{shard}) != wanted.end()) continue;
     if (key.first == "StatefulSet") {
       const auto database = seen.databases.find({shard});

@@ -31,7 +31,11 @@ std::vector<WantedObject> WantedShardObjects(const SetName& set, const model::Sh
 
 // The whole status as it should be told.
 model::ShardSetStatus StatusOf(const ShardSetObservation& seen);
-// The same, with Ready False for this reason.
+// The same while nothing is changed: the generation that was acted on stays the older one.
+model::ShardSetStatus StatusOfPaused(const ShardSetObservation& seen);
+// The same, with Ready False for this reason; Degraded True if it is that a volume cannot grow,
+// since all goes on as before.
+inline constexpr const char* kStorageCannotGrow = "StorageCannotGrow";
 model::ShardSetStatus StatusWithProblem(const ShardSetObservation& seen, const Error& problem);
 
 }  // namespace foreshard::op

@@ -5,6 +5,7 @@
 #include "operator/api/migration_json.h"
 #include "operator/api/routing_table_json.h"
 #include "operator/api/shard_set_json.h"
+#include "operator/builders/annotations.h"
 #include "operator/builders/names.h"
 #include "operator/builders/secrets.h"
 #include "operator/scram_verifier.h"
@@ -59,6 +60,17 @@ std::string VerifierOfApp(const std::string& users) {
 const Child* FindChild(const Children& children, const std::string& kind, const std::string& name) {
   const auto found = children.find({kind, name});
   return found != children.end() ? &found->second : nullptr;
+}
+
+bool IsOurs(const ShardSetObservation& seen, const Child& child) {
+  const Value& metadata = child.json["metadata"];
+  for (const Value& owner : metadata["ownerReferences"].Items()) {
+    if (owner["uid"].Text() == seen.set.uid) return true;
+    if (owner["kind"].Text() == "ShardSet") return false;  // an earlier one of this name
+  }
+  if (metadata["labels"][kManagedByLabel].Text() == kManagedBy) return true;
+  // Patroni's own labels are fewer.
+  return child.resource == kube::kEndpoints && !metadata["labels"][kShardLabel].Text().empty();
 }
 
 std::string LeaderOf(const ShardSetObservation& seen, const model::ShardId& shard) {
@@ -126,6 +138,8 @@ Result<std::optional<ShardSetObservation>> ShardSetObserver::Observe(const kube:
     if (!set) return set.error();
   }
   seen.set = *set;
+  const auto pause = (*object)->metadata.annotations.find(kPauseAnnotation);
+  seen.paused = pause != (*object)->metadata.annotations.end() && pause->second == "true";
   Status done = ListChildren(seen, deadline);
   if (done) done = ReadMigrations(seen, deadline);
   if (!done) return done.error();

@@ -45,12 +45,17 @@ struct ShardSetObservation {
   WallTime now{};
   model::ShardSet set;           // of an invalid one only name, generation, finalizers, status
   std::optional<Error> invalid;  // what is wrong with the spec
+  bool paused = false;           // asked for by an annotation: nothing is changed meanwhile
   Children children;
   std::optional<model::RoutingTable> table;
   std::vector<model::ShardMigration> migrations;  // of this set, by name
   std::map<model::ShardId, DatabaseSeen> databases;
   bool password_matches = false;  // the verifier that routers have is of the client's password
 };
+
+// Whether the set may remove it: the operator, Kubernetes' controllers or Patroni made it for this
+// set. What a person made and only labelled like it is not.
+bool IsOurs(const ShardSetObservation& seen, const Child& child);
 
 // Pod that Patroni's leader lock names; "" for none.
 std::string LeaderOf(const ShardSetObservation& seen, const model::ShardId& shard);

@@ -4,6 +4,7 @@
 
 #include "operator/api/conditions.h"
 #include "operator/api/migration_json.h"
+#include "operator/builders/annotations.h"
 #include "operator/controllers/shardset_fleet.h"
 
 namespace foreshard::op {
@@ -48,6 +49,48 @@ Members MembersOf(const ShardSetObservation& seen, const model::ShardId& shard) 
     }
   }
   return members;
+}
+
+std::string Shortened(std::string text) {
+  constexpr std::size_t kShownMax = 300;
+  if (text.size() > kShownMax) text.resize(kShownMax);
+  return text;
+}
+
+// A claim that waits for its volume although a pod wants it.
+std::string ClaimAdvice(const Value& claim, const std::string& name) {
+  if (claim.At("status.phase").Text() != "Pending") return {};
+  const std::string class_name = claim.At("spec.storageClassName").Text();
+  return fmt::format(
+      "PersistentVolumeClaim {} has no volume: {} must exist and be able to make one", name,
+      class_name.empty() ? std::string("a default StorageClass")
+                         : fmt::format("StorageClass {}", class_name));
+}
+
+// What a person should do so that the shard comes up; "" where nothing is known but to wait.
+std::string AdviceOf(const ShardSetObservation& seen, const model::ShardId& shard) {
+  std::string scheduler;
+  bool pods = false;
+  for (const auto& [key, child] : seen.children) {
+    if (child.json["metadata"]["labels"][kShardLabel].Text() != shard.value) continue;
+    if (key.first == "PersistentVolumeClaim") {
+      const std::string advice = ClaimAdvice(child.json, key.second);
+      if (!advice.empty()) return advice;
+    }
+    if (key.first != "Pod") continue;
+    pods = true;
+    for (const Value& condition : child.json.At("status.conditions").Items()) {
+      if (condition["type"].Text() == "PodScheduled" && condition["status"].Text() == "False")
+        scheduler = condition["message"].Text();
+    }
+  }
+  if (!scheduler.empty()) return Shortened(scheduler);
+  const std::string name = ShardName(NameOf(seen.set), shard);
+  if (!pods && FindChild(seen.children, "StatefulSet", name) != nullptr)
+    return fmt::format("no pod was made yet: kubectl -n {} describe statefulset {}",
+                       seen.set.name_space, name);
+  const auto database = seen.databases.find(shard);
+  return database != seen.databases.end() ? Shortened(database->second.problem) : std::string();
 }
 
 std::string ShardReason(const ShardSetObservation& seen, const model::ShardStatus& shard,
@@ -114,11 +157,18 @@ int ExistingRouters(const ShardSetObservation& seen) {
   return static_cast<int>(deployment->json.At("status.replicas").Int());
 }
 
-std::string NotReadyShards(const model::ShardSetStatus& status) {
+constexpr std::size_t kAdviceShards = 3;  // the first ones; the others have the same trouble
+
+std::string NotReadyShards(const ShardSetObservation& seen, const model::ShardSetStatus& status) {
   std::string text;
+  std::size_t advised = 0;
   for (const model::ShardStatus& shard : status.shard_statuses) {
     if (shard.ready) continue;
     text += fmt::format("{}shard {}: {}", text.empty() ? "" : "; ", shard.id, shard.reason);
+    const std::string advice = advised < kAdviceShards ? AdviceOf(seen, shard.id) : std::string();
+    if (advice.empty()) continue;
+    text += fmt::format(" ({})", advice);
+    ++advised;
   }
   return text;
 }
@@ -133,7 +183,7 @@ model::Condition RoutersReady(const ShardSetObservation& seen) {
 }
 
 model::Condition Ready(const ShardSetObservation& seen, const model::ShardSetStatus& status) {
-  const std::string shards = NotReadyShards(status);
+  const std::string shards = NotReadyShards(seen, status);
   if (!shards.empty()) return Claim(seen, "Ready", false, {"ShardNotReady", shards});
   if (!seen.table && seen.set.status.epoch > 0) {
     return Claim(seen, "Ready", false,
@@ -207,9 +257,8 @@ void SetFleet(const ShardSetObservation& seen, model::ShardSetStatus& status) {
   }
 }
 
-}  // namespace
-
-model::ShardSetStatus StatusOf(const ShardSetObservation& seen) {
+// The whole status but the pause.
+model::ShardSetStatus AsSeen(const ShardSetObservation& seen) {
   const SetName set = NameOf(seen.set);
   model::ShardSetStatus status = seen.set.status;
   status.observed_generation = seen.set.generation;
@@ -228,11 +277,45 @@ model::ShardSetStatus StatusOf(const ShardSetObservation& seen) {
   return status;
 }
 
+void ForgetPause(model::ShardSetStatus& status) {
+  std::erase_if(status.conditions,
+                [](const model::Condition& condition) { return condition.type == "Paused"; });
+}
+
+}  // namespace
+
+model::ShardSetStatus StatusOf(const ShardSetObservation& seen) {
+  model::ShardSetStatus status = AsSeen(seen);
+  ForgetPause(status);
+  return status;
+}
+
+model::ShardSetStatus StatusOfPaused(const ShardSetObservation& seen) {
+  model::ShardSetStatus status = seen.set.status;
+  const std::int64_t acted_on = status.observed_generation;
+  if (!seen.invalid && !seen.set.deleting) status = AsSeen(seen);
+  status.observed_generation = acted_on;
+  SetCondition(status.conditions,
+               Claim(seen, "Paused", true,
+                     {seen.set.deleting ? "DeletionWaits" : "AskedFor",
+                      fmt::format("nothing is {}; to go on: kubectl -n {} annotate shardset {} {}-",
+                                  seen.set.deleting ? "removed" : "changed", seen.set.name_space,
+                                  seen.set.name, kPauseAnnotation)}),
+               seen.now);
+  return status;
+}
+
 model::ShardSetStatus StatusWithProblem(const ShardSetObservation& seen, const Error& problem) {
   model::ShardSetStatus status = seen.set.status;
   // What it serves stays as it was last seen: the last good state keeps serving.
   status.observed_generation = seen.set.generation;
+  ForgetPause(status);
   if (!seen.invalid && !seen.set.deleting) status = StatusOf(seen);
+  if (problem.reason == kStorageCannotGrow) {
+    SetCondition(status.conditions,
+                 Claim(seen, "Degraded", true, {problem.reason, problem.message}), seen.now);
+    return status;
+  }
   SetCondition(
       status.conditions,
       Claim(seen, "Ready", false,

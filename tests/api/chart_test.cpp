@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "operator/api/value.h"
 #include "tests/api/operator_world.h"
 #include "tests/support/needs.h"
@@ -43,6 +41,7 @@ Said Template(std::vector<std::string> more = {}) {
   return Helm(arguments);
 }
 
+// behaviour-25
 TEST(Chart, IsCleanAndRefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(Helm({"lint", "--strict", "charts/foreshard"}).good);
   const Said wrong = Template({"--set", "replica=3"});
@@ -52,6 +51,7 @@ TEST(Chart, IsCleanAndRefusesWhatItDoesNotKnow) {
   EXPECT_FALSE(Template({"--set", "prometheus.scrapeInterval=often"}).good);
 }
 
+// behaviour-23
 TEST(Chart, HasNoWildcardAndInOneNamespaceOnlyRoles) {
   for (const Said& rendered :
        {Template(), Template({"--set", "watchNamespace=shop,prometheus.enabled=false"})}) {
@@ -163,20 +163,13 @@ TEST(Chart, AlertsCarryTheirPagesAndLabels) {
   EXPECT_NE(rules.find("{{ $labels.shard }}"), std::string::npos) << "for Prometheus, not for Helm";
 }
 
+// behaviour-23
 TEST(Chart, IsAcceptedAndItsRightsAreEnough) {
   const Said rendered = Template({"--set", "prometheus.scrapeInterval=1s", "--skip-tests"});
   ASSERT_TRUE(rendered.good) << rendered.error_output;
   World().Kubectl({"apply", "--server-side", "-f", "-"}, rendered.output);
-  const std::string token =
-      World().Kubectl({"-n", "foreshard-system", "create", "token", "foreshard-operator"});
   support::TemporaryDirectory directory{"chart"};
-  const std::string kubeconfig = directory.File("kubeconfig");
-  std::ofstream(kubeconfig) << "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- "
-                               "name: c\n  cluster: {server: '"
-                            << World().server().url() << "', certificate-authority: '"
-                            << World().server().ca_file()
-                            << "'}\nusers:\n- name: u\n  user: {token: '" << token
-                            << "'}\ncontexts:\n- name: c\n  context: {cluster: c, user: u}\n";
+  const std::string kubeconfig = World().KubeconfigOf("foreshard-operator", directory);
   const auto process = World().StartOperator(
       "chart", {"--kubeconfig=" + kubeconfig, "--lease-name=foreshard-operator"});
   World().Kubectl({"-n", "shop", "apply", "-f", "deploy/examples/quickstart.yaml"});

@@ -64,13 +64,35 @@ Value OperatorWorld::Get(const kube::ResourceKind& kind, const std::string& name
   return parsed ? *parsed : Value();
 }
 
-std::size_t OperatorWorld::Count(const kube::ResourceKind& kind,
-                                 const std::string& label_selector) {
+std::vector<Value> OperatorWorld::All(const kube::ResourceKind& kind,
+                                      const std::string& label_selector) {
   const auto list = api_->List(
       kind, {.name_space = "shop", .label_selector = label_selector, .field_selector = {}},
       Deadline::After(clock_, std::chrono::seconds(20)));
   EXPECT_TRUE(Good(list));
-  return list ? list->items.size() : 0;
+  std::vector<Value> values;
+  if (!list) return values;
+  for (const kube::Object& object : list->items) {
+    const Result<Value> parsed = op::ParseJson(object.json);
+    if (parsed) values.push_back(*parsed);
+  }
+  return values;
+}
+
+std::size_t OperatorWorld::Count(const kube::ResourceKind& kind,
+                                 const std::string& label_selector) {
+  return All(kind, label_selector).size();
+}
+
+std::string OperatorWorld::KubeconfigOf(const std::string& service_account,
+                                        const support::TemporaryDirectory& directory) {
+  const std::string token = Kubectl({"-n", "foreshard-system", "create", "token", service_account});
+  return directory.Write("kubeconfig",
+                         "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters:\n- name: c\n "
+                         " cluster: {server: '" +
+                             server_->url() + "', certificate-authority: '" + server_->ca_file() +
+                             "'}\nusers:\n- name: u\n  user: {token: '" + token +
+                             "'}\ncontexts:\n- name: c\n  context: {cluster: c, user: u}\n");
 }
 
 std::string OperatorWorld::Condition(const std::string& set, const std::string& type,

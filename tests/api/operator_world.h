@@ -28,6 +28,8 @@ class OperatorWorld : public testing::Environment {
   // In namespace shop. Null if it is not there.
   op::Value Get(const kube::ResourceKind& kind, const std::string& name);
   op::Value Set(const std::string& name) { return Get(kube::kShardSets, name); }
+  std::vector<op::Value> All(const kube::ResourceKind& kind,
+                             const std::string& label_selector = {});
   std::size_t Count(const kube::ResourceKind& kind, const std::string& label_selector = {});
   std::string Condition(const std::string& set, const std::string& type,
                         const char* field = "status");
@@ -40,6 +42,9 @@ class OperatorWorld : public testing::Environment {
 
   std::unique_ptr<support::ChildProcess> StartOperator(const std::string& identity,
                                                        std::vector<std::string> more = {});
+  // A kubeconfig with a service account's token, in `directory`.
+  std::string KubeconfigOf(const std::string& service_account,
+                           const support::TemporaryDirectory& directory);
 
  private:
   std::string Lease(const char* field);

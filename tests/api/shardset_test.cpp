@@ -3,9 +3,7 @@
 
 #include <set>
 
-#include "operator/api/value.h"
-#include "tests/api/operator_world.h"
-#include "tests/support/wait.h"
+#include "tests/api/shardset_fixture.h"
 
 // The operator's program on a real API server: what it makes of a ShardSet, what it leaves alone,
 // how it ends and comes back.
@@ -13,50 +11,7 @@
 namespace foreshard::api_tests {
 namespace {
 
-using op::Value;
-using std::chrono::seconds;
-using support::ChildProcess;
-using support::Seen;
-using support::WaitFor;
-
-constexpr const char* kSet = R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet",
-  "metadata":{"name":"orders","namespace":"shop"},"spec":{
-  "sharding":{"tables":[{"name":"public.orders","column":"customer_id"}],"initialShards":2},
-  "shardTemplate":{"members":2,"storage":{"size":"1Gi"},
-    "resources":{"requests":{"cpu":"0.1","memory":"262144Ki"},"limits":{"memory":"512Mi"}}},
-  "router":{"replicas":1},"scaling":{"mode":"Off"},"deletionPolicy":"Delete"}})";
-
-class ShardSetTest : public testing::Test {
- protected:
-  void TearDown() override {
-    if (operator_ == nullptr || !operator_->Running()) operator_ = World().StartOperator("cleaner");
-    World().Kubectl(
-        {"-n", "shop", "delete", "shardset", "orders", "--ignore-not-found", "--timeout=60s"});
-    // A clean end gives the lease back, so that the next test need not wait for it.
-    EXPECT_TRUE(operator_->Stop(seconds(20)).ok());
-  }
-
-  void Start(const std::string& identity = "one") { operator_ = World().StartOperator(identity); }
-  void Apply(const std::string& json = kSet) { World().Kubectl({"apply", "-f", "-"}, json); }
-  void Patch(const std::string& patch) {
-    World().Kubectl({"-n", "shop", "patch", "shardset", "orders", "--type=merge", "-p", patch});
-  }
-
-  // As far as it can come without pods.
-  testing::AssertionResult Settles() {
-    return WaitFor("every object is there and the status says so", seconds(40), [] {
-      const Value set = World().Set("orders");
-      const bool told =
-          set.At("status.observedGeneration").Int() == set.At("metadata.generation").Int();
-      return Seen(
-          told && World().Count(kube::kStatefulSets) == 2 && World().Count(kube::kDeployments) == 1,
-          op::ToJson(set["status"]));
-    });
-  }
-
-  std::unique_ptr<ChildProcess> operator_;
-};
-
+// behaviour-04
 TEST_F(ShardSetTest, BecomesObjectsAndAStatusThatSaysWhatIsMissing) {
   Start();
   Apply();
@@ -77,6 +32,7 @@ TEST_F(ShardSetTest, BecomesObjectsAndAStatusThatSaysWhatIsMissing) {
             "foreshard.dev/shardset=orders,foreshard.dev/component=router");
 }
 
+// behaviour-01
 TEST_F(ShardSetTest, ASettledSetIsNotWritten) {
   Start();
   Apply();
@@ -99,6 +55,7 @@ TEST_F(ShardSetTest, ASettledSetIsNotWritten) {
   EXPECT_EQ(World().Writes(), before);
 }
 
+// behaviour-03
 TEST_F(ShardSetTest, FollowsAnEditWithinTenSeconds) {
   Start();
   Apply();
@@ -113,6 +70,7 @@ TEST_F(ShardSetTest, FollowsAnEditWithinTenSeconds) {
   }));
 }
 
+// behaviour-08
 TEST_F(ShardSetTest, WhatIsNotOursStaysAndWhatIsOursComesBack) {
   Start();
   Apply();
@@ -132,6 +90,7 @@ TEST_F(ShardSetTest, WhatIsNotOursStaysAndWhatIsOursComesBack) {
             "payments");
 }
 
+// behaviour-02
 TEST_F(ShardSetTest, KilledAtAnyTimeItGoesOnToTheSameEnd) {
   // Killed when so many Secrets, StatefulSets, … are there; each time another one goes on.
   const std::pair<kube::ResourceKind, std::size_t> moments[] = {
@@ -151,6 +110,7 @@ TEST_F(ShardSetTest, KilledAtAnyTimeItGoesOnToTheSameEnd) {
   EXPECT_EQ(World().Count(kube::kStatefulSets), 2U) << "no restart made another shard";
 }
 
+// behaviour-07
 TEST_F(ShardSetTest, AnotherLeadsWithinTwoSecondsOfACleanEndAndFifteenOfAKill) {
   const SystemClock clock;
   Start("one");
@@ -178,6 +138,7 @@ TEST_F(ShardSetTest, AnotherLeadsWithinTwoSecondsOfACleanEndAndFifteenOfAKill) {
   operator_ = std::move(three);
 }
 
+// behaviour-09
 TEST_F(ShardSetTest, DeletedItLeavesNothing) {
   Start();
   Apply();
@@ -191,6 +152,7 @@ TEST_F(ShardSetTest, DeletedItLeavesNothing) {
   }
 }
 
+// behaviour-06
 TEST_F(ShardSetTest, AnInvalidOneIsToldByFieldAlsoWhereAdmissionLetItIn) {
   Start();
   std::string bad = kSet;

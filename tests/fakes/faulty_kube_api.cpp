@@ -22,6 +22,10 @@ Error AnswerLost(const KubeCall& call) {
                                "injected fault");
 }
 
+Error Answered(int status, const KubeCall& call) {
+  return kube::HttpError(status, kube::Describe(call.verb, call.kind, call.ref), "injected fault");
+}
+
 Error Conflict(const KubeCall& call) {
   return kube::HttpError(409, kube::Describe(call.verb, call.kind, call.ref), "injected conflict");
 }
@@ -33,7 +37,9 @@ Answer FaultyKubeApi::Write(const KubeCall& call, const Call& send) {
   const KubeFault fault = decide_(call);
   if (fault == KubeFault::kFailBefore) return NotSent(call);
   if (fault == KubeFault::kConflict) return Conflict(call);
+  if (fault == KubeFault::kBusy) return Answered(429, call);
   Answer answer = send();
+  if (fault == KubeFault::kBroken) return Answered(500, call);
   if (fault == KubeFault::kFailAfter) return AnswerLost(call);
   return answer;
 }
@@ -43,6 +49,8 @@ Result<std::optional<Object>> FaultyKubeApi::Get(const ResourceKind& kind, const
   const KubeCall call{.verb = "get", .kind = kind, .ref = ref};
   const KubeFault fault = decide_(call);
   if (fault == KubeFault::kFailBefore || fault == KubeFault::kFailAfter) return NotSent(call);
+  if (fault == KubeFault::kBusy) return Answered(429, call);
+  if (fault == KubeFault::kBroken) return Answered(500, call);
   const std::pair question{kind, ref};
   if (fault == KubeFault::kStale) {
     if (const auto seen = seen_objects_.find(question); seen != seen_objects_.end())
@@ -59,6 +67,8 @@ Result<kube::ObjectList> FaultyKubeApi::List(const ResourceKind& kind,
   const KubeCall call{.verb = "list", .kind = kind, .ref = where};
   const KubeFault fault = decide_(call);
   if (fault == KubeFault::kFailBefore || fault == KubeFault::kFailAfter) return NotSent(call);
+  if (fault == KubeFault::kBusy) return Answered(429, call);
+  if (fault == KubeFault::kBroken) return Answered(500, call);
   const std::pair question{
       kind, options.name_space + "|" + options.label_selector + "|" + options.field_selector};
   if (fault == KubeFault::kStale) {

@@ -23,6 +23,8 @@ enum class KubeFault {
   kStale,  // Get and List: the answer to the same question as of the last time it was asked. Watch:
            // 410
   kConflict,  // writes: 409 without effect
+  kBusy,      // 429 without effect
+  kBroken,    // 500; a write may have had its effect all the same, and here it has
 };
 
 struct KubeCall {

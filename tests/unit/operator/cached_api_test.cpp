@@ -92,6 +92,7 @@ TEST_F(CachedApiTest, WhatLacksTheLabelIsAskedOfTheServer) {
   EXPECT_EQ(all->items.size(), 2U);
 }
 
+// behaviour-07
 TEST_F(CachedApiTest, NothingIsWrittenByWhoDoesNotLead) {
   leads = false;
   const std::int64_t before = fake.write_calls();

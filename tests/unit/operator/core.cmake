@@ -3,12 +3,21 @@ foreshard_library(foreshard_shardset_world
   DEPS foreshard_operator_shardset foreshard_fake_kube_api GTest::gtest)
 
 foreshard_test(unit.operator.shardset
-  SOURCES controllers/shardset_test.cpp
-  DEPS foreshard_shardset_world
-  LABELS behaviour-01 behaviour-02 behaviour-03 behaviour-04 behaviour-08 behaviour-09 behaviour-10)
+  SOURCES controllers/shardset_decide_rolling_test.cpp controllers/shardset_manners_test.cpp
+          controllers/shardset_test.cpp
+  DEPS foreshard_shardset_world)
+foreshard_test(unit.operator.shardset_faults
+  SOURCES controllers/shardset_faults_test.cpp
+  DEPS foreshard_shardset_world foreshard_faulty_kube_api
+  ARGS --gtest_filter=ShardSetFaults.*
+  TIMEOUT 600)
+foreshard_script_test(unit.operator.shardset_faults_long
+  COMMAND unit_operator_shardset_faults --gtest_filter=ShardSetFaultsLong.*
+  LABELS long
+  TIMEOUT 1200)
 
 foreshard_test(unit.operator.api
-  SOURCES api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
+  SOURCES api/reserved_parameters_test.cpp api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
           api/routing_table_json_test.cpp
   DEPS foreshard_operator_api)
 

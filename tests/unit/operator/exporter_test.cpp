@@ -10,6 +10,7 @@ bool Has(Exporter& exporter, const std::string& line) {
   return ("\n" + text).find("\n" + line) != std::string::npos;
 }
 
+// behaviour-24
 TEST(Exporter, EveryLabelValueIsThereFromTheStart) {
   Exporter exporter;
   exporter.AddController(

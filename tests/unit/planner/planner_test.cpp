@@ -127,6 +127,7 @@ TEST(Planner, AFreezeWindowPullsTheStartBeforeIt) {
   EXPECT_EQ(plan.decision, PlanDecision::kExecuting) << plan.summary;
 }
 
+// behaviour-20
 TEST(Planner, SaysWhatBlocksIt) {
   const auto blocked = [](Problem problem) {
     const model::Plan plan = PlanOf(problem);

@@ -48,6 +48,7 @@ model::Plan PlanOf(const Problem& problem, Optimiser optimiser) {
 
 class EveryOptimiser : public testing::TestWithParam<Optimiser> {};
 
+// behaviour-20
 TEST_P(EveryOptimiser, KeepsEveryHardConstraintAndGivesTheSamePlanAgain) {
   int acted = 0;
   for (std::uint64_t seed = 1; seed <= 100; ++seed) {

@@ -127,6 +127,7 @@ TEST(MigrationDecide, TheSwitchGoesBackOnceBothShardsKnowThatTheAttemptIsOver) {
   EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kEnterSource);
 }
 
+// behaviour-18
 TEST(MigrationDecide, ADryRunEndsWithItsAnswer) {
   MigrationObservation seen = Seen(Phase::kPreflight);
   seen.migration.spec.dry_run = true;

@@ -45,6 +45,7 @@ TEST(ScalingDecide, SplitsTheHotShardBeforeItsPeak) {
   EXPECT_EQ(decision.status.plan->decision, "Executing");
 }
 
+// behaviour-19
 TEST(ScalingDecide, RecommendModeProposesAndWaits) {
   ScalingMemory memory;
   ScalingDecision decision;
@@ -59,6 +60,7 @@ TEST(ScalingDecide, RecommendModeProposesAndWaits) {
   EXPECT_FALSE(DecideScaling(seen, memory).migration) << "one proposal at a time";
 }
 
+// behaviour-19
 TEST(ScalingDecide, ObserveModeShowsThePlanAndMakesNothing) {
   ScalingMemory memory;
   ScalingDecision decision;
@@ -67,6 +69,7 @@ TEST(ScalingDecide, ObserveModeShowsThePlanAndMakesNothing) {
   EXPECT_TRUE(decision.status.plan);
 }
 
+// behaviour-20
 TEST(ScalingDecide, NothingBeginsInAFreezeWindow) {
   ScalingMemory memory;
   ScalingObservation seen = SeenAt(BreachBin());
@@ -81,6 +84,7 @@ TEST(ScalingDecide, NothingBeginsInAFreezeWindow) {
   EXPECT_NE(decision.plan.summary.find("payroll"), std::string::npos);
 }
 
+// behaviour-20
 TEST(ScalingDecide, AMigrationInFlightIsNotDoubled) {
   ScalingMemory memory;
   ScalingDecision decision;
@@ -146,6 +150,7 @@ TEST(ScalingDecide, AfterTheSplitItIsContent) {
   }
 }
 
+// behaviour-19
 TEST(ScalingDecide, MissingMetricsNeverCauseAnAction) {
   ScalingMemory memory;
   ScalingObservation seen = SeenAt(BreachBin());
@@ -158,6 +163,7 @@ TEST(ScalingDecide, MissingMetricsNeverCauseAnAction) {
   EXPECT_EQ(decision.plan.reason, model::PlanReason::kStaleMetrics);
 }
 
+// behaviour-19
 TEST(ScalingDecide, OffMeansNoPlanAtAll) {
   ScalingMemory memory;
   ScalingObservation seen = SeenAt(kMidnight);

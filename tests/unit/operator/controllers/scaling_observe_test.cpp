@@ -138,6 +138,15 @@ TEST_F(ScalingObserveTest, ASetThatIsGoneOrBrokenIsLeftToTheFleetController) {
   const auto there = ReadShardSet(objects_.kube, objects_.ref, objects_.Soon());
   ASSERT_TRUE(Good(there));
   EXPECT_TRUE(*there);
+  for (const char* pause : {"\"true\"", "null"}) {
+    ASSERT_TRUE(Good(objects_.kube.Patch(
+        kube::kShardSets, objects_.ref,
+        std::string(R"({"metadata":{"annotations":{"foreshard.dev/pause":)") + pause + "}}}", {},
+        objects_.Soon())));
+    const auto paused = ReadShardSet(objects_.kube, objects_.ref, objects_.Soon());
+    ASSERT_TRUE(Good(paused));
+    EXPECT_EQ(paused->has_value(), pause == std::string("null"));
+  }
   const auto gone = ReadShardSet(objects_.kube, {"shop", "nobody"}, objects_.Soon());
   ASSERT_TRUE(Good(gone));
   EXPECT_FALSE(*gone);

@@ -87,6 +87,7 @@ TEST_F(ScalingStatusTest, WithoutAForecastNothingIsInvented) {
   EXPECT_EQ(Condition("ForecastTrusted").reason, "NoForecast");
 }
 
+// behaviour-19
 TEST_F(ScalingStatusTest, MetricsAreFreshStaleOrUnreachableAndItSaysWhy) {
   EXPECT_EQ(Condition("MetricsFresh").status, "True");
   EXPECT_EQ(Condition("MetricsFresh").observed_generation, 7);

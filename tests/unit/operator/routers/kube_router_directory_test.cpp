@@ -56,6 +56,7 @@ TEST_F(KubeRouterDirectoryTest, ACertificateThatCannotBeUsedGivesUpWithoutShowin
 }
 
 // A rotated CA must reach the connections without a restart of the operator.
+// behaviour-22
 TEST_F(KubeRouterDirectoryTest, ANewCertificateIsUsedFromTheNextOpenOn) {
   const KeyPair next = *MakeAuthority("orders CA", pods_.clock.Wall());
   pods_.WriteOperatorSecret(pods_.authority);

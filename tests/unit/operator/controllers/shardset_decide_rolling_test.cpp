@@ -1,0 +1,173 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "operator/builders/names.h"
+#include "operator/controllers/shardset_controller.h"
+#include "tests/unit/operator/controllers/shardset_world.h"
+
+// A change of the pods' template, pod by pod. The test plays the StatefulSet controller (revisions)
+// and Patroni (who leads).
+
+namespace foreshard::op {
+namespace {
+
+class RollingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 3; ++i) {
+      world.Settle();
+      world.StartPods();
+      PlayRevisions();
+    }
+    world.Settle();
+    ASSERT_EQ(world.Condition("Ready"), "True") << world.ConditionMessage("Ready");
+    for (const Value& pod : world.All(kube::kPods)) all_.insert(pod.At("metadata.name").Text());
+    ASSERT_EQ(all_.size(), 4U);
+  }
+
+  void WantCpu(const std::string& cpu) {
+    std::string spec = kQuickSpec;
+    spec.replace(spec.find("1000m"), 5, cpu);
+    world.Write(spec);
+  }
+
+  // The StatefulSets know their newest template; pods without a revision were just made of it.
+  void PlayRevisions() {
+    for (const Value& set : world.All(kube::kStatefulSets)) {
+      const std::string name = set.At("metadata.name").Text();
+      const std::string revision = name + "-" + HashText(ToJson(set.At("spec.template")));
+      world.Patch(kube::kStatefulSets, name,
+                  R"({"status":{"updateRevision":")" + revision + R"(","observedGeneration":)" +
+                      ToJson(set.At("metadata.generation")) + "}}",
+                  "status");
+      for (const Value& pod : world.All(kube::kPods)) {
+        const std::string pod_name = pod.At("metadata.name").Text();
+        if (!pod_name.starts_with(name) ||
+            !pod["metadata"]["labels"]["controller-revision-hash"].is_null())
+          continue;
+        world.Patch(kube::kPods, pod_name,
+                    R"({"metadata":{"labels":{"controller-revision-hash":")" + revision + "\"}}}");
+      }
+      world.Patch(kube::kPodDisruptionBudgets, name, R"({"status":{"disruptionsAllowed":1}})",
+                  "status");
+    }
+  }
+
+  std::set<std::string> Missing() {
+    std::set<std::string> missing = all_;
+    for (const Value& pod : world.All(kube::kPods)) missing.erase(pod.At("metadata.name").Text());
+    return missing;
+  }
+  // The pod that was taken since; "" for none. Fails if there is more than one.
+  std::string Taken() {
+    world.Settle();
+    const std::set<std::string> missing = Missing();
+    EXPECT_LE(missing.size(), 1U);
+    return missing.empty() ? "" : *missing.begin();
+  }
+  void SetLeader(const std::string& shard, const std::string& pod) {
+    world.Patch(kube::kEndpoints, shard,
+                R"({"metadata":{"annotations":{"leader":")" + pod + "\"}}}");
+  }
+  // The missing pod comes back with the newest template.
+  void ComesBack() {
+    world.StartPods();
+    PlayRevisions();
+  }
+
+  ShardSetWorld world;
+  std::set<std::string> all_;
+};
+
+// behaviour-14
+TEST_F(RollingTest, ReplicasGoFirstThePrimaryLastAndOneShardAfterTheOther) {
+  SetLeader("orders-" + world.Shards()[0], "orders-" + world.Shards()[0] + "-1");
+  WantCpu("2000m");
+  world.Settle();
+  EXPECT_TRUE(Missing().empty()) << "the StatefulSets do not know the new template yet";
+  PlayRevisions();
+  std::vector<std::string> order;
+  for (std::string pod = Taken(); !pod.empty(); pod = Taken()) {
+    order.push_back(pod);
+    ASSERT_LE(order.size(), 4U);
+    EXPECT_EQ(Taken(), pod) << "nobody else goes before it is back";
+    ComesBack();
+  }
+  ASSERT_EQ(order.size(), 4U);
+  EXPECT_EQ(std::set<std::string>(order.begin(), order.end()), all_);
+  const std::string first = order[0].substr(0, order[0].rfind('-'));
+  for (std::size_t i = 0; i < 4; i += 2) {
+    const std::string shard = order[i].substr(0, order[i].rfind('-'));
+    const bool leads_by_one = shard == "orders-" + world.Shards()[0];
+    EXPECT_EQ(order[i], shard + (leads_by_one ? "-0" : "-1")) << "the replica";
+    EXPECT_EQ(order[i + 1], shard + (leads_by_one ? "-1" : "-0")) << "the primary";
+  }
+  EXPECT_FALSE(order[2].starts_with(first));
+}
+
+// behaviour-14
+TEST_F(RollingTest, NobodyGoesWhileAMemberOfAnyShardIsMissing) {
+  const std::string sick = "orders-" + world.Shards()[1] + "-1";
+  world.SetPodReady(sick, false);
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  // It is outdated and serves nobody, so it may go itself.
+  EXPECT_EQ(Taken(), sick);
+  world.StartPods();
+  world.SetPodReady(sick, false);
+  PlayRevisions();
+  EXPECT_EQ(Taken(), "");
+  world.SetPodReady(sick, true);
+  EXPECT_NE(Taken(), "");
+}
+
+// behaviour-14
+TEST_F(RollingTest, NobodyGoesWhileKeysChangeHands) {
+  world.Create(kube::kShardMigrations, "move",
+               R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
+      "metadata":{"name":"move","namespace":"shop"},
+      "spec":{"shardSetName":"orders","type":"Move","source":"x"}})");
+  world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Cutover"}})", "status");
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  EXPECT_EQ(Taken(), "");
+  world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Soaking"}})", "status");
+  EXPECT_NE(Taken(), "");
+}
+
+// behaviour-14
+TEST_F(RollingTest, ATemplateThatBreaksStopsAtItsFirstPodAndIsRepairedByTheNext) {
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  const std::string first = Taken();
+  ASSERT_NE(first, "");
+  world.StartPods();
+  world.SetPodReady(first, false);
+  PlayRevisions();
+  EXPECT_EQ(Taken(), "") << "the others keep the old template";
+  WantCpu("3000m");
+  world.Settle();
+  PlayRevisions();
+  EXPECT_EQ(Taken(), first);
+}
+
+// behaviour-13
+TEST_F(RollingTest, ABudgetThatForbidsItIsWaitedForWithoutACondition) {
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  for (const Value& budget : world.All(kube::kPodDisruptionBudgets)) {
+    world.Patch(kube::kPodDisruptionBudgets, budget.At("metadata.name").Text(),
+                R"({"status":{"disruptionsAllowed":0}})", "status");
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(world.Pass().ok());
+  EXPECT_TRUE(Missing().empty());
+  EXPECT_EQ(world.Condition("Ready"), "True");
+}
+
+}  // namespace
+}  // namespace foreshard::op
