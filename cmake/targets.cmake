@@ -16,7 +16,8 @@ endfunction()
 
 # foreshard_test(TIER.FOLDER.SUBJECT SOURCES x_test.cpp DEPS ... [LABELS ...] [TIMEOUT s] [PROCESSORS n]
 #                [RESOURCE_LOCK name] [ARGS ...])
-# One GoogleTest program; the ctest label is the tier (the part before the first dot).
+# One GoogleTest program; the ctest label is the tier (the part before the first dot). A comment "// behaviour-NN" right
+# above a TEST says that it proves a behaviour of docs/behaviours.md; its program carries the same label.
 function(foreshard_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT;PROCESSORS" "SOURCES;DEPS;LABELS;RESOURCE_LOCK;ARGS;ENVIRONMENT" ${ARGN})
   string(REPLACE "." "_" target "${name}")
@@ -29,8 +30,26 @@ function(foreshard_test name)
   endif()
   add_dependencies(tier_${tier} ${target})
   add_test(NAME ${name} COMMAND ${target} ${ARG_ARGS} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
-  foreshard_test_properties(${name} LABELS ${tier} ${ARG_LABELS} TIMEOUT ${ARG_TIMEOUT} PROCESSORS ${ARG_PROCESSORS}
-                            RESOURCE_LOCK ${ARG_RESOURCE_LOCK} ENVIRONMENT ${ARG_ENVIRONMENT})
+  foreshard_behaviours(behaviours ${ARG_SOURCES})
+  foreshard_test_properties(${name} LABELS ${tier} ${ARG_LABELS} ${behaviours} TIMEOUT ${ARG_TIMEOUT}
+                            PROCESSORS ${ARG_PROCESSORS} RESOURCE_LOCK ${ARG_RESOURCE_LOCK}
+                            ENVIRONMENT ${ARG_ENVIRONMENT})
+endfunction()
+
+function(foreshard_behaviours result)
+  set(all "")
+  foreach(source IN LISTS ARGN)
+    file(STRINGS "${source}" marks REGEX "^// behaviour-")
+    if(marks)
+      string(REGEX MATCHALL "behaviour-[0-9][0-9]" numbers "${marks}")
+      list(APPEND all ${numbers})
+      set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+    endif()
+  endforeach()
+  if(all)
+    list(REMOVE_DUPLICATES all)
+  endif()
+  set(${result} ${all} PARENT_SCOPE)
 endfunction()
 
 # foreshard_script_test(TIER.FOLDER.SUBJECT COMMAND ... [LABELS ...] [TIMEOUT s] ...): a test that is not GoogleTest.

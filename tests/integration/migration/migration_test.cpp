@@ -47,6 +47,7 @@ void ExpectNothingLeft(const TwoShards& shards) {
   }
 }
 
+// behaviour-16
 TEST(Migration, MovesARangeUnderLoadAndLosesNothing) {
   auto shards = TwoShards::Make();
   ASSERT_TRUE(Good(shards));
@@ -102,6 +103,7 @@ TEST(Migration, FillsANewShardWithItsSchemaAndReferenceTables) {
   ExpectNothingLeft(**shards);
 }
 
+// behaviour-15
 TEST(Migration, AMoverKilledInEveryPhaseResumes) {
   auto shards = TwoShards::Make();
   ASSERT_TRUE(Good(shards));
@@ -131,6 +133,7 @@ TEST(Migration, AMoverKilledInEveryPhaseResumes) {
 
 class AbortIn : public testing::TestWithParam<Phase> {};
 
+// behaviour-17
 TEST_P(AbortIn, LeavesNothingAndKeepsTheRows) {
   auto shards = TwoShards::Make();
   ASSERT_TRUE(Good(shards));
@@ -211,6 +214,7 @@ TEST(Migration, AnAttemptWhoseLeaderDiedIsEndedByTheMover) {
   EXPECT_EQ(oracle.Check(Side::kSource), "");
 }
 
+// behaviour-17
 TEST(Migration, TheSweeperRemovesWhatNobodyNames) {
   auto shards = TwoShards::Make();
   ASSERT_TRUE(Good(shards));

@@ -1,6 +1,6 @@
 """All rules, by name. A rule is a function from a Tree to violations."""
 
-from . import calls, documents, includes, metrics, sizes, sources, switches, tests
+from . import behaviours, calls, documents, includes, metrics, sizes, sources, switches, tests
 
 ALL = {
     "layers": includes.layers,
@@ -23,6 +23,7 @@ ALL = {
     "named-in-cmake": sources.named_in_cmake,
     "test-asserts": tests.test_asserts,
     "test-disabled": tests.test_disabled,
+    "behaviours": behaviours.behaviours,
     "metric-exported": metrics.metric_exported,
     "alert-runbook": metrics.alert_runbook,
 }
