@@ -171,10 +171,26 @@ Result<std::string> StateOf(pg::Connection& connection, const Work& work) {
   return row->Text(0, 0);
 }
 
+// What a scan of the group reads.
+Result<std::int64_t> HeapBytes(pg::Connection& connection, const Work& work) {
+  std::int64_t bytes = 0;
+  for (const TableSpec& table : work.spec().tables) {
+    const Result<pg::Rows> size =
+        connection.Exec("SELECT coalesce(pg_relation_size(to_regclass($1)), 0)",
+                        {QuoteTable(table.name)}, work.In(kCall));
+    if (!size) return size.error();
+    bytes += size->Int(0, 0);
+  }
+  return bytes;
+}
+
 Status DeleteGroup(pg::Connection& connection, const Work& work, const Turn& turn, Side side) {
   const Result<pg::Rows> replica =
       connection.Exec("SET session_replication_role = replica", work.In(kCall));
   if (!replica) return replica.error();
+  const Result<std::int64_t> bytes = HeapBytes(connection, work);
+  if (!bytes) return bytes.error();
+  const BulkWork bulk(work.throttle, *bytes, work.stop);
   // Children first, though the replica role would not ask.
   for (auto table = work.spec().tables.rbegin(); table != work.spec().tables.rend(); ++table) {
     const Result<std::optional<TableInfo>> info =
@@ -187,7 +203,11 @@ Status DeleteGroup(pg::Connection& connection, const Work& work, const Turn& tur
   return Ok();
 }
 
+// By hand VACUUM knows no pauses; here it rests as autovacuum does.
 Status Vacuum(pg::Connection& connection, const Work& work) {
+  if (const Result<pg::Rows> set = connection.Exec("SET vacuum_cost_delay = '2ms'", work.In(kCall));
+      !set)
+    return set.error();
   for (const TableSpec& table : work.spec().tables) {
     const Result<pg::Rows> there = connection.Exec("SELECT to_regclass($1) IS NOT NULL",
                                                    {QuoteTable(table.name)}, work.In(kCall));
@@ -211,7 +231,10 @@ Status DeleteMovingRows(pg::Connection& connection, const Work& work, const Turn
         "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint",
         {name}, work.In(kCall));
     if (!size) return size.error();
-    for (std::int64_t page = 0; page < size->Int(0, 0); page += kDeletePages) {
+    std::int64_t pages = kDeletePages;
+    for (std::int64_t page = 0; page < size->Int(0, 0); page += pages) {
+      pages = std::min(kDeletePages, work.SlicePages(kPageBytes));
+      if (!work.Take(pages * kPageBytes)) return Error::Reobserve("the process ends");
       Result<pg::Transaction> transaction =
           pg::Transaction::Begin(connection, "BEGIN", work.In(kCall));
       if (!transaction) return transaction.error();
@@ -223,7 +246,7 @@ Status DeleteMovingRows(pg::Connection& connection, const Work& work, const Turn
         return Error::GiveUp("this shard owns the rows that were to be deleted", "GateOpen");
       const Result<pg::Rows> deleted = connection.Exec(
           fmt::format("DELETE FROM {} WHERE {} AND ctid >= '({},0)'::tid AND ctid < '({},0)'::tid",
-                      name, rows, page, page + kDeletePages),
+                      name, rows, page, page + pages),
           work.In(kLongStatement));
       if (!deleted) return deleted.error();
       CrashPoint(Edge::kBefore, "mover.cleanup.delete_batch");

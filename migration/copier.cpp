@@ -16,6 +16,8 @@ namespace foreshard::migration {
 
 namespace {
 
+constexpr std::size_t kCopyBuffer = 256 * 1024;
+
 // What the workers share. The queue only shrinks; the first error ends all.
 struct Copying {
   Copying(const Work& the_work, const Turn& the_turn, std::string the_snapshot)
@@ -26,6 +28,7 @@ struct Copying {
   std::string snapshot;
   std::vector<TableInfo> tables;
   std::vector<std::int64_t> filenodes;
+  std::vector<TableSize> sizes;  // in the snapshot, or later
 
   std::mutex mutex;
   std::vector<Chunk> queue;  // the next one is the last
@@ -43,6 +46,17 @@ struct Copying {
     if (!error) error = why;
   }
 };
+
+// What the chunks that are left will read.
+std::int64_t BytesOf(const Copying& copying) {
+  std::int64_t bytes = 0;
+  for (const Chunk& chunk : copying.queue) {
+    const TableSize& size = copying.sizes[chunk.table];
+    bytes += std::max<std::int64_t>(0, std::min(chunk.end_page, size.pages) - chunk.first_page) *
+             size.page_bytes;
+  }
+  return bytes;
+}
 
 Result<pg::Transaction> BeginInSnapshot(pg::Connection& source, const Work& work,
                                         const std::string& snapshot) {
@@ -76,31 +90,46 @@ struct Moved {
   std::int64_t bytes = 0;
 };
 
-Result<Moved> Stream(pg::Connection& source, pg::Connection& destination, const Work& work,
-                     const TableInfo& table, const Chunk& chunk) {
-  Result<pg::CopyOut> out = source.StartCopyOut(
-      fmt::format("COPY ({}) TO STDOUT", ChunkSql(work.spec(), table, chunk)), work.In(kCall));
+// One slice of a chunk. `paced`: its pages have been taken from the bucket already; else each
+// buffer is.
+Status StreamSlice(pg::Connection& source, pg::CopyIn& in, const Work& work, const std::string& sql,
+                   bool paced, Moved& moved) {
+  Result<pg::CopyOut> out =
+      source.StartCopyOut(fmt::format("COPY ({}) TO STDOUT", sql), work.In(kCall));
   if (!out) return out.error();
+  std::string buffer;
+  while (true) {
+    const Result<bool> more = out->Next(buffer, work.In(5min));
+    if (!more) return more.error();
+    if (buffer.size() >= kCopyBuffer || !*more) {
+      const auto bytes = static_cast<std::int64_t>(buffer.size());
+      moved.bytes += bytes;
+      if (Status written = in.Write(buffer, work.In(5min)); !written) return written;
+      buffer.clear();
+      if (!paced && !work.Take(bytes)) return Error::Reobserve("the process ends");
+    }
+    if (!*more) return Ok();
+    if (work.stop.stop_requested()) return Error::Reobserve("the process ends");
+  }
+}
+
+Result<Moved> Stream(pg::Connection& source, pg::Connection& destination, const Work& work,
+                     const TableInfo& table, const Chunk& chunk, const TableSize& size) {
   Result<pg::CopyIn> in = destination.StartCopyIn(
       fmt::format("COPY {} ({}) FROM STDIN", QuoteTable(table.name), ColumnList(table)),
       work.In(kCall));
   if (!in) return in.error();
   Moved moved;
-  std::string buffer;
-  const auto flush = [&]() -> Status {
-    moved.bytes += static_cast<std::int64_t>(buffer.size());
-    Status written = in->Write(buffer, work.In(5min));
-    buffer.clear();
-    return written;
-  };
-  while (true) {
-    const Result<bool> more = out->Next(buffer, work.In(5min));
-    if (!more) return more.error();
-    if (buffer.size() >= 256 * 1024 || !*more) {
-      if (Status written = flush(); !written) return written.error();
-    }
-    if (!*more) break;
-    if (work.stop.stop_requested()) return Error::Reobserve("the process ends");
+  const bool paced = size.pages > 0;
+  for (std::int64_t page = chunk.first_page;;) {
+    const Chunk slice = SliceOf(chunk, page, work.SlicePages(size.page_bytes), size.pages);
+    const std::int64_t pages = std::min(slice.end_page, size.pages) - page;
+    if (paced && !work.Take(pages * size.page_bytes)) return Error::Reobserve("the process ends");
+    const Status sent =
+        StreamSlice(source, *in, work, ChunkSql(work.spec(), table, slice), paced, moved);
+    if (!sent) return sent.error();
+    if (slice.end_page == chunk.end_page) break;
+    page = slice.end_page;
   }
   const Result<std::int64_t> rows = in->Finish(work.In(5min));
   if (!rows) return rows.error();
@@ -121,7 +150,8 @@ Status CopyOne(pg::Connection& source, pg::Connection& destination, Copying& cop
   }
   Result<pg::Transaction> writing = pg::Transaction::Begin(destination, "BEGIN", work.In(kCall));
   if (!writing) return writing.error();
-  const Result<Moved> moved = Stream(source, destination, work, table, chunk);
+  const Result<Moved> moved =
+      Stream(source, destination, work, table, chunk, copying.sizes[chunk.table]);
   if (!moved) return moved.error();
   const Result<pg::Rows> marked = destination.Exec(
       "INSERT INTO foreshard.chunk_done VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint::oid)",
@@ -237,6 +267,7 @@ Status Plan(Copying& copying) {
     const bool by_index = !work.spec().keys.empty() && !table.column.empty();
     const std::vector<Chunk> chunks =
         PlanChunks(i, by_index ? 0 : size->Int(0, 0), per_chunk, *done);
+    copying.sizes.push_back({by_index ? 0 : size->Int(0, 0), size->Int(0, 1)});
     copying.queue.insert(copying.queue.end(), chunks.rbegin(), chunks.rend());
   }
   return Ok();
@@ -265,18 +296,32 @@ std::vector<Chunk> PlanChunks(std::size_t table, std::int64_t pages, std::int64_
   return chunks;
 }
 
-std::string ChunkSql(const MigrationSpec& spec, const TableInfo& table, const Chunk& chunk) {
-  std::string sql = fmt::format("SELECT {} FROM {} WHERE {}", ColumnList(table),
-                                QuoteTable(table.name), MovingRowsSql(spec, table));
-  if (chunk.first_page > 0) sql += fmt::format(" AND ctid >= '({},0)'::tid", chunk.first_page);
-  if (chunk.end_page != kOpenEnd) sql += fmt::format(" AND ctid < '({},0)'::tid", chunk.end_page);
+Chunk SliceOf(const Chunk& chunk, std::int64_t page, std::int64_t pages, std::int64_t size) {
+  CHECK(pages > 0, "slices of no pages");
+  Chunk slice = chunk;
+  slice.first_page = page;
+  const std::int64_t end = page + pages;
+  if (end < std::min(chunk.end_page, size)) slice.end_page = end;
+  return slice;
+}
+
+std::string PagesSql(std::int64_t first_page, std::int64_t end_page) {
+  std::string sql;
+  if (first_page > 0) sql += fmt::format(" AND ctid >= '({},0)'::tid", first_page);
+  if (end_page != kOpenEnd) sql += fmt::format(" AND ctid < '({},0)'::tid", end_page);
   return sql;
+}
+
+std::string ChunkSql(const MigrationSpec& spec, const TableInfo& table, const Chunk& chunk) {
+  return fmt::format("SELECT {} FROM {} WHERE {}{}", ColumnList(table), QuoteTable(table.name),
+                     MovingRowsSql(spec, table), PagesSql(chunk.first_page, chunk.end_page));
 }
 
 Status CopyChunks(const Work& work, const Turn& turn, const std::string& snapshot) {
   Copying copying(work, turn, snapshot);
   if (Status planned = Plan(copying); !planned) return planned;
   {
+    const BulkWork bulk(work.throttle, BytesOf(copying), work.stop);
     std::vector<std::jthread> workers;
     for (int i = 0; i < work.options.copy_workers; ++i)
       workers.emplace_back([&copying] { Worker(copying); });

@@ -23,6 +23,11 @@ struct Chunk {
   bool operator==(const Chunk&) const = default;
 };
 
+struct TableSize {
+  std::int64_t pages = 0;  // 0: not known, or nothing that is read by pages
+  std::int64_t page_bytes = 8'192;
+};
+
 struct DoneChunk {
   std::int64_t number = 0;
   std::int64_t end_page = 0;
@@ -33,6 +38,14 @@ struct DoneChunk {
 // pages_per_chunk > 0.
 std::vector<Chunk> PlanChunks(std::size_t table, std::int64_t pages, std::int64_t pages_per_chunk,
                               const std::vector<DoneChunk>& done);
+
+// The part of `chunk` from `page` on, of at most `pages` pages. `size`: pages of the table, at
+// least those of the snapshot; what comes behind them belongs to the last part. REQUIRES: pages >
+// 0.
+Chunk SliceOf(const Chunk& chunk, std::int64_t page, std::int64_t pages, std::int64_t size);
+
+// " AND ctid >= ..." of a range of pages; "" for all of them.
+std::string PagesSql(std::int64_t first_page, std::int64_t end_page);
 
 // The SELECT of one chunk, for COPY ... TO STDOUT.
 std::string ChunkSql(const MigrationSpec& spec, const TableInfo& table, const Chunk& chunk);

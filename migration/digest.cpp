@@ -53,18 +53,31 @@ std::string TypeOf(const TableInfo& table, const std::string& column) {
 
 }  // namespace
 
-std::string BucketSql(const MigrationSpec& spec, const TableInfo& table) {
-  return fmt::format(
-      "SELECT {} AS bucket, count(*), sum({}::numeric)::text FROM {} WHERE {} GROUP BY 1",
-      BucketOf(spec, table), HashOfRow(table), QuoteTable(table.name), MovingRowsSql(spec, table));
+std::string BucketSql(const MigrationSpec& spec, const TableInfo& table, const std::string& pages) {
+  return fmt::format("SELECT {} AS bucket, count(*), sum({})::text FROM {} WHERE ({}){} GROUP BY 1",
+                     BucketOf(spec, table), HashOfRow(table), QuoteTable(table.name),
+                     MovingRowsSql(spec, table), pages);
+}
+
+void AddBucket(Buckets& buckets, std::int64_t bucket, std::int64_t rows, std::string_view digest) {
+  const bool negative = !digest.empty() && digest.front() == '-';
+  std::uint64_t value = 0;
+  for (const char digit : digest.substr(negative ? 1 : 0)) {
+    CHECK(digit >= '0' && digit <= '9', "a sum of whole numbers is a whole number");
+    value = value * 10 + static_cast<std::uint64_t>(digit - '0');
+  }
+  Bucket& sum = buckets[bucket];
+  sum.rows += rows;
+  sum.digest += negative ? 0 - value : value;
 }
 
 std::string RowHashSql(const MigrationSpec& spec, const TableInfo& table,
-                       const std::vector<std::int64_t>& buckets) {
+                       const std::vector<std::int64_t>& buckets, const std::string& pages,
+                       bool ordered) {
   return fmt::format(
-      "SELECT {} COLLATE \"C\", {} FROM {} WHERE {} AND {} = ANY ('{}'::bigint[]) ORDER BY 1",
-      KeyText(table), HashOfRow(table), QuoteTable(table.name), MovingRowsSql(spec, table),
-      BucketOf(spec, table), pg::ArrayLiteral(buckets));
+      "SELECT {} COLLATE \"C\", {} FROM {} WHERE ({}){} AND {} = ANY ('{}'::bigint[]){}",
+      KeyText(table), HashOfRow(table), QuoteTable(table.name), MovingRowsSql(spec, table), pages,
+      BucketOf(spec, table), pg::ArrayLiteral(buckets), ordered ? " ORDER BY 1" : "");
 }
 
 std::string RowsByKeySql(const MigrationSpec& spec, const TableInfo& table,

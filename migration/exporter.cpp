@@ -107,6 +107,18 @@ std::string MetricsText(const Board& board) {
            "Sessions of this process that keep the snapshot.", counters.keepers);
   AddGauge(registry, "foreshard_probe_lag_millis", "Lag of the newest probe; -1 before the first.",
            progress.lag_millis);
+  AddGauge(registry, "foreshard_copy_limit_bytes",
+           "Bytes a second that bulk work may read and write; 0: there is none.",
+           static_cast<std::int64_t>(counters.throttle.bytes_per_second));
+  auto& throttled = prometheus::BuildCounter()
+                        .Name("foreshard_throttle_seconds_total")
+                        .Help("Time in which bulk work was slowed down, by why.")
+                        .Register(registry);
+  for (const ThrottleCause cause : kThrottleCauses) {
+    const auto slowed = counters.throttle.slowed[static_cast<std::size_t>(cause)];
+    throttled.Add({{"cause", ToString(cause)}})
+        .Increment(std::chrono::duration<double>(slowed).count());
+  }
   auto& buckets = prometheus::BuildCounter()
                       .Name("foreshard_verify_buckets")
                       .Help("Buckets compared, by what the first look found.")

@@ -35,6 +35,7 @@ struct Flags {
   std::string crash_at;
   std::string pg_dump = "pg_dump";
   int workers = 2;
+  bool throttle = true;
   int settle_millis = 10'000;
   std::int64_t chunk_bytes = std::int64_t{64} << 20;
 };
@@ -167,11 +168,17 @@ int RunMover(const MoverOptions& options, const Flags& flags) {
   log::Info("listening", {{"metrics", (*metrics)->port()}});
   std::stop_source ended;
   const std::stop_callback forward(signals.token(), [&ended] { ended.request_stop(); });
-  const Work work{options, clock, ended.get_token(), board};
+  Throttle throttle(clock, options.spec.new_destination);
+  Throttle* pace = flags.throttle ? &throttle : nullptr;
+  const Work work{options, clock, ended.get_token(), board, pace};
   Status finished = Ok();
   {
     std::jthread probe([&work] { RunMoverProbe(work); });
-    Mover mover(options, clock, board, ended.get_token());
+    std::vector<std::jthread> pulses;
+    for (const Side side : {Side::kSource, Side::kDestination}) {
+      if (flags.throttle) pulses.emplace_back([&work, side] { RunPulses(work, side); });
+    }
+    Mover mover(options, clock, board, ended.get_token(), pace);
     finished = mover.Run();
     ended.request_stop();
   }
@@ -208,6 +215,8 @@ int Main(int argc, char** argv) {
         ->check(CLI::Range(1, 16));
     command->add_option("--chunk-bytes", flags.chunk_bytes, "size of a chunk of the source's table")
         ->check(CLI::Range(std::int64_t{8192}, std::int64_t{1} << 40));
+    command->add_option("--throttle", flags.throttle,
+                        "false: copy, compare and delete as fast as the shards can");
     command->add_option("--settle-millis", flags.settle_millis, "how long the lag must stay small")
         ->check(CLI::Range(0, 3'600'000));
     command->add_option("--pg-dump", flags.pg_dump,

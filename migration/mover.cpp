@@ -7,12 +7,13 @@
 
 namespace foreshard::migration {
 
-Mover::Mover(const MoverOptions& options, const Clock& clock, Board& board, std::stop_token stop)
+Mover::Mover(const MoverOptions& options, const Clock& clock, Board& board, std::stop_token stop,
+             Throttle* throttle)
     : options_(options),
       clock_(clock),
       board_(board),
       stop_(stop),
-      work_{options, clock, stop, board},
+      work_{options, clock, stop, board, throttle},
       source_(
           std::make_unique<PgShard>(PgShardOptions{.spec = options.spec,
                                                    .side = Side::kSource,
@@ -89,6 +90,7 @@ Result<Mover::Outcome> Mover::Step() {
   if (source->phase != destination->phase) return Outcome::kGoOn;
   if (IsTerminal(*phase)) return Outcome::kFinished;
   if (*phase != Phase::kPreparing && *phase != Phase::kCopying) keepers_ = {};
+  if (work_.throttle != nullptr) work_.throttle->SetPhase(*phase);
   switching_ = IsSwitching(*phase);
   if (switching_) {
     const Status watched = Watch(*phase, *rows);

@@ -24,7 +24,8 @@ namespace foreshard::migration {
 
 class Mover {
  public:
-  Mover(const MoverOptions& options, const Clock& clock, Board& board, std::stop_token stop);
+  Mover(const MoverOptions& options, const Clock& clock, Board& board, std::stop_token stop,
+        Throttle* throttle = nullptr);
   ~Mover();
 
   enum class Outcome { kGoOn, kFinished };

@@ -25,6 +25,7 @@ inline constexpr std::chrono::hours kLongStatement =
     6h;  // an index, a digest, a chunk: ends with the phase's deadline
 inline constexpr std::chrono::seconds kLagForCatchUp = 1s;
 inline constexpr std::int64_t kDeletePages = 64;  // about 5,000 rows a batch
+inline constexpr std::int64_t kPageBytes = 8'192;  // for the throttle, which need not be exact
 inline constexpr int kApplyRestartsMax = 3;
 inline constexpr int kVerifyPasses = 5;
 inline constexpr std::size_t kHotRowsMax = 100;

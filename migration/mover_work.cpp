@@ -72,6 +72,11 @@ Result<std::unique_ptr<pg::Connection>> Work::Connect(Side side) const {
   return made;
 }
 
+std::int64_t Work::SlicePages(std::int64_t page_bytes) const {
+  constexpr std::int64_t kAll = std::int64_t{1} << 32;  // more pages than a table can have
+  return throttle != nullptr ? throttle->SlicePages(page_bytes) : kAll;
+}
+
 Status StillOurs(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
                  Deadline deadline) {
   const Result<pg::Rows> row =

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "migration/catalog.h"
 #include "migration/mover_limits.h"
+#include "migration/mover_throttle.h"
 #include "migration/phase.h"
 #include "migration/progress.h"
 #include "migration/spec.h"
@@ -41,6 +42,7 @@ struct MoverCounters {
   std::int64_t buckets_unequal = 0;
   std::int64_t cleaned_rows = 0;
   std::int64_t probes = 0;
+  Throttle::Seen throttle;
 };
 
 // `progress` of the destination's row before it is written, and the counters. Threads: any.
@@ -86,12 +88,20 @@ struct Work {
   const Clock& clock;
   std::stop_token stop;
   Board& board;
+  Throttle* throttle = nullptr;  // none: nothing is held back
 
   const MigrationSpec& spec() const { return options.spec; }
   const std::string& conninfo(Side side) const {
     return side == Side::kSource ? options.source_conninfo : options.destination_conninfo;
   }
   Deadline In(std::chrono::nanoseconds limit) const { return Deadline::After(clock, limit); }
+
+  // Before a part of bulk work: waits for its turn. False: the process ends.
+  bool Take(std::int64_t bytes) const {
+    return throttle != nullptr ? throttle->Take(bytes, stop) : !stop.stop_requested();
+  }
+  // How many pages one statement of bulk work handles.
+  std::int64_t SlicePages(std::int64_t page_bytes) const;
 
   // A session without idle and statement time-outs, with synchronous commits and texts that are
   // alike on both servers.

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "base/log.h"
+#include "migration/copier.h"
 #include "migration/crash_points.h"
 #include "migration/digest.h"
 #include "migration/mover_steps.h"
@@ -15,6 +17,7 @@ namespace {
 
 constexpr std::size_t kKeysPerStatement = 500;
 constexpr int kHotTries = 20;
+constexpr std::int64_t kRowsInMemory = 200'000;
 
 // Two sessions for reading and one to write probes with, so that a probe can pass while rows are
 // locked.
@@ -33,15 +36,78 @@ struct Reading {
   }
 };
 
-Result<Buckets> ReadBuckets(pg::Connection& connection, const Work& work, const TableInfo& table) {
-  const Result<pg::Rows> rows =
-      connection.Exec(BucketSql(work.spec(), table), work.In(kLongStatement));
-  if (!rows) return rows.error();
-  Buckets buckets;
-  for (std::size_t row = 0; row < rows->size(); ++row) {
-    buckets[rows->Int(row, 0)] = {rows->Int(row, 1), rows->Text(row, 2)};
+// One table as both sides see it in their snapshots.
+struct Table {
+  const TableInfo& info;
+  TableSize publisher;
+  TableSize subscriber;
+};
+
+Result<TableSize> ReadSize(pg::Connection& connection, const Work& work, const TableInfo& table) {
+  const Result<pg::Rows> size = connection.Exec(
+      "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint, "
+      "current_setting('block_size')::bigint",
+      {QuoteTable(table.name)}, work.In(kCall));
+  if (!size) return size.error();
+  // Few keys are found by the index; page ranges would read the whole table.
+  const bool by_index = !work.spec().keys.empty() && !table.column.empty();
+  return TableSize{by_index ? 0 : size->Int(0, 0), size->Int(0, 1)};
+}
+
+// Runs `each` with the pages of one slice after the other, each after its turn at the throttle.
+Status ForEachSlice(const Work& work, const TableSize& size,
+                    const std::function<Status(const std::string& pages)>& each) {
+  const Chunk all{};
+  for (std::int64_t page = 0;;) {
+    const Chunk slice = SliceOf(all, page, work.SlicePages(size.page_bytes), size.pages);
+    const std::int64_t pages =
+        std::max<std::int64_t>(0, std::min(slice.end_page, size.pages) - page);
+    if (!work.Take(pages * size.page_bytes)) return Error::Reobserve("the process ends");
+    if (Status done = each(PagesSql(slice.first_page, slice.end_page)); !done) return done;
+    if (slice.end_page == kOpenEnd) return Ok();
+    page = slice.end_page;
   }
+}
+
+Result<Buckets> ReadBuckets(pg::Connection& connection, const Work& work, const TableInfo& table,
+                            const TableSize& size) {
+  Buckets buckets;
+  const Status read = ForEachSlice(work, size, [&](const std::string& pages) -> Status {
+    const Result<pg::Rows> rows =
+        connection.Exec(BucketSql(work.spec(), table, pages), work.In(kLongStatement));
+    if (!rows) return rows.error();
+    for (std::size_t row = 0; row < rows->size(); ++row)
+      AddBucket(buckets, rows->Int(row, 0), rows->Int(row, 1), rows->Text(row, 2));
+    return Ok();
+  });
+  if (!read) return read.error();
   return buckets;
+}
+
+using Hashes = std::map<std::string, std::string>;
+
+// The rows of some buckets, by key. For as many as fit into memory.
+Result<Hashes> ReadRows(pg::Connection& connection, const Work& work, const TableInfo& table,
+                        const TableSize& size, const std::vector<std::int64_t>& buckets) {
+  Hashes hashes;
+  const Status read = ForEachSlice(work, size, [&](const std::string& pages) -> Status {
+    Result<pg::CopyOut> out = connection.StartCopyOut(
+        fmt::format("COPY ({}) TO STDOUT",
+                    RowHashSql(work.spec(), table, buckets, pages, /*ordered=*/false)),
+        work.In(kLongStatement));
+    if (!out) return out.error();
+    std::string line;
+    while (true) {
+      line.clear();
+      const Result<bool> more = out->Next(line, work.In(kLongStatement));
+      if (!more) return more.error();
+      if (!*more) return Ok();
+      RowHash row = ParseRowHash(line);
+      hashes.insert_or_assign(std::move(row.key), std::move(row.hash));
+    }
+  });
+  if (!read) return read.error();
+  return hashes;
 }
 
 // One side of the merge below: the row in hand.
@@ -74,10 +140,11 @@ class RowStream {
   std::optional<RowHash> row_;
 };
 
-// Keys that stand on one side only or have different rows; both streams are ordered by key.
-Result<std::vector<std::string>> CompareRows(Reading& reading, const TableInfo& table,
-                                             const std::vector<std::int64_t>& buckets) {
-  const std::string sql = RowHashSql(reading.work.spec(), table, buckets);
+// Keys that stand on one side only or have different rows; both streams are ordered by key. For
+// more rows than memory holds: each side sorts them in one statement, which nothing paces.
+Result<std::vector<std::string>> MergeRows(Reading& reading, const TableInfo& table,
+                                           const std::vector<std::int64_t>& buckets) {
+  const std::string sql = RowHashSql(reading.work.spec(), table, buckets, "", /*ordered=*/true);
   Result<RowStream> left = RowStream::Start(*reading.publisher, reading.work, sql);
   if (!left) return left.error();
   Result<RowStream> right = RowStream::Start(*reading.subscriber, reading.work, sql);
@@ -101,8 +168,6 @@ Result<std::vector<std::string>> CompareRows(Reading& reading, const TableInfo& 
   }
   return unequal;
 }
-
-using Hashes = std::map<std::string, std::string>;
 
 Result<Hashes> ReadHashes(pg::Connection& connection, const Work& work, const TableInfo& table,
                           const std::vector<std::string>& keys, bool lock) {
@@ -196,23 +261,83 @@ Status SettleRows(Reading& reading, const TableInfo& table, std::vector<std::str
   return Ok();
 }
 
-Status VerifyTable(Reading& reading, const TableInfo& table) {
-  const Result<Buckets> left = ReadBuckets(*reading.publisher, reading.work, table);
+// The same in memory, slice by slice.
+Result<std::vector<std::string>> CompareRows(Reading& reading, const Table& table,
+                                             const std::vector<std::int64_t>& buckets) {
+  const Result<Hashes> left =
+      ReadRows(*reading.publisher, reading.work, table.info, table.publisher, buckets);
   if (!left) return left.error();
-  if (Status passed = reading.Probe(); !passed) return passed;
-  const Result<Buckets> right = ReadBuckets(*reading.subscriber, reading.work, table);
+  const Result<Hashes> right =
+      ReadRows(*reading.subscriber, reading.work, table.info, table.subscriber, buckets);
   if (!right) return right.error();
-  const std::vector<std::int64_t> unequal = UnequalBuckets(*left, *right);
-  reading.work.board.Count([&](MoverCounters& counters) {
+  std::set<std::string> keys;
+  for (const Hashes* side : {&*left, &*right}) {
+    for (const auto& [key, hash] : *side) keys.insert(key);
+  }
+  return StillUnequal({keys.begin(), keys.end()}, *left, *right);
+}
+
+std::int64_t RowsIn(const Buckets& buckets, const std::vector<std::int64_t>& some) {
+  std::int64_t rows = 0;
+  for (const std::int64_t bucket : some) {
+    const auto found = buckets.find(bucket);
+    if (found != buckets.end()) rows += found->second.rows;
+  }
+  return rows;
+}
+
+// Both sides as of nearly the same moment: what was committed before it on the publisher has
+// arrived. What differs then is what clients wrote in the few milliseconds between, or it is wrong.
+Result<std::vector<std::string>> CompareTable(Reading& reading, const TableInfo& info) {
+  const Work& work = reading.work;
+  constexpr const char* kBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+  Result<pg::Transaction> left = pg::Transaction::Begin(*reading.publisher, kBegin, work.In(kCall));
+  if (!left) return left.error();
+  const Result<TableSize> publisher = ReadSize(*reading.publisher, work, info);  // its snapshot
+  if (!publisher) return publisher.error();
+  if (Status passed = reading.Probe(); !passed) return passed.error();
+  Result<pg::Transaction> right =
+      pg::Transaction::Begin(*reading.subscriber, kBegin, work.In(kCall));
+  if (!right) return right.error();
+  const Result<TableSize> subscriber = ReadSize(*reading.subscriber, work, info);
+  if (!subscriber) return subscriber.error();
+  const Table table{info, *publisher, *subscriber};
+
+  const Result<Buckets> here = ReadBuckets(*reading.publisher, work, info, table.publisher);
+  if (!here) return here.error();
+  const Result<Buckets> there = ReadBuckets(*reading.subscriber, work, info, table.subscriber);
+  if (!there) return there.error();
+  const std::vector<std::int64_t> unequal = UnequalBuckets(*here, *there);
+  work.board.Count([&](MoverCounters& counters) {
     counters.buckets_unequal += static_cast<std::int64_t>(unequal.size());
     counters.buckets_equal += kBuckets - static_cast<std::int64_t>(unequal.size());
   });
-  if (unequal.empty()) return Ok();
-  if (Status passed = reading.Probe(); !passed) return passed;
-  const Result<std::vector<std::string>> keys = CompareRows(reading, table, unequal);
+  if (unequal.empty()) return std::vector<std::string>();
+  const std::int64_t rows = std::max(RowsIn(*here, unequal), RowsIn(*there, unequal));
+  return rows <= kRowsInMemory ? CompareRows(reading, table, unequal)
+                               : MergeRows(reading, info, unequal);
+}
+
+Status VerifyTable(Reading& reading, const TableInfo& table) {
+  const Result<std::vector<std::string>> keys = CompareTable(reading, table);
   if (!keys) return keys.error();
+  if (keys->empty()) return Ok();
   if (keys->size() > kUnequalRowsMax) return Mismatch(table, keys->size());
+  if (Status passed = reading.Probe(); !passed) return passed;
   return SettleRows(reading, table, *keys);
+}
+
+// What both sides will read.
+Result<std::int64_t> BytesToRead(Reading& reading, const std::vector<TableInfo>& tables) {
+  std::int64_t bytes = 0;
+  for (const TableInfo& table : tables) {
+    for (pg::Connection* side : {reading.publisher.get(), reading.subscriber.get()}) {
+      const Result<TableSize> size = ReadSize(*side, reading.work, table);
+      if (!size) return size.error();
+      bytes += size->pages * size->page_bytes;
+    }
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -232,6 +357,9 @@ Status Verify(const Work& work, const Turn& turn, Side publisher) {
     progress.verified_buckets = 0;
     progress.digest_equal = false;
   });
+  const Result<std::int64_t> bytes = BytesToRead(reading, *tables);
+  if (!bytes) return bytes.error();
+  const BulkWork bulk(work.throttle, *bytes, work.stop);
   for (const TableInfo& table : *tables) {
     // Reference tables travel forwards only, to a new destination.
     if (publisher == Side::kDestination && table.column.empty()) continue;

@@ -28,7 +28,9 @@ void LocalJob::Start(std::string_view command) {
                                         "--settle-millis",
                                         "300",
                                         "--chunk-bytes",
-                                        "65536"};
+                                        "65536",
+                                        "--throttle",
+                                        throttle_ ? "true" : "false"};
   auto started = support::ChildProcess::Start({.command = std::move(arguments)});
   CHECK(started.ok(), "the mover cannot be started", started.ok() ? "" : started.error().message);
   process_ = std::move(*started);
@@ -192,7 +194,7 @@ Status LocalOperator::PublishTable(const std::string&, const model::RoutingTable
 
 Status LocalOperator::CreateJob(const model::ShardMigration&, const model::ShardSet&,
                                 const MigrationSpec& spec, Deadline) {
-  if (job_ == nullptr) job_ = std::make_unique<LocalJob>(shards_, spec);
+  if (job_ == nullptr) job_ = std::make_unique<LocalJob>(shards_, spec, throttle);
   return Ok();
 }
 

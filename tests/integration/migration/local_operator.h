@@ -18,7 +18,8 @@ namespace foreshard::migration {
 // Owner: the test's main thread, which must outlive it.
 class LocalJob {
  public:
-  LocalJob(const TwoShards& shards, MigrationSpec spec) : shards_(shards), spec_(std::move(spec)) {}
+  LocalJob(const TwoShards& shards, MigrationSpec spec, bool throttle)
+      : shards_(shards), spec_(std::move(spec)), throttle_(throttle) {}
 
   // Looks after the processes; call it often.
   void Tick();
@@ -34,6 +35,7 @@ class LocalJob {
 
   const TwoShards& shards_;
   MigrationSpec spec_;
+  bool throttle_;
   support::TemporaryDirectory files_{"job"};
   std::unique_ptr<support::ChildProcess> process_;
   std::optional<PreflightResult> preflight_;
@@ -67,6 +69,8 @@ class LocalOperator final : private op::MigrationStore,
   Phase phase() const;
   // For the reader of a failure: conditions, what the mover measured, its log.
   std::string Why() const;
+  // As users have it; without it tests need not wait for quiet shards.
+  bool throttle = false;
   // Called after each pass: people, crashes.
   std::function<void()> after_pass;
 

@@ -55,6 +55,7 @@ TEST(Migration, MovesARangeUnderLoadAndLosesNothing) {
   oracle.Load();
   oracle.Start();
   LocalOperator controller(**shards, Split());
+  controller.throttle = true;
   EXPECT_EQ(controller.RunToEnd(), Phase::kCompleted) << controller.Why();
   oracle.Stop();
   EXPECT_EQ(oracle.errors(), 0) << oracle.first_error();

@@ -58,6 +58,29 @@ TEST(Copier, EveryRowBelongsToExactlyOneChunkHoweverOftenItIsResumed) {
   }
 }
 
+TEST(Copier, SlicesCoverTheirChunkOnceWhateverTheirSizes) {
+  for (const Chunk& chunk : PlanChunks(0, 50, 16, {})) {
+    for (std::int64_t grown = 50; grown < 60; grown += 3) {
+      std::vector<int> covered(100, 0);
+      std::int64_t page = chunk.first_page;
+      for (std::int64_t pages = 1;; pages = pages % 7 + 1) {
+        const Chunk slice = SliceOf(chunk, page, pages, grown);
+        ASSERT_EQ(slice.first_page, page);
+        for (std::int64_t at = page; at < std::min<std::int64_t>(slice.end_page, 100); ++at) {
+          ++covered[static_cast<std::size_t>(at)];
+        }
+        if (slice.end_page == chunk.end_page) break;
+        ASSERT_LT(page, slice.end_page);
+        page = slice.end_page;
+      }
+      for (std::int64_t at = 0; at < 100; ++at) {
+        const bool inside = at >= chunk.first_page && at < chunk.end_page;
+        EXPECT_EQ(covered[static_cast<std::size_t>(at)], inside ? 1 : 0) << "page " << at;
+      }
+    }
+  }
+}
+
 TEST(Copier, AChunkNamesItsColumnsItsRowsAndItsPages) {
   MigrationSpec spec;
   spec.range = {"40", "80"};

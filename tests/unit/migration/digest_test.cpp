@@ -18,11 +18,24 @@ TableInfo Orders() {
 }
 
 TEST(Digest, BucketsThatDifferAreNamedMissingOnesToo) {
-  const Buckets left = {{1, {3, "10"}}, {2, {1, "5"}}, {4, {1, "7"}}};
-  const Buckets right = {{1, {3, "10"}}, {2, {1, "6"}}, {9, {1, "1"}}};
+  const Buckets left = {{1, {3, 10}}, {2, {1, 5}}, {4, {1, 7}}};
+  const Buckets right = {{1, {3, 10}}, {2, {1, 6}}, {9, {1, 1}}};
   EXPECT_THAT(UnequalBuckets(left, right), ElementsAre(2, 4, 9));
   EXPECT_THAT(UnequalBuckets(left, left), IsEmpty());
   EXPECT_THAT(UnequalBuckets({}, {}), IsEmpty());
+}
+
+TEST(Digest, PartsOfABucketAddUpInAnyOrder) {
+  Buckets whole;
+  AddBucket(whole, 7, 3, "-18446744073709551600");
+  Buckets parts;
+  AddBucket(parts, 7, 1, "18446744073709551616");  // 2^64: nothing
+  AddBucket(parts, 7, 1, "-20");
+  AddBucket(parts, 7, 1, "36");
+  EXPECT_EQ(whole, (Buckets{{7, {3, 16}}}));
+  EXPECT_EQ(parts, whole);
+  AddBucket(parts, 8, 0, "0");
+  EXPECT_THAT(UnequalBuckets(parts, whole), IsEmpty()) << "a bucket without rows is none";
 }
 
 TEST(Digest, ARowOfCopyLosesItsEscapes) {
@@ -41,9 +54,12 @@ TEST(Digest, RowsAreFoundByTypedKeysSoThatTheIndexServes) {
 
 TEST(Digest, TheOrderOfKeysIsThatOfTheirBytes) {
   MigrationSpec spec;
-  EXPECT_THAT(RowHashSql(spec, Orders(), {3, 5}), HasSubstr("COLLATE \"C\""));
-  EXPECT_THAT(RowHashSql(spec, Orders(), {3, 5}),
+  EXPECT_THAT(RowHashSql(spec, Orders(), {3, 5}, " AND ctid < '(8,0)'::tid", true),
+              HasSubstr("COLLATE \"C\""));
+  EXPECT_THAT(RowHashSql(spec, Orders(), {3, 5}, " AND ctid < '(8,0)'::tid", true),
               HasSubstr("= ANY ('{3,5}'::bigint[]) ORDER BY 1"));
+  EXPECT_THAT(RowHashSql(spec, Orders(), {3}, " AND ctid < '(8,0)'::tid", false),
+              HasSubstr(") AND ctid < '(8,0)'::tid AND "));
 }
 
 }  // namespace
