@@ -121,6 +121,10 @@ CutoverDecision DecideCutover(const CutoverView& seen) {
             .epoch = After(seen.lose.epoch, seen.gain.epoch, seen.table_epoch)};
   }
   if (!Is(seen.lose, GateState::kClosed, seen.attempt)) return Revoke("LeftOverState");
+  if (!seen.close_confirmed) {
+    // Once more: it changes nothing, and its commit waits for the standby.
+    return {.step = CutoverStep::kClose, .epoch = seen.lose.epoch};
+  }
   if (drained) {
     if (seen.lease_runs) return Wait("LeaseRuns");
     return {.step = CutoverStep::kOpen, .epoch = seen.lose.epoch};

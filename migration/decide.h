@@ -40,6 +40,9 @@ struct CutoverView {
   bool abort_asked = false;      // by a person, a failure or a deadline; never stops a rollback
   bool in_doubt = false;         // a shard failed over since the copy: never go on over a gap
   bool budget_spent = false;
+  // This process got the reply of the losing shard's close. A close whose reply did not come may
+  // stand on the primary alone, and a failover would take it back after the gaining side opened.
+  bool close_confirmed = false;
   bool held = false;        // this process has sent HOLD in this attempt
   bool released = false;    // this process has sent RELEASE with the table that is right now
   bool lease_runs = false;  // a router may still read K on the losing shard without asking it
@@ -65,7 +68,7 @@ struct CutoverDecision {
   model::Epoch epoch{};  // kClose, kOpen, kReopen: of the change; kPublish, kRelease: at least this
   bool owner_gains = true;     // kClose, kOpen, kReopen, kRelease, kPublish: who owns K then
   Phase next = Phase::kReady;  // kMoveTo
-  std::string reason{};  // kRevoke, kMoveTo, kWait
+  std::string reason{};        // kRevoke, kMoveTo, kWait
   bool operator==(const CutoverDecision&) const = default;
 };
 

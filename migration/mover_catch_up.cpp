@@ -118,6 +118,9 @@ Status WaitForSmallLag(pg::Connection& source, pg::Connection& destination, cons
         PassProbe(source, destination, work, Side::kSource, 5s);
     if (!lag && lag.error().reason != "LagTooHigh") return lag.error();
     if (!lag || *lag >= kLagForCatchUp) small_since = work.clock.Monotonic();
+    if (!lag) {
+      if (Status kept = SlotIsKept(source, work, Side::kSource); !kept) return kept;
+    }
     if (Status healthy = LookAtSubscription(destination, work, turn, restarts); !healthy)
       return healthy;
     const Status ours = StillOurs(destination, work.spec(), turn.destination_token, work.In(kCall));

@@ -151,6 +151,19 @@ Result<std::int64_t> WriteNextProbe(pg::Connection& publisher, const Work& work,
 
 }  // namespace
 
+Status SlotIsKept(pg::Connection& publisher, const Work& work, Side publisher_side) {
+  const std::string name = StreamName(work.spec().number, ShardOf(work.spec(), publisher_side));
+  const Result<pg::Rows> slot = publisher.Exec(
+      "SELECT wal_status IS DISTINCT FROM 'lost' FROM pg_replication_slots WHERE slot_name = $1",
+      {name}, work.In(kCall));
+  if (!slot) return slot.error();
+  if (!slot->empty() && slot->Bool(0, 0)) return Ok();
+  return Error::GiveUp(
+      fmt::format("slot {} {}", name,
+                  slot->empty() ? "is gone" : "was cut off by max_slot_wal_keep_size"),
+      "SlotLost");
+}
+
 Result<std::chrono::nanoseconds> PassProbe(pg::Connection& publisher, pg::Connection& subscriber,
                                            const Work& work, Side publisher_side,
                                            std::chrono::milliseconds limit) {

@@ -134,6 +134,10 @@ Status Repeat(const Work& work, std::chrono::milliseconds limit,
 Status WriteProgress(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
                      const std::string& json, Deadline deadline);
 
+// The slot of the stream from `publisher` still has its WAL. Errors: kGiveUp (SlotLost): nothing
+// brings it back, and what it would have sent is gone.
+Status SlotIsKept(pg::Connection& publisher, const Work& work, Side publisher_side);
+
 // Writes a probe on `publisher` and waits until it stands on its peer: all that was committed
 // before is there too. Errors: kReobserve when it does not come in time.
 Result<std::chrono::nanoseconds> PassProbe(pg::Connection& publisher, pg::Connection& subscriber,

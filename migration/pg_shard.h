@@ -64,6 +64,7 @@ class PgShard final : public Shard {
   PgShardOptions options_;
   const Clock& clock_;
   std::unique_ptr<pg::Connection> connection_;
+  bool warm_ = false;  // connection_ knows the statements of a cutover
 };
 
 // The highest migration number and epoch that a shard's tables remember. Zero where schema

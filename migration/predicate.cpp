@@ -100,7 +100,8 @@ RangeRowValues RangeRowOf(const MigrationSpec& spec) {
     return text.empty() ? std::nullopt : std::optional<std::string>(text);
   };
   const bool hash = spec.key_space.strategy == model::Strategy::kHash;
-  return {hash ? "hash" : "value", bound(spec.range.from), bound(spec.range.to), {}};
+  return {hash ? "hash" : "value", bound(spec.range.from), bound(spec.range.to),
+          pg::ArrayLiteral(spec.excluded_keys)};
 }
 
 }  // namespace foreshard::migration

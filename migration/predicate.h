@@ -27,7 +27,8 @@ struct RangeRowValues {
   std::string kind;
   std::optional<std::string> lower_bound;
   std::optional<std::string> upper_bound;
-  std::optional<std::string> keys;  // array literal
+  // Array literal: K of kind keys, else the pinned keys that K leaves out. Routers read the former.
+  std::optional<std::string> keys;
 };
 RangeRowValues RangeRowOf(const MigrationSpec& spec);
 

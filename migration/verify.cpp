@@ -31,8 +31,9 @@ struct Reading {
 
   Status Probe() {
     const auto passed = PassProbe(*prober, *subscriber, work, publisher_side, 30s);
-    if (!passed) return passed.error();
-    return Ok();
+    if (passed) return Ok();
+    if (Status kept = SlotIsKept(*prober, work, publisher_side); !kept) return kept;
+    return passed.error();
   }
 };
 

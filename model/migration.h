@@ -68,6 +68,8 @@ struct ShardMigrationStatus {
   // The shard that gains the keys, once chosen: the intent by which a new shard is made, recorded
   // before it exists.
   ShardId destination;
+  // Merge: all that the source owned when the number was given. Afterwards the table cannot say it.
+  std::optional<KeyRange> range;
   std::vector<Condition> conditions;
   MigrationProgress progress;
   std::optional<CutoverStatus> cutover;

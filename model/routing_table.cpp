@@ -100,11 +100,6 @@ const ShardId& OwnerByRange(const RoutingTable& table, std::string_view key) {
   return table.ranges[IndexOfBound(table, BoundOfKey(table.key_space, key))].shard;
 }
 
-void DropPinsThatSayNothing(RoutingTable& table) {
-  std::erase_if(table.pins,
-                [&](const Pin& pin) { return OwnerByRange(table, pin.key) == pin.shard; });
-}
-
 void Append(std::vector<OwnedRange>& ranges, OwnedRange next) {
   if (!ranges.empty() && ranges.back().shard == next.shard) {
     ranges.back().range.to = next.range.to;
@@ -114,6 +109,17 @@ void Append(std::vector<OwnedRange>& ranges, OwnedRange next) {
 }
 
 }  // namespace
+
+void DropIdlePins(RoutingTable& table) {
+  const auto may_go_back = [&](const Pin& pin) {
+    return std::any_of(table.moving.begin(), table.moving.end(), [&](const Moving& moving) {
+      return moving.keys.empty() && ContainsKey(table.key_space, moving.range, pin.key);
+    });
+  };
+  std::erase_if(table.pins, [&](const Pin& pin) {
+    return OwnerByRange(table, pin.key) == pin.shard && !may_go_back(pin);
+  });
+}
 
 Status Validate(const RoutingTable& table) {
   std::set<std::string> shards;
@@ -163,7 +169,7 @@ Result<RoutingTable> WithOwner(const RoutingTable& table, const KeyRange& range,
     if (common->to != owned.range.to)
       Append(next.ranges, {{common->to, owned.range.to}, owned.shard});
   }
-  DropPinsThatSayNothing(next);
+  DropIdlePins(next);
   return next;
 }
 
@@ -188,8 +194,20 @@ Result<RoutingTable> WithPins(const RoutingTable& table,
       next.pins.insert(at, {key, owner});
     }
   }
-  DropPinsThatSayNothing(next);
+  DropIdlePins(next);
   return next;
+}
+
+std::optional<KeyRange> OnePiece(const RoutingTable& table, const ShardId& shard) {
+  std::optional<KeyRange> all;
+  for (const KeyRange& range : RangesOf(table, shard)) {
+    if (all && (all->to.empty() || all->to != range.from)) return std::nullopt;
+    all = all ? KeyRange{.from = all->from, .to = range.to} : range;
+  }
+  for (const Pin& pin : table.pins) {
+    if (pin.shard == shard) return std::nullopt;
+  }
+  return all;
 }
 
 std::vector<KeyRange> RangesOf(const RoutingTable& table, const ShardId& shard) {

@@ -74,15 +74,22 @@ Status Validate(const RoutingTable& table);
 const ShardId& OwnerOfKey(const RoutingTable& table, std::string_view canonical_key);
 const ShardId& OwnerOfBound(const RoutingTable& table, std::string_view bound);
 
+// Drops pins that equal the owner of their range. Not in a range that is moving: its key does not
+// move along, and if the range goes back, the pin says again where the key is.
+void DropIdlePins(RoutingTable& table);
+
 // The table after `range` (and, for keys, the pins) changed its owner: neighbours with the same
-// owner become one range, a pin that equals its range's owner disappears, the epoch is the given
-// one. REQUIRES: epoch > table.epoch. Errors: kGiveUp if the range is not wholly owned by one
-// shard.
+// owner become one range, idle pins disappear (DropIdlePins), the epoch is the given one. REQUIRES:
+// epoch > table.epoch. Errors: kGiveUp if the range is not wholly owned by one shard.
 Result<RoutingTable> WithOwner(const RoutingTable& table, const KeyRange& range,
                                const ShardId& owner, Epoch epoch);
 Result<RoutingTable> WithPins(const RoutingTable& table,
                               const std::vector<std::string>& canonical_keys, const ShardId& owner,
                               Epoch epoch);
+
+// All that one shard owns, when that is one range: neighbours joined, no key pinned to it. Nothing:
+// it is not, or it owns nothing.
+std::optional<KeyRange> OnePiece(const RoutingTable& table, const ShardId& shard);
 
 // Ranges of one shard, in order.
 std::vector<KeyRange> RangesOf(const RoutingTable& table, const ShardId& shard);

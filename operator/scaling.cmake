@@ -1,7 +1,8 @@
 # Reading Prometheus: cpprestsdk stays in prometheus_http.cpp, JSON in prometheus_json.cpp.
 foreshard_library(foreshard_operator_metrics
   SOURCES metrics/demand_query.cpp metrics/prometheus_http.cpp metrics/prometheus_json.cpp
-  DEPS foreshard_model
+          metrics/service_health.cpp
+  DEPS foreshard_model foreshard_migration
   PRIVATE_DEPS nlohmann_json::nlohmann_json cpprestsdk::cpprest OpenSSL::SSL OpenSSL::Crypto)
 # As for kube/rest_api.cpp: cpprestsdk's headers do not pass the check of dynamic types.
 set_source_files_properties(metrics/prometheus_http.cpp PROPERTIES COMPILE_OPTIONS "-fno-sanitize=vptr")

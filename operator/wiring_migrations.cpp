@@ -1,5 +1,6 @@
 #include "operator/controllers/kube_migration_store.h"
 #include "operator/controllers/migration_controller.h"
+#include "operator/metrics/prometheus_http.h"
 #include "operator/routers/kube_router_directory.h"
 #include "operator/shards/kube_shard_directory.h"
 #include "operator/wiring.h"
@@ -27,6 +28,13 @@ void Wiring::AddMigrations() {
   helpers_.push_back(store);
   helpers_.push_back(shards);
   helpers_.push_back(routers);
+  auto health = std::make_shared<MetricsServiceHealth>(
+      options_.prometheus_url, [this](const std::string& url) -> Result<std::unique_ptr<Metrics>> {
+        Result<std::unique_ptr<PrometheusHttp>> opened = PrometheusHttp::Create(url, clock_);
+        if (!opened) return opened.error();
+        return std::unique_ptr<Metrics>(*std::move(opened));
+      });
+  helpers_.push_back(health);
   // One worker: a cutover has this thread for itself, and one cutover at a time is enough.
   migrations_ =
       &Add("migration",
@@ -46,6 +54,7 @@ void Wiring::AddMigrations() {
                      meter_.SetLeftovers({seen.migration.name_space, seen.migration.name},
                                          LeftToRemove(seen));
                    },
+               .health = health.get(),
                .on_attempt =
                    [this](const model::ShardMigration&, const migration::CutoverDecision&,
                           const CutoverReport& report) {

@@ -70,6 +70,9 @@ model::ShardMigrationStatus ReadStatus(const Value& status) {
   read.phase = status["phase"].Text();
   read.phase_start_time = status["phaseStartTime"].Text();
   read.destination = {status["destination"].Text()};
+  if (const Value& range = status["range"]; range.is_object()) {
+    read.range = model::KeyRange{range["from"].Text(), range["to"].Text()};
+  }
   read.conditions = ParseConditions(status["conditions"]);
   const Value& progress = status["progress"];
   read.progress = {.copied_rows = progress["copiedRows"].Int(),
@@ -135,6 +138,9 @@ Value StatusJson(const model::ShardMigrationStatus& status) {
                                       {"totalBytesEstimate", progress.total_bytes_estimate},
                                       {"copyPercent", progress.copy_percent},
                                       {"lagMillis", progress.lag_millis}}));
+  if (status.range) {
+    json.Set("range", Value::Object({{"from", status.range->from}, {"to", status.range->to}}));
+  }
   if (status.cutover) {
     json.Set("cutover",
              Value::Object({{"holdMillis", status.cutover->hold_millis},

@@ -174,6 +174,7 @@ migration::CutoverView CutoverLoop::View(const GateSeen& gain, const GateSeen& l
   view.abort_asked = context_.abort_asked;
   view.in_doubt = InDoubt(gain, lose);
   view.budget_spent = BudgetSpent(view);
+  view.close_confirmed = close_confirmed_;
   view.held = held_at_.has_value();
   view.released = released_;
   return view;
@@ -223,7 +224,7 @@ Result<CutoverLoop::Turn> CutoverLoop::Act(Deadline deadline) {
       return HoldRouters(deadline);
     case CutoverStep::kClose:
       if (!close_tried_) close_tried_ = clock_.Monotonic();
-      return AfterEffect(lose().GateClose(change, soon));
+      return Close(change, soon);
     case CutoverStep::kMarkDrained:
       return AfterEffect(gain().GateDrained(context_.token, context_.attempt, soon));
     case CutoverStep::kOpen:
@@ -245,6 +246,13 @@ Result<CutoverLoop::Turn> CutoverLoop::Act(Deadline deadline) {
       return Turn::kDone;
   }
   Unreachable(decision_.step);
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::Close(const migration::GateChange& change,
+                                             Deadline deadline) {
+  const Status closed = lose().GateClose(change, deadline);
+  if (closed) close_confirmed_ = true;
+  return AfterEffect(closed);
 }
 
 Result<CutoverLoop::Turn> CutoverLoop::HoldRouters(Deadline deadline) {

@@ -98,6 +98,7 @@ class CutoverLoop {
   Result<Turn> Probe(Deadline deadline);
   Result<Turn> Look(Deadline deadline);
   Result<Turn> Act(Deadline deadline);
+  Result<Turn> Close(const migration::GateChange& change, Deadline deadline);
   Result<Turn> HoldRouters(Deadline deadline);
   Result<Turn> ReleaseRouters(Deadline deadline);
   Result<Turn> AfterEffect(const Status& status);
@@ -126,6 +127,7 @@ class CutoverLoop {
   std::optional<MonotonicTime> renewed_at_;  // the last HOLD
   std::optional<MonotonicTime> close_tried_;
   std::optional<MonotonicTime> closed_seen_;
+  bool close_confirmed_ = false;
   bool released_ = false;
   CutoverReport report_;
 };

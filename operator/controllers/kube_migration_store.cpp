@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kube/kinds.h"
+#include "migration/spec_json.h"
 #include "operator/api/migration_json.h"
 #include "operator/api/routing_table_json.h"
 #include "operator/api/shard_set_json.h"
@@ -45,11 +46,25 @@ std::optional<migration::PreflightResult> PreflightOf(const std::vector<Value>& 
 
 }  // namespace
 
+// The argument behind --spec of any of its containers: all have the same one.
+std::optional<migration::MigrationSpec> SpecOfJob(const Value& job) {
+  const Value& containers = job.At("spec.template.spec.containers");
+  if (containers.Items().empty()) return std::nullopt;
+  const auto& arguments = containers.Items().front()["args"].Items();
+  for (std::size_t i = 0; i + 1 < arguments.size(); ++i) {
+    if (arguments[i].Text() != "--spec") continue;
+    const auto spec = migration::ParseMigrationSpec(arguments[i + 1].Text());
+    return spec ? std::optional(*spec) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 JobSeen JobSeenOf(const Value& job, const std::vector<Value>& pods) {
   return {.exists = true,
           .deleting = !job.At("metadata.deletionTimestamp").is_null(),
           .failed = HasCondition(job, "Failed"),
-          .preflight = PreflightOf(pods)};
+          .preflight = PreflightOf(pods),
+          .spec = SpecOfJob(job)};
 }
 
 // A spec that the schema let through and we cannot use still has to be seen: its status says what

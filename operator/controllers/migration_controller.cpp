@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "migration/limits.h"
 #include "migration/spec_json.h"
+#include "operator/api/conditions.h"
 #include "operator/controllers/migration_status.h"
 
 namespace foreshard::op {
@@ -13,6 +14,10 @@ namespace {
 
 // An attempt has 1.5 s; what comes before the hold (leases, probes) and a slow release come on top.
 constexpr std::chrono::seconds kCutoverLimit{10};
+constexpr std::chrono::seconds kServiceEvery{5};  // looks at how clients are served in the soak
+constexpr std::chrono::seconds kServiceLimit{2};
+constexpr std::chrono::seconds kServiceNow{60};  // as short as rates over scrapes can be
+constexpr std::chrono::seconds kServiceBefore{30 * 60};
 
 bool NeedsShards(const MigrationObservation& seen) {
   return seen.spec && MayHaveRows(seen.migration) && !migration::IsTerminal(seen.phase);
@@ -97,8 +102,49 @@ Result<std::optional<MigrationController::Pass>> MigrationController::Look(
     }
   }
   if (options_.on_look) options_.on_look(pass.seen);
+  if (pass.seen.phase == migration::Phase::kSoaking && pass.seen.set) {
+    LookAtService(entry, pass.seen, deadline);
+    pass.seen.memory = entry.memory;
+  }
   pass.decision = DecideMigration(pass.seen);
   return std::optional(std::move(pass));
+}
+
+// What cannot be read is no reason to go back.
+void MigrationController::LookAtService(Entry& entry, const MigrationObservation& seen,
+                                        Deadline deadline) {
+  MigrationMemory& memory = entry.memory;
+  if (options_.health == nullptr || seen.monotonic < memory.service_due) return;
+  memory.service_due = seen.monotonic + kServiceEvery;
+  const model::ShardMigrationStatus& status = seen.migration.status;
+  const Deadline soon = deadline.Within(options_.clock, kServiceLimit);
+  if (memory.service_record != status.record) {
+    const model::Condition* cut = FindCondition(status.conditions, "CutOver");
+    const auto when = cut != nullptr ? ParseRfc3339(cut->last_transition_time) : std::nullopt;
+    if (!when) return;
+    const auto before = options_.health->Read(seen.set->set, seen.migration.spec.source, *when,
+                                              kServiceBefore, soon);
+    if (!before) return;
+    memory.before = *before;
+    memory.service_record = status.record;
+    memory.worse_since.reset();
+  }
+  const auto now =
+      options_.health->Read(seen.set->set, status.destination, seen.now, kServiceNow, soon);
+  const auto why = now ? migration::WhyWorse(memory.before, *now) : std::nullopt;
+  if (!why) {
+    memory.worse_since.reset();
+    return;
+  }
+  if (!memory.worse_since) {
+    memory.worse_since = seen.monotonic;
+    log::Warning("served_worse", {{"migration", seen.migration.name},
+                                  {"why", *why},
+                                  {"p99_before_ms", memory.before->p99_seconds * 1e3},
+                                  {"p99_ms", (*now)->p99_seconds * 1e3},
+                                  {"errors", (*now)->error_ratio}});
+  }
+  memory.worse_why = *why;
 }
 
 // The epoch of the spec counts only when rows are made; everything else that changes needs other

@@ -10,6 +10,7 @@
 #include "operator/controllers/migration_act.h"
 #include "operator/controllers/migration_decide.h"
 #include "operator/controllers/migration_observe.h"
+#include "operator/metrics/service_health.h"
 #include "operator/reconciler.h"
 #include "operator/routers/router_control.h"
 
@@ -25,6 +26,8 @@ struct MigrationControllerOptions {
   std::function<bool(std::chrono::milliseconds)> pause;
   // Called after each look, for metrics. May be empty.
   std::function<void(const MigrationObservation&)> on_look{};
+  // Tells whether the gaining shard serves worse in the soak. None: no rollback by itself.
+  ServiceHealth* health = nullptr;
   // Called after each attempt, for metrics. May be empty.
   std::function<void(const model::ShardMigration&, const migration::CutoverDecision&,
                      const CutoverReport&)>
@@ -67,6 +70,7 @@ class MigrationController final : public Reconciler {
   };
 
   Status OpenShards(Entry& entry, const migration::MigrationSpec& spec, Deadline deadline);
+  void LookAtService(Entry& entry, const MigrationObservation& seen, Deadline deadline);
   Result<CutoverLoop*> LoopOf(Entry& entry, const Pass& pass, Deadline deadline);
   Result<Outcome> Cutover(Entry& entry, const Pass& pass, bool one_turn, Deadline deadline);
   Result<Outcome> FinishTurn(Entry& entry, const Pass& pass, Deadline deadline);

@@ -178,8 +178,19 @@ std::optional<MigrationDecision> EnterFirst(const MigrationObservation& seen) {
   return GiveSwitchBack(seen);
 }
 
+std::optional<MigrationDecision> DropOldJob(const MigrationObservation& seen) {
+  if (!seen.job.exists || seen.job.deleting || !seen.job.spec) return std::nullopt;
+  if (!IsMarked(*seen.set->table, *seen.spec)) return std::nullopt;
+  const bool same = seen.job.spec->range == seen.spec->range &&
+                    seen.job.spec->keys == seen.spec->keys &&
+                    seen.job.spec->excluded_keys == seen.spec->excluded_keys;
+  if (same) return std::nullopt;
+  return Do(MigrationStep::kDeleteJob);
+}
+
 std::optional<MigrationDecision> JobFirst(const MigrationObservation& seen) {
   if (seen.job.deleting) return WaitFor("", "the Job is being deleted");
+  if (auto old = DropOldJob(seen)) return *old;
   if (!seen.job.exists) return Do(MigrationStep::kCreateJob);
   if (seen.job.failed) return Do(MigrationStep::kDeleteJob);
   return std::nullopt;
@@ -205,7 +216,17 @@ std::optional<MigrationDecision> DropDeadMarks(const MigrationObservation& seen)
   };
   model::RoutingTable next = *seen.set->table;
   if (std::erase_if(next.moving, dead) == 0) return std::nullopt;
+  model::DropIdlePins(next);
   return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(next)};
+}
+
+// A shard that the table does not list any more is taken away by the fleet controller.
+bool DropIfEmpty(model::RoutingTable& table, const model::ShardId& shard) {
+  if (!model::RangesOf(table, shard).empty()) return false;
+  const auto here = [&](const model::Pin& pin) { return pin.shard == shard; };
+  if (std::any_of(table.pins.begin(), table.pins.end(), here)) return false;
+  const auto is = [&](const model::ShardAddress& known) { return known.id == shard; };
+  return std::erase_if(table.shards, is) > 0;
 }
 
 MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigrationStatus last) {
@@ -217,15 +238,11 @@ MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigratio
   if (std::any_of(table.moving.begin(), table.moving.end(), ours)) {
     model::RoutingTable next = table;
     std::erase_if(next.moving, ours);
+    model::DropIdlePins(next);
     // A shard that was made for this and got nothing: the fleet takes it away once the table
     // forgets it.
-    if (seen.phase == Phase::kAborting && seen.spec && seen.spec->new_destination &&
-        model::RangesOf(next, seen.spec->destination).empty()) {
-      std::erase_if(next.shards, [&](const model::ShardAddress& shard) {
-        return shard.id == seen.spec->destination &&
-               std::none_of(next.pins.begin(), next.pins.end(),
-                            [&](const model::Pin& pin) { return pin.shard == shard.id; });
-      });
+    if (seen.phase == Phase::kAborting && seen.spec && seen.spec->new_destination) {
+      DropIfEmpty(next, seen.spec->destination);
     }
     return {.step = MigrationStep::kPublishTable, .table = std::move(next)};
   }

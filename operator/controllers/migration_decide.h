@@ -86,6 +86,9 @@ MigrationDecision WaitFor(std::string reason, std::string message,
 
 // Rows of both shards at this phase and our token. Something: do that first.
 std::optional<MigrationDecision> EnterFirst(const MigrationObservation& seen);
+// A Job whose mover was told other keys: a pin came or went before the table said that they move.
+// Since then K stands still. Something: do that first.
+std::optional<MigrationDecision> DropOldJob(const MigrationObservation& seen);
 // A Job that runs. Something: do that first.
 std::optional<MigrationDecision> JobFirst(const MigrationObservation& seen);
 // The mover says the phase is finished.
@@ -98,6 +101,8 @@ bool IdentityChanged(const MigrationObservation& seen);
 // over or gone. An old leader can leave one behind, since object and table are not written
 // together. Nothing: there is none.
 std::optional<MigrationDecision> DropDeadMarks(const MigrationObservation& seen);
+// Takes a shard that owns nothing out of the table. False: it owns something, or is not there.
+bool DropIfEmpty(model::RoutingTable& table, const model::ShardId& shard);
 // Leaves `moving`, drops the Job, then `last`: the end of Aborting and CleaningUp.
 MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigrationStatus last);
 

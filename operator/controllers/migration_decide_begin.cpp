@@ -101,6 +101,16 @@ MigrationDecision GiveNumber(const MigrationObservation& seen) {
                    kSlowLook);
   }
   model::ShardMigrationStatus status = MovedTo(seen, Phase::kPlanned);
+  if (seen.migration.spec.type == model::MigrationType::kMerge) {
+    const auto all = model::OnePiece(*seen.set->table, seen.migration.spec.source);
+    if (!all) {
+      return Refuse(
+          seen, "NotOnePiece",
+          "spec.source: its ranges do not touch each other, or keys are pinned to it; move "
+          "single ranges and keys away until one range is left");
+    }
+    status.range = *all;
+  }
   status.number = seen.high->number.value + 1;
   status.destination = seen.migration.spec.destination;
   if (status.destination.value.empty()) {
@@ -112,10 +122,6 @@ MigrationDecision GiveNumber(const MigrationObservation& seen) {
 }  // namespace
 
 MigrationDecision DecidePlanned(const MigrationObservation& seen) {
-  const model::ShardMigrationSpec& wanted = seen.migration.spec;
-  if (wanted.type == model::MigrationType::kMerge) {
-    return Refuse(seen, "TypeNotSupported", "spec.type: Merge is not built yet; Move each range");
-  }
   if (seen.migration.status.number == 0) return GiveNumber(seen);
   const migration::MigrationSpec& spec = *seen.spec;
   const model::RoutingTable& table = *seen.set->table;
@@ -208,6 +214,7 @@ MigrationDecision DecidePreparing(const MigrationObservation& seen) {
     }
     return {.step = MigrationStep::kPublishTable, .table = std::move(next)};
   }
+  if (auto old = DropOldJob(seen)) return *old;  // before there are rows for its mover
   return DecideMoversPhase(seen);
 }
 

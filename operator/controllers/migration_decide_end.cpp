@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kReadyLook{250};
 constexpr std::chrono::milliseconds kSoakLook{1'000};
 constexpr std::chrono::seconds kSlotAdvanceEvery{10};
 constexpr const char* kRollbackPossible = "RollbackPossible";
+constexpr const char* kAutoRollback = "AutoRollback";
+constexpr std::chrono::seconds kWorseFor{30};  // then the keys go back by themselves
 
 MigrationDecision NextAttempt(const MigrationObservation& seen, Phase phase) {
   model::ShardMigrationStatus status = MovedTo(seen, phase);
@@ -137,7 +139,9 @@ migration::SoakView SoakViewOf(const MigrationObservation& seen) {
           .identity_changed = IdentityChanged(seen),
           .over = deleting || SincePhase(seen) >= seen.migration.spec.soak,
           .deleting = deleting,
-          .rollback_asked = seen.migration.spec.rollback && !deleting};
+          .rollback_asked = (seen.migration.spec.rollback ||
+                             IsTrue(seen.migration.status.conditions, kAutoRollback)) &&
+                            !deleting};
 }
 
 MigrationDecision Soaked(const MigrationObservation& seen) {
@@ -173,6 +177,21 @@ MigrationDecision RollBack(const MigrationObservation& seen) {
   }
   if (auto other = WaitForOtherCutover(seen)) return *other;
   return NextAttempt(seen, Phase::kRollingBack);
+}
+
+// Written down first: whoever leads next goes on with it.
+std::optional<MigrationDecision> RollBackByItself(const MigrationObservation& seen,
+                                                  const migration::SoakDecision& decision) {
+  const auto& since = seen.memory.worse_since;
+  if (!decision.rollback_possible || !since || seen.monotonic - *since < kWorseFor) {
+    return std::nullopt;
+  }
+  if (IsTrue(seen.migration.status.conditions, kAutoRollback)) return std::nullopt;
+  model::ShardMigrationStatus status = seen.migration.status;
+  Claim(status, seen, kAutoRollback, true, seen.memory.worse_why,
+        fmt::format("shard '{}' has served worse than '{}' did for {} s", seen.spec->destination,
+                    seen.spec->source, kWorseFor.count()));
+  return MigrationDecision{.step = MigrationStep::kWriteStatus, .status = std::move(status)};
 }
 
 MigrationDecision WithEpoch(MigrationStep step, model::Epoch epoch) {
@@ -269,8 +288,9 @@ MigrationDecision DecideSoaking(const MigrationObservation& seen) {
     case SoakStep::kRollBack:
       return RollBack(seen);
     case SoakStep::kCleanUp:
-      return Soaked(seen);
+      return RollBackByItself(seen, decision).value_or(Soaked(seen));
     case SoakStep::kWait:
+      if (auto back = RollBackByItself(seen, decision)) return *back;
       return SoakWait(seen, decision);
   }
   Unreachable(decision.step);
@@ -326,12 +346,38 @@ MigrationDecision DecideAborting(const MigrationObservation& seen) {
   return EndWith(seen, EndedAs(seen, Phase::kAborted));
 }
 
+namespace {
+
+// The shard that was merged away leaves the table after the end: until then the controller looks at
+// it. Who moves keys to it or from it meanwhile keeps it.
+std::optional<MigrationDecision> DropMerged(const MigrationObservation& seen) {
+  const model::ShardId& source = seen.migration.spec.source;
+  if (seen.migration.spec.type != model::MigrationType::kMerge || seen.phase != Phase::kCompleted ||
+      seen.migration.spec.dry_run) {
+    return std::nullopt;
+  }
+  for (const model::ShardMigration& other : seen.set->migrations) {
+    const auto phase = migration::ParsePhase(other.status.phase);
+    if (phase && migration::IsTerminal(*phase)) continue;
+    if (other.spec.source == source || other.spec.destination == source ||
+        other.status.destination == source) {
+      return std::nullopt;
+    }
+  }
+  model::RoutingTable next = *seen.set->table;
+  if (!DropIfEmpty(next, source)) return std::nullopt;
+  return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(next)};
+}
+
+}  // namespace
+
 // What an old leader made once more after the end goes again: its Job, its entry in `moving`.
 MigrationDecision DecideTerminal(const MigrationObservation& seen) {
   if (seen.set && seen.set->table) {
     MigrationDecision rest = EndWith(seen, seen.migration.status);
     if (rest.step != MigrationStep::kWriteStatus) return rest;
     if (auto sweep = DropDeadMarks(seen)) return *sweep;
+    if (auto drop = DropMerged(seen)) return *drop;
   }
   const auto& finalizers = seen.migration.finalizers;
   const bool held =

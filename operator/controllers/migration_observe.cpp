@@ -58,6 +58,7 @@ std::optional<migration::MigrationSpec> SpecOf(const model::ShardMigration& migr
   spec.new_destination = wanted.destination.value.empty();
   spec.key_space = set.set.spec.sharding.key_space;
   if (wanted.range) spec.range = *wanted.range;
+  if (migration.status.range) spec.range = *migration.status.range;
   spec.keys = wanted.keys;
   if (spec.keys.empty()) spec.excluded_keys = PinnedIn(*set.table, spec.range);
   for (const model::ShardedTable& table : set.set.spec.sharding.tables) {

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "migration/decide.h"
+#include "migration/service.h"
 #include "migration/shard.h"
 #include "operator/controllers/migration_store.h"
 
@@ -23,6 +24,13 @@ struct MigrationMemory {
   std::int64_t sequences_record = -1;    // record in which sequences were raised
   std::int64_t connections_record = -1;  // record in which connections with an old table were ended
   std::optional<MonotonicTime> slot_advanced;
+  // The soak: how the losing shard served before the cutover, since when the gaining one does
+  // worse.
+  std::int64_t service_record = -1;  // record in which `before` was read
+  std::optional<migration::ServiceSeen> before;
+  MonotonicTime service_due{};
+  std::optional<MonotonicTime> worse_since;
+  std::string worse_why;
 };
 
 struct MigrationObservation {

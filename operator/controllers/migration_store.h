@@ -35,6 +35,7 @@ struct JobSeen {
   bool deleting = false;
   bool failed = false;  // gave up: it has to be made again
   std::optional<migration::PreflightResult> preflight;
+  std::optional<migration::MigrationSpec> spec{};  // what its mover was told
 };
 
 class MigrationStore {

@@ -50,7 +50,7 @@ void FakeMigrationState::EditSpec(const std::string& name,
 void FakeMigrationState::MarkDeleted(const std::string& name) {
   const model::ShardMigration* now = Find(name);
   if (now == nullptr) return;
-  if (now->finalizers.empty()) {
+  if (now->finalizers.empty() || finalizers_are_ignored) {
     migrations_.erase(name);
     return;
   }
@@ -102,7 +102,8 @@ Result<op::JobSeen> FakeMigrationStore::ReadJob(const model::ShardMigration& mig
   return op::JobSeen{.exists = job.exists,
                      .deleting = job.deleting,
                      .failed = job.failed,
-                     .preflight = job.preflight};
+                     .preflight = job.preflight,
+                     .spec = job.spec};
 }
 
 Status FakeMigrationStore::WriteStatus(const model::ShardMigration& migration,

@@ -45,7 +45,9 @@ class FakeMigrationState {
   std::function<void(const model::RoutingTable& before, const model::RoutingTable& after)>
       on_table = [](const auto&, const auto&) {};
 
-  bool versions_are_ignored = false;  // a planted bug
+  // Planted bugs.
+  bool versions_are_ignored = false;
+  bool finalizers_are_ignored = false;
 
  private:
   friend class FakeMigrationStore;

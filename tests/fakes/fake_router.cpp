@@ -20,8 +20,6 @@ KeyMask MaskOfRequest(const std::vector<model::KeyRange>& ranges,
   return mask;
 }
 
-constexpr model::KeySpace kSpace{model::Strategy::kRange, model::KeyType::kBigint};
-
 Error OlderEpoch() { return Error::Reobserve("an older epoch", "OlderEpoch", "409"); }
 
 }  // namespace
@@ -143,6 +141,9 @@ std::optional<FakeReply> FakeRouter::Execute(FakeStatement& statement, Random& r
   }
   if (statement.stage == FakeStatement::Stage::kInTransaction) {
     const auto value = server.Commit(statement.transaction);
+    if (!value && value.error().code == "08006") {  // nobody knows: an error for the client
+      return FakeReply{.statement = statement.id, .failed = true};
+    }
     if (!value) return Refused(statement, value.error());
     if (bugs_.retries_after_effect && random.Chance(0.2)) {
       statement.stage = FakeStatement::Stage::kNew;  // "the reply was lost": tries again
@@ -221,7 +222,7 @@ std::vector<std::string> FakeRouterControl::Routers() const {
 op::RouterReplies<op::HoldAnswer> FakeRouterControl::Hold(const std::vector<std::string>& routers,
                                                           const op::HoldRequest& request,
                                                           Deadline) {
-  const KeyMask mask = MaskOfRequest(request.ranges, request.keys, kSpace);
+  const KeyMask mask = MaskOfRequest(request.ranges, request.keys, space);
   return Ask<op::HoldAnswer>(routers, [&](FakeRouter& router) -> Result<op::HoldAnswer> {
     if (request.epoch.value != 0 && request.epoch < router.epoch()) return OlderEpoch();
     router.holds_[request.number.value] = {mask, clock_.Monotonic() + request.deadline};
@@ -250,9 +251,9 @@ op::RouterReplies<op::ReleaseAnswer> FakeRouterControl::Release(
 
 op::RouterReplies<op::Acknowledged> FakeRouterControl::Lease(
     const std::vector<std::string>& routers, const op::LeaseRequest& request, Deadline) {
-  const KeyMask mask = MaskOfRequest(request.ranges, request.keys, kSpace);
+  const KeyMask mask = MaskOfRequest(request.ranges, request.keys, space);
   return Ask<op::Acknowledged>(routers, [&](FakeRouter& router) {
-    if (request.leased) {
+    if (request.leased && !router.bugs_.forgets_leases) {
       router.leases_[request.number.value] = mask;
     } else {
       router.leases_.erase(request.number.value);

@@ -44,6 +44,7 @@ struct FakeReply {
 
 struct FakeRouterBugs {
   bool retries_after_effect = false;
+  bool forgets_leases = false;
 };
 
 class FakeRouter {
@@ -116,6 +117,8 @@ class FakeRouterControl final : public op::RouterControl {
                                             Deadline deadline) override;
   op::RouterReplies<op::TableAnswer> ReadTable(const std::vector<std::string>& routers,
                                                Deadline deadline) override;
+
+  model::KeySpace space{model::Strategy::kRange, model::KeyType::kBigint};
 
  private:
   template <typename Answer>

@@ -53,7 +53,14 @@ Result<std::int64_t> FakeServer::Commit(std::int64_t transaction) {
   transactions.erase(found);
   const auto row = rows.find(key);
   if (row == rows.end()) return std::int64_t{-1};
+  if (next_commit_is_unconfirmed) {
+    next_commit_is_unconfirmed = false;
+    BeginTail();
+    SetRow(key, row->second + 1, false);
+    return Error::Reobserve("the connection was lost in COMMIT", {}, "08006");
+  }
   SetRow(key, row->second + 1, false);
+  Confirm();
   return rows[key];
 }
 
@@ -101,6 +108,7 @@ void FakeServer::StepApply(const std::string& name, FakeServer& publisher, int e
     subscription.worker = true;
     return;
   }
+  BeginTail();  // an apply worker commits asynchronously
   // A subscriber that asks for an older position than the slot's is silently moved on.
   std::uint64_t at = std::max(subscription.origin, slot->second.confirmed);
   for (int count = 0; at < publisher.wal.size() && count < entries_max; ++at) {
@@ -132,12 +140,44 @@ void FakeServer::StepApply(const std::string& name, FakeServer& publisher, int e
   if (confirm) slot->second.confirmed = std::max(slot->second.confirmed, at);
 }
 
-void FakeServer::FailOver() {
+void FakeServer::BeginTail() {
+  if (tail_) return;
+  tail_ = Durable{.rows = rows,
+                  .wal = wal.size(),
+                  .migrations = migrations,
+                  .gates = gates,
+                  .ranges = ranges,
+                  .barriers = barriers,
+                  .publications = publications,
+                  .subscriptions = subscriptions,
+                  .chunks = chunks};
+}
+
+void FakeServer::Confirm() { tail_.reset(); }
+
+bool FakeServer::FailOver(bool lose_tail, bool keep_slots) {
   ++timeline;
-  slots.clear();  // 15, 16
+  const bool lost = lose_tail && tail_;
+  if (lost) {
+    rows = std::move(tail_->rows);
+    wal.resize(tail_->wal);
+    migrations = std::move(tail_->migrations);
+    gates = std::move(tail_->gates);
+    ranges = std::move(tail_->ranges);
+    barriers = std::move(tail_->barriers);
+    publications = std::move(tail_->publications);
+    subscriptions = std::move(tail_->subscriptions);
+    chunks = std::move(tail_->chunks);
+  }
+  tail_.reset();
+  if (!keep_slots) slots.clear();
+  // A slot that came along stands where its consumer was when it was synchronised.
+  for (auto& [name, slot] : slots)
+    slot.confirmed = std::min<std::uint64_t>(slot.confirmed, wal.size());
   transactions.clear();
   for (auto& [name, subscription] : subscriptions) subscription.worker = false;
   for (auto& [number, migration] : migrations) migration.reverse_slot_pretended = false;
+  return lost;
 }
 
 }  // namespace foreshard::fakes

@@ -6,7 +6,6 @@
 
 namespace foreshard::fakes {
 
-using migration::GateSeen;
 using migration::GateState;
 using migration::Side;
 
@@ -20,96 +19,6 @@ FakeShard::FakeShard(migration::MigrationSpec spec, Side side, FakeServer& serve
     : spec_(std::move(spec)), side_(side), server_(server), keys_(MaskOf(spec_)) {
   own_stream_ = migration::StreamName(spec_.number, migration::ShardOf(spec_, side_));
   peer_stream_ = migration::StreamName(spec_.number, migration::PeerOf(spec_, side_));
-}
-
-Result<GateSeen> FakeShard::LookAtGate(model::Attempt attempt, Deadline) {
-  seen_timeline_ = server_.timeline;
-  GateSeen seen;
-  seen.identity = {server_.id().value, server_.timeline};
-  const auto found = server_.migrations.find(spec_.number.value);
-  if (found != server_.migrations.end()) seen.row = found->second.row;
-  if (seen.row && pretended_revocation_ == attempt && attempt.value > 0) {
-    seen.row->state = GateState::kRevoked;
-    seen.row->attempt = attempt;
-  }
-  if (seen.row && seen.row->state == GateState::kOpen) {
-    seen.row->attempt = std::max(seen.row->attempt, pretended_mark_);
-  }
-  const auto range = server_.ranges.find(spec_.number.value);
-  if (range != server_.ranges.end()) seen.range = range->second.row;
-  seen.gate = server_.gates.contains(spec_.number.value);
-  const std::string& peer = migration::PeerOf(spec_, side_).value;
-  seen.sentinel = server_.barriers.contains({spec_.number.value, peer, true, attempt.value}) ||
-                  server_.bugs().drained_without_sentinel;
-  const auto next = server_.barriers.lower_bound(
-      {spec_.number.value, peer, false, std::numeric_limits<std::int64_t>::max()});
-  if (next != server_.barriers.begin()) {
-    const auto& [number, source, cutover, seq] = *std::prev(next);
-    if (number == spec_.number.value && source == peer && !cutover) seen.probe = seq;
-  }
-  return seen;
-}
-
-Result<migration::ShardSeen> FakeShard::Look(model::Attempt attempt, Deadline deadline) {
-  migration::ShardSeen seen;
-  auto gate = LookAtGate(attempt, deadline);
-  if (!gate) return gate.error();
-  seen.gate = std::move(*gate);
-  seen.synchronous = true;
-  const auto found = server_.migrations.find(spec_.number.value);
-  if (found != server_.migrations.end()) {
-    seen.gate_triggers = found->second.gate_triggers;
-    if (seen.gate.row) seen.gate.row->progress = ToJson(found->second.progress);
-  }
-  if (const auto slot = server_.slots.find(own_stream_); slot != server_.slots.end()) {
-    seen.slot = {.active = true,
-                 .reserved = slot->second.reserved,
-                 .confirmed_flush = {slot->second.confirmed}};
-    if (server_.bugs().slot_never_moves && seen.gate.row && seen.gate.row->drained_lsn) {
-      seen.slot->confirmed_flush = *seen.gate.row->drained_lsn;
-    }
-  } else if (found != server_.migrations.end() && found->second.reverse_slot_pretended) {
-    seen.slot = {.active = false, .reserved = true, .confirmed_flush = {0}};
-  }
-  const auto subscription = server_.subscriptions.find(peer_stream_);
-  if (subscription != server_.subscriptions.end()) {
-    seen.subscription = {.enabled = subscription->second.enabled,
-                         .worker = subscription->second.worker,
-                         .apply_errors = subscription->second.errors};
-    if (server_.bugs().reverse_before_forward_is_off && !IsSource() && seen.gate.row &&
-        seen.gate.row->phase == "Soaking") {
-      seen.subscription->enabled = seen.subscription->worker = false;
-    }
-  }
-  const bool held = std::any_of(
-      server_.transactions.begin(), server_.transactions.end(),
-      [&](const FakeTransaction& transaction) { return (keys_ >> transaction.key & 1) != 0; });
-  if (held) seen.oldest_holder = {.age = std::chrono::milliseconds(50), .prepared = false};
-  seen.leftovers = Leftovers();
-  return seen;
-}
-
-std::vector<migration::SideObject> FakeShard::Leftovers() const {
-  std::vector<migration::SideObject> left;
-  const std::int32_t number = spec_.number.value;
-  for (const auto& [name, slot] : server_.slots) {
-    if (slot.number == number) left.push_back({"slot", name});
-  }
-  if (server_.publications.contains(number)) left.push_back({"publication", ""});
-  for (const auto& [name, subscription] : server_.subscriptions) {
-    if (subscription.number == number) left.push_back({"subscription", name});
-  }
-  const auto found = server_.migrations.find(number);
-  if (found != server_.migrations.end() && found->second.gate_triggers) {
-    left.push_back({"trigger", ""});
-  }
-  if (server_.gates.contains(number)) left.push_back({"gate", ""});
-  if (server_.chunks.contains(number)) left.push_back({"chunk", ""});
-  return left;
-}
-
-Result<std::vector<migration::SequenceValue>> FakeShard::ReadSequences(Deadline) {
-  return std::vector<migration::SequenceValue>();
 }
 
 Result<FakeMigration*> FakeShard::Claim(model::Token token) {
@@ -137,6 +46,12 @@ Status FakeShard::WrongState(const FakeMigration& seen, std::string_view call) c
   return Error::Reobserve(
       fmt::format("cannot {}: {} in attempt {}", call, ToString(seen.row.state), seen.row.attempt),
       {}, "FS003");
+}
+
+// A promoted standby may lack what the row was told.
+bool FakeShard::SameServer(const FakeMigration& seen) const {
+  return server_.bugs().failovers_are_hidden || seen.copied_on_timeline == 0 ||
+         seen.copied_on_timeline == server_.timeline;
 }
 
 FakeRange& FakeShard::Range() { return server_.ranges[spec_.number.value]; }
@@ -170,6 +85,7 @@ Status FakeShard::GateClose(const migration::GateChange& change, Deadline) {
   const auto seen = Claim(change.token);
   if (!seen) return seen.error();
   migration::MigrationRow& row = (*seen)->row;
+  closed_once_ = change.attempt;
   if (row.state == GateState::kClosed && row.attempt == change.attempt) return Ok();
   if (row.state != GateState::kOpen || row.attempt >= change.attempt) {
     return WrongState(**seen, "close");
@@ -202,7 +118,7 @@ Status FakeShard::GateDrained(model::Token token, model::Attempt attempt, Deadli
   const bool state_fits = row.state == GateState::kClosed || row.state == GateState::kRevoked;
   const bool arrived = server_.barriers.contains(
       {spec_.number.value, migration::PeerOf(spec_, side_).value, true, attempt.value});
-  if (!state_fits || row.attempt >= attempt ||
+  if (!state_fits || row.attempt >= attempt || !SameServer(**seen) ||
       (!arrived && !server_.bugs().drained_without_sentinel)) {
     return WrongState(**seen, "drain");
   }
@@ -217,7 +133,7 @@ Status FakeShard::GateOpen(const migration::GateChange& change, Deadline) {
   if (!seen) return seen.error();
   migration::MigrationRow& row = (*seen)->row;
   if (row.state == GateState::kOpen && row.attempt == change.attempt) return Ok();
-  if (row.state != GateState::kDrained || row.attempt != change.attempt) {
+  if (row.state != GateState::kDrained || row.attempt != change.attempt || !SameServer(**seen)) {
     return WrongState(**seen, "open");
   }
   if (!row.reverse_slot.empty() && !(*seen)->reverse_slot_pretended) {
@@ -337,7 +253,7 @@ Status FakeShard::RaiseSequences(model::Token token, const std::vector<migration
 Status FakeShard::SetLeased(model::Token token, bool leased, Deadline) {
   const auto seen = Claim(token);
   if (!seen) return seen.error();
-  Range().row.leased = leased;
+  Range().row.leased = leased && !server_.bugs().reads_are_not_proven;
   return Ok();
 }
 

@@ -18,7 +18,7 @@
 //
 // Keys are the numbers 0 to 15, a row is one counter. Does not imitate: SQL, tables and foreign
 // keys, statements that fail by themselves, disk, time (nothing here takes any), asynchronous
-// standbys that lose a tail, sequences, DDL, chunks.
+// standbys (what was acknowledged is never lost), sequences, DDL, chunks.
 
 namespace foreshard::fakes {
 
@@ -40,6 +40,9 @@ struct FakeBugs {
   bool connections_are_kept = false;
   bool reopen_without_revoke = false;
   bool loser_keeps_old_epoch = false;
+  bool lost_close_is_hidden = false;  // a close that a failover lost still shows
+  bool failovers_are_hidden = false;  // the identity never changes, nothing refuses
+  bool reads_are_not_proven = false;  // leases are forgotten
 };
 
 struct FakeWalEntry {
@@ -78,6 +81,7 @@ struct FakeMigration {
   KeyMask keys = 0;
   bool gate_triggers = false;
   bool reverse_slot_pretended = false;
+  std::int64_t copied_on_timeline = 0;  // of this server when the slot was made; 0: not yet
   migration::Progress progress{};
 };
 
@@ -118,7 +122,14 @@ class FakeServer {
   void StepApply(const std::string& subscription, FakeServer& publisher, int entries_max,
                  bool confirm);
 
-  void FailOver();  // synchronous: everything acknowledged is there; slots and sessions are gone
+  // --- failovers. The standby has all that somebody was told of, and what was written before it.
+  // What came after (an effect whose reply was lost, what an apply worker wrote) is the tail.
+  void BeginTail();  // before an effect that nobody is told of
+  void Confirm();    // somebody was told: the standby has everything up to here
+  bool has_tail() const { return tail_.has_value(); }
+  // Sessions are gone, slots too unless `keep_slots` (17 and later). True: a tail was lost.
+  bool FailOver(bool lose_tail, bool keep_slots);
+
   void Append(FakeWalEntry entry) { wal.push_back(std::move(entry)); }
   void SetRow(int key, std::int64_t value, bool applied);
 
@@ -136,14 +147,29 @@ class FakeServer {
   std::vector<FakeTransaction> transactions;
   std::set<std::string> ended_routers;  // their connections broke since they last connected
   std::int64_t timeline = 1;
+  bool next_commit_is_unconfirmed = false;  // its reply is lost: the client knows nothing
   std::function<void(const std::string&)> on_violation = [](const std::string&) {};
 
   const FakeBugs& bugs() const { return bugs_; }
 
  private:
   model::ShardId id_;
+  // What a standby would come back with.
+  struct Durable {
+    std::map<int, std::int64_t> rows;
+    std::size_t wal = 0;
+    std::map<std::int32_t, FakeMigration> migrations;
+    std::set<std::int32_t> gates;
+    std::map<std::int32_t, FakeRange> ranges;
+    std::set<std::tuple<std::int32_t, std::string, bool, std::int64_t>> barriers;
+    std::set<std::int32_t> publications;
+    std::map<std::string, FakeSubscription> subscriptions;
+    std::set<std::int32_t> chunks;
+  };
+
   const FakeBugs& bugs_;
   std::int64_t next_transaction_ = 1;
+  std::optional<Durable> tail_;
 };
 
 KeyMask MaskOf(const migration::MigrationSpec& spec);
@@ -184,6 +210,7 @@ class FakeShard final : public migration::Shard {
   Result<FakeMigration*> Claim(model::Token token);
   Status WrongState(const FakeMigration& seen, std::string_view call) const;
   std::vector<migration::SideObject> Leftovers() const;
+  bool SameServer(const FakeMigration& seen) const;
   FakeRange& Range();
   bool IsSource() const { return side_ == migration::Side::kSource; }
 
@@ -196,6 +223,7 @@ class FakeShard final : public migration::Shard {
   std::int64_t seen_timeline_ = 0;
   model::Attempt pretended_revocation_{-1};  // planted bugs: what a look shows though it is not so
   model::Attempt pretended_mark_{-1};
+  model::Attempt closed_once_{-1};
 };
 
 }  // namespace foreshard::fakes

@@ -18,11 +18,12 @@ auto With(const CallFaults& faults, std::string_view name, Call call) -> decltyp
 class FaultyShard final : public migration::Shard {
  public:
   FaultyShard(std::unique_ptr<migration::Shard> inner, CallFaults faults, model::ShardId id,
-              LateEffects late)
+              LateEffects late, Tails tails)
       : inner_(std::move(inner)),
         faults_(std::move(faults)),
         id_(std::move(id)),
-        late_(std::move(late)) {}
+        late_(std::move(late)),
+        tails_(std::move(tails)) {}
 
   Result<migration::GateSeen> LookAtGate(model::Attempt attempt, Deadline deadline) override {
     return With(faults_, "LookAtGate", [&] { return inner_->LookAtGate(attempt, deadline); });
@@ -134,13 +135,16 @@ class FaultyShard final : public migration::Shard {
     const CallFault fault = faults_(name);
     if (fault == CallFault::kBefore) return Before();
     if (fault == CallFault::kLate && late_) {
-      late_(id_, [inner = inner_, call] {
+      late_(id_, [inner = inner_, call, tails = tails_, id = id_] {
+        if (tails.begin) tails.begin(id);
         if (!call(*inner)) return;  // nobody waits for the answer any more
       });
       return After();
     }
+    if (fault == CallFault::kAfter && tails_.begin) tails_.begin(id_);
     auto result = call(*inner_);
     if (fault == CallFault::kAfter) return After();
+    if (result && tails_.confirm) tails_.confirm(id_);
     return result;
   }
 
@@ -148,15 +152,16 @@ class FaultyShard final : public migration::Shard {
   CallFaults faults_;
   model::ShardId id_;
   LateEffects late_;
+  Tails tails_;
 };
 
 }  // namespace
 
 std::unique_ptr<migration::Shard> MakeFaultyShard(std::unique_ptr<migration::Shard> inner,
                                                   CallFaults faults, model::ShardId id,
-                                                  LateEffects late) {
+                                                  LateEffects late, Tails tails) {
   return std::make_unique<FaultyShard>(std::move(inner), std::move(faults), std::move(id),
-                                       std::move(late));
+                                       std::move(late), std::move(tails));
 }
 
 Result<std::unique_ptr<migration::Shard>> FaultyShardDirectory::Open(
@@ -164,7 +169,7 @@ Result<std::unique_ptr<migration::Shard>> FaultyShardDirectory::Open(
   if (faults_("Open") != CallFault::kNone) return Before();
   auto inner = inner_.Open(spec, side, deadline);
   if (!inner) return inner.error();
-  return MakeFaultyShard(std::move(*inner), faults_, migration::ShardOf(spec, side), late_);
+  return MakeFaultyShard(std::move(*inner), faults_, migration::ShardOf(spec, side), late_, tails_);
 }
 
 Result<migration::HighWater> FaultyShardDirectory::ReadHighWater(const std::string& name_space,

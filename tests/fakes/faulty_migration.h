@@ -22,14 +22,25 @@ using CallFaults = std::function<CallFault(std::string_view call)>;
 // Keeps an effect on a shard until it is time. Reads and writes to the API are never late.
 using LateEffects = std::function<void(const model::ShardId& shard, std::function<void()> effect)>;
 
+// What a synchronous standby has: told before an effect whose reply will not come, and after each
+// one whose reply came.
+struct Tails {
+  std::function<void(const model::ShardId& shard)> begin{};
+  std::function<void(const model::ShardId& shard)> confirm{};
+};
+
 std::unique_ptr<migration::Shard> MakeFaultyShard(std::unique_ptr<migration::Shard> inner,
                                                   CallFaults faults, model::ShardId id = {},
-                                                  LateEffects late = {});
+                                                  LateEffects late = {}, Tails tails = {});
 
 class FaultyShardDirectory final : public migration::ShardDirectory {
  public:
-  FaultyShardDirectory(migration::ShardDirectory& inner, CallFaults faults, LateEffects late = {})
-      : inner_(inner), faults_(std::move(faults)), late_(std::move(late)) {}
+  FaultyShardDirectory(migration::ShardDirectory& inner, CallFaults faults, LateEffects late = {},
+                       Tails tails = {})
+      : inner_(inner),
+        faults_(std::move(faults)),
+        late_(std::move(late)),
+        tails_(std::move(tails)) {}
 
   Result<std::unique_ptr<migration::Shard>> Open(const migration::MigrationSpec& spec,
                                                  migration::Side side, Deadline deadline) override;
@@ -42,6 +53,7 @@ class FaultyShardDirectory final : public migration::ShardDirectory {
   migration::ShardDirectory& inner_;
   CallFaults faults_;
   LateEffects late_;
+  Tails tails_;
 };
 
 class FaultyMigrationStore final : public op::MigrationStore {

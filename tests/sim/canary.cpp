@@ -20,6 +20,11 @@ const std::vector<CanaryInfo>& Canaries() {
       {Canary::kCleanUpWithLiveSlot, "clean_up_with_live_slot", 5'000},
       {Canary::kRetryAfterEffect, "retry_after_effect", 50},
       {Canary::kStaleConnectionsKept, "stale_connections_kept", 5'000},
+      {Canary::kLostCloseIsHidden, "lost_close_is_hidden", 50'000},
+      {Canary::kOriginBehindTheSlot, "origin_behind_the_slot", 5'000},
+      {Canary::kPublisherAhead, "publisher_ahead", 5'000},
+      {Canary::kLeasesForgotten, "leases_forgotten", 5'000},
+      {Canary::kDeletedInTheSoak, "deleted_in_the_soak", 5'000},
   };
   return all;
 }
@@ -70,6 +75,19 @@ fakes::FakeBugs BugsOf(Canary canary) {
     case Canary::kStaleConnectionsKept:
       bugs.connections_are_kept = true;
       break;
+    case Canary::kLostCloseIsHidden:
+      bugs.lost_close_is_hidden = true;
+      break;
+    case Canary::kOriginBehindTheSlot:
+      bugs.failovers_are_hidden = true;
+      break;
+    case Canary::kPublisherAhead:
+      bugs.failovers_are_hidden = true;
+      break;
+    case Canary::kLeasesForgotten:
+      bugs.reads_are_not_proven = true;
+      break;
+    case Canary::kDeletedInTheSoak:
     case Canary::kNone:
     case Canary::kPhaseWrittenBlindly:
     case Canary::kActBeforePersist:
@@ -81,7 +99,8 @@ fakes::FakeBugs BugsOf(Canary canary) {
 }
 
 fakes::FakeRouterBugs RouterBugsOf(Canary canary) {
-  return {.retries_after_effect = canary == Canary::kRetryAfterEffect};
+  return {.retries_after_effect = canary == Canary::kRetryAfterEffect,
+          .forgets_leases = canary == Canary::kLeasesForgotten};
 }
 
 }  // namespace foreshard::sim

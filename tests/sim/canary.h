@@ -31,6 +31,11 @@ enum class Canary {
   kCleanUpWithLiveSlot,
   kRetryAfterEffect,
   kStaleConnectionsKept,
+  kLostCloseIsHidden,
+  kOriginBehindTheSlot,
+  kPublisherAhead,
+  kLeasesForgotten,
+  kDeletedInTheSoak,
 };
 
 struct CanaryInfo {

@@ -75,16 +75,20 @@ std::vector<std::string> ExpectedCoverPoints() {
            "enter_source enter_destination make_gate make_gate_triggers make_reverse_slot "
            "raise_sequences advance_slot_to_now advance_slot_to_drained disable_forward "
            "make_reverse_subscription drop_forward_subscription drop_forward_slot tell_loser "
-           "end_stale_connections unlease_source unlease_destination cutover_turn");
+           "end_stale_connections unlease_source unlease_destination cutover_turn reopen_source "
+           "revoke_destination");
   // The table of section 7.3: what the two rows may say when somebody looks during an attempt.
   AddWords(points, {"rows."},
            "open.closed open.revoked closed.closed closed.drained closed.open closed.revoked");
-  AddWords(points, {""},
-           "fault.stale_read fault.lost_reply fault.operator_pause fault.worker_restart "
-           "fault.clock_jump fault.preflight_refused error.Fenced error.Reobserve error.Retry "
-           "wait.OtherCutover wait.LagTooHigh wait.Paused wait.SourceBusy wait.KeysAreMoving "
-           "stop.ShardFailedOver stop.DeadlineExceeded stop.TooManyAttempts stop.Rehearsed "
-           "stop.RangeNotOwned stop.KeysAreMoving");
+  AddWords(
+      points, {""},
+      "fault.stale_read fault.lost_reply fault.operator_pause fault.worker_restart "
+      "fault.clock_jump fault.preflight_refused error.Fenced error.Reobserve error.Retry "
+      "wait.OtherCutover wait.LagTooHigh wait.Paused wait.SourceBusy wait.KeysAreMoving "
+      "stop.ShardFailedOver stop.DeadlineExceeded stop.TooManyAttempts stop.Rehearsed "
+      "stop.RangeNotOwned stop.KeysAreMoving stop.NotOnePiece fault.lost_tail auto_rollback "
+      "type.Move.Completed type.Move.RolledBack type.MoveKeys.Completed type.MoveKeys.RolledBack "
+      "type.Merge.Completed type.Merge.RolledBack");
   return points;
 }
 

@@ -34,6 +34,7 @@ struct Decider {
   std::int64_t token = 0;
   std::optional<CutoverDecision> pending;
   bool held = false;
+  bool close_confirmed = false;
   bool released = false;
   int turns = 0;
 };
@@ -56,6 +57,7 @@ void Act(Rows& rows, Decider& who, Random& random) {
       return;
     case CutoverStep::kClose:
       if (!Claim(rows.source_token, who.token)) return;
+      who.close_confirmed = rows.source.state == GateState::kClosed && random.Chance(0.9);
       if (rows.source.state != GateState::kOpen || rows.source.attempt >= kAttempt) return;
       rows.source = {.state = GateState::kClosed, .attempt = kAttempt, .epoch = decision.epoch};
       rows.sentinel_sent = true;
@@ -104,6 +106,7 @@ CutoverDecision Look(const Rows& rows, const Decider& who, Random& random) {
   view.gain.sentinel = rows.sentinel;
   view.table_epoch = {rows.table_epoch};
   view.table_says_gain = rows.table_says_destination;
+  view.close_confirmed = who.close_confirmed;
   view.held = who.held;
   view.released = who.released;
   view.budget_spent = who.turns > 25 || random.Chance(0.03);

@@ -55,6 +55,7 @@ class MoverActor {
                                          std::string& name);
   std::optional<Effect> DropGates(std::string& name);
   Effect Done();
+  void Differs(const std::string& what);
   void Report(std::int64_t lag_millis);
 
   fakes::FakeMigration& Row(fakes::FakeServer& server) {

@@ -56,12 +56,30 @@ class SimRouterDirectory final : public op::RouterDirectory {
   fakes::FakeRouterControl& control_;
 };
 
-model::ShardSet NewSet() {
+// What Prometheus would say of the routers; in some seeds each gaining shard serves worse.
+class SimServiceHealth final : public op::ServiceHealth {
+ public:
+  explicit SimServiceHealth(const bool& worse) : worse_(worse) {}
+  Result<std::optional<migration::ServiceSeen>> Read(const model::ShardSet&, const model::ShardId&,
+                                                     WallTime, std::chrono::seconds window,
+                                                     Deadline) override {
+    const bool before = window > std::chrono::minutes(5);
+    return std::optional(migration::ServiceSeen{.statements_per_second = 100,
+                                                .error_ratio = 0,
+                                                .p99_seconds = !before && worse_ ? 0.5 : 0.01});
+  }
+
+ private:
+  const bool& worse_;
+};
+
+model::ShardSet NewSet(bool hash) {
   model::ShardSet set;
   set.name_space = kNamespace;
   set.name = kSet;
   set.uid = "set";
-  set.spec.sharding.key_space = {model::Strategy::kRange, model::KeyType::kBigint};
+  set.spec.sharding.key_space = {hash ? model::Strategy::kHash : model::Strategy::kRange,
+                                 model::KeyType::kBigint};
   set.spec.sharding.tables = {{"public.orders", "customer_id"}};
   for (const char* id : {"s-a", "s-b", "s-c"}) {
     model::ShardStatus status;
@@ -90,7 +108,8 @@ void World::BuildTable() {
   table.shard_set_name = kSet;
   table.epoch = {1};
   table.key_space = state_->set().spec.sharding.key_space;
-  table.ranges = {{{"", "8"}, {"s-a"}}, {{"8", ""}, {"s-b"}}};
+  const char* middle = hash_ ? "80" : "8";
+  table.ranges = {{{"", middle}, {"s-a"}}, {{middle, ""}, {"s-b"}}};
   for (const char* id : {"s-a", "s-b", "s-c"}) table.shards.push_back({{id}, id, id});
   state_->PutTable(std::move(table));
 }
@@ -102,9 +121,16 @@ void World::Build() {
     servers_[id] = server_owners_.back().get();
     servers_[id]->on_violation = [this](const std::string& what) { Violate(what); };
   }
-  for (int key = 0; key < kFakeKeys; ++key) servers_[key < 8 ? "s-a" : "s-b"]->rows[key] = 0;
-  state_ = std::make_unique<fakes::FakeMigrationState>(NewSet());
+  hash_ = random_.Chance(0.3);
+  keep_slots_ = random_.Chance(0.5);
+  served_worse_ = random_.Chance(0.1);
+  health_ = std::make_unique<SimServiceHealth>(served_worse_);
+  state_ = std::make_unique<fakes::FakeMigrationState>(NewSet(hash_));
   BuildTable();
+  for (int key = 0; key < kFakeKeys; ++key) {
+    servers_[model::OwnerOfKey(state_->table(), std::to_string(key)).value]->rows[key] = 0;
+  }
+  state_->finalizers_are_ignored = options_.canary == Canary::kDeletedInTheSoak;
   state_->versions_are_ignored = options_.canary == Canary::kPhaseWrittenBlindly;
   state_->on_status = [this](const auto& before, const auto& after) { CheckStatus(before, after); };
   state_->on_table = [this](const auto& before, const auto& after) { CheckTable(before, after); };
@@ -116,6 +142,7 @@ void World::Build() {
     deaf_for_.push_back(0);
   }
   router_control_ = std::make_unique<fakes::FakeRouterControl>(routers, clock_);
+  router_control_->space = state_->table().key_space;
   shards_ = std::make_unique<SimShardDirectory>(servers_);
   router_directory_ = std::make_unique<SimRouterDirectory>(*router_control_);
   for (std::size_t index = 0; index < 2; ++index) {
@@ -130,9 +157,42 @@ void World::Build() {
   AddMigration();
 }
 
-void World::AddMigration() {
+// All of a shard, some keys, or a range.
+void World::ChooseKeys(model::ShardMigration& made) {
   static constexpr std::array<std::pair<const char*, const char*>, 5> kRanges = {
       {{"4", "8"}, {"", "8"}, {"2", "6"}, {"8", "12"}, {"8", ""}}};
+  static constexpr std::array<std::pair<const char*, const char*>, 5> kHashRanges = {
+      {{"40", "80"}, {"", "80"}, {"20", "60"}, {"80", "c0"}, {"80", ""}}};
+  const model::RoutingTable& table = state_->table();
+  if (migrations_made_ > 1 && random_.Chance(0.15)) {
+    made.spec.type = model::MigrationType::kMerge;
+    made.spec.source = table.ranges[random_.Below(table.ranges.size())].shard;
+    return;
+  }
+  if (random_.Chance(0.25)) {
+    made.spec.type = model::MigrationType::kMoveKeys;
+    const auto key = [&] { return std::to_string(random_.Below(kFakeKeys)); };
+    made.spec.keys = {key()};
+    made.spec.source = model::OwnerOfKey(table, made.spec.keys.front());
+    const std::string more = key();
+    if (more != made.spec.keys.front() && model::OwnerOfKey(table, more) == made.spec.source) {
+      made.spec.keys.push_back(more);
+    }
+    std::sort(made.spec.keys.begin(), made.spec.keys.end());
+    return;
+  }
+  made.spec.type = model::MigrationType::kMove;
+  const auto& [from, to] = (hash_ ? kHashRanges : kRanges)[random_.Below(kRanges.size())];
+  made.spec.range = model::KeyRange{from, to};
+  if (migrations_made_ > 1 && created_.at("m1").spec.range && random_.Chance(0.5)) {
+    made.spec.range = created_.at("m1").spec.range;  // back and forth
+  }
+  const std::string lowest = hash_ ? "00" : "0";
+  made.spec.source = model::OwnerOfBound(
+      table, made.spec.range->from.empty() ? (hash_ ? "" : lowest) : made.spec.range->from);
+}
+
+void World::AddMigration() {
   const model::RoutingTable& table = state_->table();
   model::ShardMigration made;
   made.name_space = kNamespace;
@@ -140,27 +200,24 @@ void World::AddMigration() {
   made.uid = "uid-" + made.name;
   made.generation = 1;
   made.spec.shard_set_name = kSet;
-  const auto& [from, to] = kRanges[random_.Below(kRanges.size())];
-  made.spec.range = model::KeyRange{from, to};
-  if (migrations_made_ > 1 && random_.Chance(0.5)) {
-    made.spec.range = created_.at("m1").spec.range;  // back and forth
-  }
-  const std::string first = made.spec.range->from.empty() ? "0" : made.spec.range->from;
-  made.spec.source = model::OwnerOfBound(table, first);
+  ChooseKeys(made);
   std::vector<model::ShardId> others;
-  for (const char* id : {"s-a", "s-b", "s-c"}) {
-    if (made.spec.source.value != id) others.push_back({id});
+  for (const model::ShardAddress& shard : table.shards) {
+    if (made.spec.source != shard.id) others.push_back(shard.id);
   }
+  if (others.empty()) return;  // all has been merged into one
   made.spec.destination = others[random_.Below(others.size())];
-  made.spec.type = model::MigrationType::kMove;
-  made.spec.soak = std::chrono::milliseconds(random_.Between(200, 8'000));
+  made.spec.soak = served_worse_ ? std::chrono::seconds(random_.Between(60, 90))
+                                 : std::chrono::milliseconds(random_.Between(200, 8'000));
   if (random_.Chance(0.05)) made.spec.deadline = std::chrono::seconds(random_.Between(2, 30));
   made.spec.approved = !random_.Chance(0.1);
   made.spec.dry_run = random_.Chance(0.02);
   made.spec.rehearse = !made.spec.dry_run && random_.Chance(0.03);
   created_[made.name] = made;
   Event(fmt::format("person creates {}: {} from {} to {}", made.name,
-                    model::ToString(*made.spec.range), made.spec.source, made.spec.destination));
+                    made.spec.range ? model::ToString(*made.spec.range)
+                                    : std::string(made.spec.keys.empty() ? "all" : "keys"),
+                    made.spec.source, made.spec.destination));
   state_->Put(std::move(made));
 }
 
@@ -176,10 +233,13 @@ void World::StartOperator(OperatorActor& actor) {
   actor.store = std::make_unique<fakes::FakeMigrationStore>(*state_, stale);
   actor.faulty_store = std::make_unique<fakes::FaultyMigrationStore>(*actor.store, faults);
   actor.faulty_shards = std::make_unique<fakes::FaultyShardDirectory>(
-      *shards_, faults, [this](const model::ShardId& shard, std::function<void()> effect) {
+      *shards_, faults,
+      [this](const model::ShardId& shard, std::function<void()> effect) {
         const int due = tick_ + static_cast<int>(random_.Between(1, 80));
         late_effects_.push_back({.shard = shard.value, .due = due, .effect = std::move(effect)});
-      });
+      },
+      fakes::Tails{.begin = [this](const model::ShardId& shard) { Doom(shard); },
+                   .confirm = [this](const model::ShardId& shard) { Server(shard).Confirm(); }});
   actor.controller = std::make_unique<op::MigrationController>(
       op::MigrationControllerOptions{.store = *actor.faulty_store,
                                      .shards = *actor.faulty_shards,
@@ -190,7 +250,8 @@ void World::StartOperator(OperatorActor& actor) {
                                            return op::LeaseSeen{.transitions = actor.transitions,
                                                                 .left = std::chrono::seconds(10)};
                                          },
-                                     .pause = [](std::chrono::milliseconds) { return true; }});
+                                     .pause = [](std::chrono::milliseconds) { return true; },
+                                     .health = health_.get()});
 }
 
 void World::Tick() {
@@ -252,13 +313,15 @@ WorldResult World::Run() {
     calm = AtRest() ? calm + 1 : 0;
   }
   if (!violation_) CheckEnd();
-  WorldResult result{.violation = violation_, .ticks = tick_, .hash = hash_, .last_events = {}};
+  WorldResult result{
+      .violation = violation_, .ticks = tick_, .hash = trace_hash_, .last_events = {}};
   result.last_events.assign(events_.begin(), events_.end());
   return result;
 }
 
 void World::Event(const std::string& what) {
-  for (const char c : what) hash_ = (hash_ ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  for (const char c : what)
+    trace_hash_ = (trace_hash_ ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   if (options_.trace) fmt::print("{:6} {}\n", tick_, what);
   events_.push_back(fmt::format("{:6} {}", tick_, what));
   if (events_.size() > kEventsKept) events_.pop_front();

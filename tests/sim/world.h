@@ -64,6 +64,7 @@ struct FaultRates {
   double people = 0;
   double preflight_refused = 0;
   double late = 0;
+  double unconfirmed = 0;
 };
 
 // Names for --without, in the order of FaultRates.
@@ -84,6 +85,7 @@ class World {
   void BuildTable();
   void DrawFaults();
   void AddMigration();
+  void ChooseKeys(model::ShardMigration& made);
   void Tick();
   void StepTime();
   void StepLateEffects();
@@ -99,6 +101,9 @@ class World {
   void StepClients();
   void StepPerson();
   void StepFaults();
+  void FailOverOne();
+  void FailOver(fakes::FakeServer& server);
+  void Doom(const model::ShardId& shard);
   void Deliver(const fakes::FakeReply& reply);
   void ActBeforePersist(OperatorActor& actor);
 
@@ -122,6 +127,9 @@ class World {
   Random random_;
   FaultRates rates_;
   bool faults_on_ = true;
+  bool hash_ = false;                         // strategy of the set
+  bool keep_slots_ = false;                   // slots survive failovers, as from 17 on
+  bool served_worse_ = false;                 // what the metrics say in a soak
   std::int64_t switching_tick_micros_ = 700;  // longer: attempts run out of budget
   fakes::FakeClock clock_;
   fakes::FakeBugs bugs_;
@@ -134,6 +142,7 @@ class World {
   std::unique_ptr<fakes::FakeRouterControl> router_control_;
   std::unique_ptr<migration::ShardDirectory> shards_;
   std::unique_ptr<op::RouterDirectory> router_directory_;
+  std::unique_ptr<op::ServiceHealth> health_;
   std::vector<std::unique_ptr<OperatorActor>> operators_;
   std::vector<std::unique_ptr<ClientActor>> clients_;
   std::map<std::string, std::unique_ptr<MoverActor>> movers_;
@@ -146,7 +155,7 @@ class World {
   int migrations_made_ = 0;
   int tick_ = 0;
   std::optional<std::string> violation_;
-  std::uint64_t hash_ = 1469598103934665603ull;
+  std::uint64_t trace_hash_ = 1469598103934665603ull;
   std::deque<std::string> events_;
   // Requests under way whose callers gave up. They go with the connection when a shard fails over.
   struct LateEffect {
@@ -155,6 +164,8 @@ class World {
     std::function<void()> effect;
   };
   std::vector<LateEffect> late_effects_;
+  // A reply was lost because its server is dying: it fails over at that tick.
+  std::optional<std::pair<std::string, int>> doomed_;
 };
 
 }  // namespace foreshard::sim

@@ -95,7 +95,9 @@ void World::CoverRows(const op::MigrationController::Pass& pass) {
   if (!pass.seen.source || !pass.seen.destination) return;
   const std::int32_t number = pass.seen.migration.status.number;
   const auto state = [&](const model::ShardId& shard) {
-    return ToString(Server(shard).migrations.at(number).row.state);
+    const auto& rows = Server(shard).migrations;
+    const auto found = rows.find(number);
+    return found == rows.end() ? "none" : ToString(found->second.row.state);
   };
   const char* source = state(pass.seen.spec->source);
   const char* destination = state(pass.seen.spec->destination);
@@ -180,7 +182,10 @@ void World::StepRouters() {
     const bool late = faults_on_ && random_.Chance(rates_.stale);
     router.Offer(state_->table(late ? random_.Below(4) : 0));
   }
+  const bool unconfirmed = faults_on_ && random_.Chance(rates_.unconfirmed);
+  for (const auto& [id, server] : servers_) server->next_commit_is_unconfirmed = unconfirmed;
   if (const auto reply = router.Step(random_)) Deliver(*reply);
+  for (const auto& [id, server] : servers_) server->next_commit_is_unconfirmed = false;
 }
 
 void World::StepStreams() {

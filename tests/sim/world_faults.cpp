@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tests/sim/actors.h"
 #include "tests/sim/world.h"
 
@@ -10,16 +12,16 @@ using migration::Phase;
 
 const std::vector<std::string>& FaultNames() {
   static const std::vector<std::string> names = {
-      "before",         "after",      "stale",       "operator_crash",
-      "operator_pause", "lease",      "deaf_router", "router_restart",
-      "mover_kill",     "failover",   "clock_jump",  "slow_stream",
-      "worker_restart", "lost_reply", "people",      "preflight"};
+      "before",     "after",       "stale",          "operator_crash", "operator_pause",
+      "lease",      "deaf_router", "router_restart", "mover_kill",     "failover",
+      "clock_jump", "slow_stream", "worker_restart", "lost_reply",     "people",
+      "preflight",  "unconfirmed"};
   return names;
 }
 
 void World::DrawFaults() {
   if (random_.Chance(0.3)) switching_tick_micros_ = random_.Between(700, 4'000);
-  const std::array<std::pair<double*, double>, 16> faults = {{{&rates_.before, 0.08},
+  const std::array<std::pair<double*, double>, 17> faults = {{{&rates_.before, 0.08},
                                                               {&rates_.after, 0.08},
                                                               {&rates_.stale, 0.3},
                                                               {&rates_.operator_crash, 0.06},
@@ -34,7 +36,8 @@ void World::DrawFaults() {
                                                               {&rates_.worker_restart, 0.1},
                                                               {&rates_.lost_reply, 0.2},
                                                               {&rates_.people, 0.3},
-                                                              {&rates_.preflight_refused, 0.1}}};
+                                                              {&rates_.preflight_refused, 0.1},
+                                                              {&rates_.unconfirmed, 0.3}}};
   for (std::size_t index = 0; index < faults.size(); ++index) {
     const bool on = random_.Chance(0.5);
     const double rate = random_.Unit() * faults[index].second;
@@ -74,8 +77,46 @@ void World::StepLateEffects() {
   }
 }
 
+// A shard with a tail is the likelier one: that is when it matters.
+void World::FailOverOne() {
+  auto at = servers_.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(random_.Below(servers_.size())));
+  if (!at->second->has_tail() && random_.Chance(0.5)) {
+    at = std::find_if(servers_.begin(), servers_.end(),
+                      [](const auto& server) { return server.second->has_tail(); });
+    if (at == servers_.end()) at = servers_.begin();
+  }
+  FailOver(*at->second);
+}
+
+void World::FailOver(fakes::FakeServer& server) {
+  // Two planted bugs of one kind: a failover that nobody notices, of who sends or of who receives.
+  const bool sends = !server.slots.empty(), receives = !server.subscriptions.empty();
+  if (options_.canary == Canary::kPublisherAhead && (!sends || receives)) return;
+  if (options_.canary == Canary::kOriginBehindTheSlot && (sends || !receives)) return;
+  const bool keep = keep_slots_ || options_.canary == Canary::kPublisherAhead;
+  const bool lost = server.FailOver(random_.Chance(0.7), keep);
+  const std::string& id = server.id().value;
+  Event(fmt::format("failover of {}{}", id, lost ? ", its tail is lost" : ""));
+  if (lost) coverage_.Hit("fault.lost_tail");
+  std::erase_if(late_effects_, [&](const LateEffect& late) { return late.shard == id; });
+  for (const auto& router : routers_) router->LoseShard(id);
+}
+
+// Replies get lost when servers die.
+void World::Doom(const model::ShardId& shard) {
+  Server(shard).BeginTail();
+  if (!faults_on_ || rates_.failover == 0 || doomed_ || !random_.Chance(0.3)) return;
+  doomed_ = {shard.value, tick_ + static_cast<int>(random_.Between(1, 60))};
+}
+
 void World::StepFaults() {
   if (!faults_on_) return;
+  if (doomed_ && tick_ >= doomed_->second) {
+    const std::string id = doomed_->first;
+    doomed_.reset();
+    FailOver(*servers_.at(id));
+  }
   const auto at_each_phase = [&](const char* what) {
     for (const std::string& name : state_->Names()) {
       coverage_.Hit(fmt::format("{}.{}", what, PhaseNow(name)));
@@ -115,13 +156,8 @@ void World::StepFaults() {
     movers_.erase(at);
   }
   if (random_.Chance(rates_.failover)) {
-    auto at = servers_.begin();
-    std::advance(at, static_cast<std::ptrdiff_t>(random_.Below(servers_.size())));
-    Event("failover of " + at->first);
     at_each_phase("failover");
-    at->second->FailOver();
-    std::erase_if(late_effects_, [&](const LateEffect& late) { return late.shard == at->first; });
-    for (const auto& lost : routers_) lost->LoseShard(at->first);
+    FailOverOne();
   }
   if (random_.Chance(rates_.clock_jump)) {
     coverage_.Hit("fault.clock_jump");

@@ -18,6 +18,7 @@ CutoverView View(SideView lose, SideView gain) {
           .gain = gain,
           .lose = lose,
           .table_epoch = {5},
+          .close_confirmed = true,
           .held = true};
 }
 
@@ -46,6 +47,25 @@ TEST(DecideCutover, HoldsBeforeItCloses) {
   CutoverView view = View(Side(GateState::kOpen, 2), Side(GateState::kClosed, 0));
   view.held = false;
   EXPECT_EQ(DecideCutover(view).step, CutoverStep::kHold);
+}
+
+// A standby may not have it yet; a failover after the other side opened would make two owners.
+TEST(DecideCutover, ACloseWithoutItsReplyIsAskedForAgain) {
+  using enum GateState;
+  SideView arrived = Side(kClosed, 0);
+  arrived.sentinel = true;
+  for (const SideView& gain : {Side(kClosed, 0), arrived, Side(kDrained, kN)}) {
+    CutoverView view = View(Side(kClosed, kN, 6), gain);
+    view.close_confirmed = false;
+    const CutoverDecision decision = DecideCutover(view);
+    EXPECT_EQ(decision.step, CutoverStep::kClose);
+    EXPECT_EQ(decision.epoch.value, 6) << "the close's own epoch";
+    view.close_confirmed = true;
+    EXPECT_NE(DecideCutover(view).step, CutoverStep::kClose);
+  }
+  CutoverView open = View(Side(kClosed, kN), Side(kOpen, kN, 6));
+  open.close_confirmed = false;
+  EXPECT_EQ(DecideCutover(open).step, CutoverStep::kRelease) << "it is too late to ask";
 }
 
 TEST(DecideCutover, RevokesWhenAskedInDoubtOrOutOfTimeUntilTheOtherSideIsOpen) {

@@ -166,5 +166,39 @@ TEST(RoutingTable, TellsTheRangesOfAShard) {
   EXPECT_TRUE(RangesOf(*next, kC).empty());
 }
 
+TEST(RoutingTable, OnePieceIsAllThatAShardOwnsOrNothing) {
+  RoutingTable table;
+  table.ranges = {{{"", "20"}, kA}, {{"20", "40"}, kA}, {{"40", "80"}, kB}, {{"80", ""}, kA}};
+  EXPECT_EQ(OnePiece(table, kA), std::nullopt) << "a range in between is another's";
+  EXPECT_EQ(OnePiece(table, kB), (KeyRange{"40", "80"}));
+  EXPECT_EQ(OnePiece(table, {"s-none"}), std::nullopt);
+  table.ranges[2].shard = kA;
+  EXPECT_EQ(OnePiece(table, kA), (KeyRange{"", ""}));
+  table.pins = {{"7", kA}};
+  EXPECT_EQ(OnePiece(table, kA), std::nullopt);
+}
+
+// The key of the pin does not move with its range; a rollback of the range must not take it along.
+TEST(RoutingTable, APinInAMovingRangeStaysUntilTheRangeCannotGoBack) {
+  RoutingTable table;
+  table.epoch = {1};
+  table.key_space = {Strategy::kRange, KeyType::kBigint};
+  table.shards = {{kA, "a", "a"}, {kB, "b", "b"}};
+  table.ranges = {{{"", ""}, kA}};
+  table.pins = {{"7", kB}};
+  table.moving = {{.migration = "m", .number = {1}, .range = {"", "10"}, .keys = {}}};
+  const auto there = WithOwner(table, {"", "10"}, kB, {2});
+  ASSERT_TRUE(there.ok());
+  EXPECT_EQ(there->pins.size(), 1U);
+  const auto back = WithOwner(*there, {"", "10"}, kA, {3});
+  ASSERT_TRUE(back.ok());
+  EXPECT_EQ(OwnerOfKey(*back, "7"), kB);
+  RoutingTable over = *there;
+  over.moving.clear();
+  DropIdlePins(over);
+  EXPECT_TRUE(over.pins.empty());
+  EXPECT_EQ(OwnerOfKey(over, "7"), kB);
+}
+
 }  // namespace
 }  // namespace foreshard::model

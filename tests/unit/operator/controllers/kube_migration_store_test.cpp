@@ -69,6 +69,34 @@ TEST(KubeMigrationStore, WhoSwitchesIsKeptBesideTheTable) {
   EXPECT_FALSE((*store.ReadSet("shop", "orders", soon))->table->switching);
 }
 
+TEST(KubeMigrationStore, AJobTellsWhichKeysItsMoverWasTold) {
+  fakes::FakeClock clock;
+  fakes::FakeKubeApi kube(clock);
+  const Deadline soon = Deadline::After(clock, std::chrono::seconds(1));
+  ASSERT_TRUE(kube.Create(kube::kShardSets, {"shop", "orders"}, kSet, soon));
+  ASSERT_TRUE(kube.Create(kube::kRoutingTables, {"shop", "orders"}, kTable, soon));
+  KubeMigrationStore store(kube, Images{});
+  const auto view = store.ReadSet("shop", "orders", soon);
+  model::ShardMigration migration;
+  migration.name_space = "shop";
+  migration.name = "m1";
+  migration.uid = "uid-m1";
+  migration::MigrationSpec spec;
+  spec.name = "m1";
+  spec.uid = "uid-m1";
+  spec.number = {7};
+  spec.source = {"s-a"};
+  spec.destination = {"s-b"};
+  spec.range = {"", "m"};
+  spec.excluded_keys = {"c", "k"};
+  ASSERT_TRUE(store.CreateJob(migration, (*view)->set, spec, soon));
+  const auto seen = store.ReadJob(migration, soon);
+  ASSERT_TRUE(seen) << seen.error().message;
+  ASSERT_TRUE(seen->spec);
+  EXPECT_EQ(seen->spec->range, spec.range);
+  EXPECT_EQ(seen->spec->excluded_keys, spec.excluded_keys);
+}
+
 TEST(KubeMigrationStore, ASetThatIsNotThereIsAnAnswer) {
   fakes::FakeClock clock;
   fakes::FakeKubeApi kube(clock);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "operator/api/conditions.h"
 #include "operator/controllers/cutover_loop.h"
 #include "operator/controllers/migration_status.h"
@@ -169,6 +171,151 @@ TEST(MigrationDecide, TheLoserLearnsTheNewestEpochBeforeItIsEmptied) {
   seen.memory.connections_record = seen.migration.status.record;
   decision = DecideMigration(seen);
   EXPECT_EQ(decision.step, MigrationStep::kEnterSource);
+}
+
+// Found by foreshard-dst: a key was pinned away and came back between Preflight and Preparing; the
+// range moved, the mover left the key's rows behind.
+TEST(MigrationDecide, AMoverThatWasToldOtherKeysIsReplacedBeforeThereAreRowsForIt) {
+  MigrationObservation seen = Seen(Phase::kPreparing);
+  seen.source->gate.row.reset();
+  seen.destination->gate.row.reset();
+  seen.job.spec = seen.spec;
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kEnterSource);
+  seen.job.spec->excluded_keys = {"3"};
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kDeleteJob);
+  seen.job = {};
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kEnterSource);
+}
+
+// --- Merge ------------------------------------------------------------------------------------
+
+MigrationObservation NewMerge() {
+  MigrationObservation seen = Seen(Phase::kPlanned);
+  seen.migration.spec.type = model::MigrationType::kMerge;
+  seen.migration.spec.range.reset();
+  seen.migration.spec.approved = true;
+  seen.migration.status = {};
+  seen.set->table->moving.clear();
+  seen.high = migration::HighWater{.number = {6}, .epoch = {1}};
+  return seen;
+}
+
+TEST(MigrationDecide, AMergeMovesAllThatTheSourceOwnsAndRemembersIt) {
+  MigrationObservation seen = NewMerge();
+  seen.set->table->ranges = {{{"", "4"}, {"s-a"}}, {{"4", "8"}, {"s-a"}}, {{"8", ""}, {"s-c"}}};
+  const MigrationDecision decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kWriteStatus);
+  EXPECT_EQ(decision.status->number, 7);
+  EXPECT_EQ(decision.status->range, (model::KeyRange{"", "8"}));
+
+  seen.migration.status = *decision.status;
+  seen.set->table->ranges = {{{"", ""}, {"s-c"}}};  // after the cutover the table cannot say it
+  EXPECT_EQ(SpecOf(seen.migration, *seen.set)->range, (model::KeyRange{"", "8"}));
+}
+
+TEST(MigrationDecide, AMergeOfScatteredKeysIsRefusedByName) {
+  MigrationObservation scattered = NewMerge();
+  scattered.set->table->ranges = {
+      {{"", "4"}, {"s-a"}}, {{"4", "8"}, {"s-c"}}, {{"8", ""}, {"s-a"}}};
+  MigrationObservation pinned = NewMerge();
+  pinned.set->table->pins = {{"12", {"s-a"}}};
+  MigrationObservation empty = NewMerge();
+  empty.set->table->ranges = {{{"", ""}, {"s-c"}}};
+  for (const MigrationObservation& seen : {scattered, pinned, empty}) {
+    const MigrationDecision decision = DecideMigration(seen);
+    ASSERT_EQ(decision.step, MigrationStep::kWriteStatus);
+    EXPECT_EQ(decision.status->phase, "Aborting");
+    EXPECT_EQ(FindCondition(decision.status->conditions, "Failed")->reason, "NotOnePiece");
+  }
+}
+
+TEST(MigrationDecide, AShardThatWasMergedAwayLeavesTheTableAfterTheEnd) {
+  MigrationObservation seen = NewMerge();
+  seen.phase = Phase::kCompleted;
+  seen.migration.status.phase = "Completed";
+  seen.migration.status.number = 7;
+  seen.migration.status.destination = {"s-c"};
+  seen.job.exists = false;
+  seen.set->table->ranges = {{{"", "8"}, {"s-c"}}, {{"8", ""}, {"s-b"}}};
+  const auto listed = [](const MigrationDecision& decision) {
+    return std::any_of(decision.table->shards.begin(), decision.table->shards.end(),
+                       [](const model::ShardAddress& shard) { return shard.id.value == "s-a"; });
+  };
+  const MigrationDecision decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kPublishTable);
+  EXPECT_FALSE(listed(decision));
+
+  // Somebody moves keys to it again: it stays.
+  model::ShardMigration other;
+  other.uid = "uid-other";
+  other.spec.source = {"s-b"};
+  other.spec.destination = {"s-a"};
+  seen.set->migrations = {other};
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kNothing);
+  seen.set->migrations.clear();
+  seen.set->table->pins = {{"12", {"s-a"}}};
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kNothing) << "it owns a key";
+}
+
+// --- Rollback by itself -----------------------------------------------------------------------
+
+MigrationObservation Soaking() {
+  MigrationObservation seen = Seen(Phase::kSoaking);
+  seen.migration.spec.soak = std::chrono::hours(1);
+  seen.set->table = Table(2, "s-c");
+  seen.set->table->moving = {{.migration = "m2", .number = {2}, .range = {"", "8"}, .keys = {}}};
+  seen.migration.status.attempt = 1;
+  seen.source->gate.row->state = GateState::kClosed;
+  seen.destination->gate.row->state = GateState::kOpen;
+  for (auto* side : {&seen.source, &seen.destination}) {
+    (*side)->gate.row->attempt = {1};
+    (*side)->gate.range = migration::RangeRow{.owner = {"s-c"}, .epoch = {2}};
+  }
+  seen.destination->gate.row->drained_lsn = migration::Lsn{10};
+  seen.destination->slot = migration::SlotSeen{.active = true, .confirmed_flush = {12}};
+  seen.source->subscription = migration::SubscriptionSeen{.enabled = true, .worker = true};
+  seen.progress.done = migration::Done{.phase = "Soaking", .record = 5};
+  seen.progress.lag_millis = seen.progress.lag_p99_millis = seen.progress.lag_last3_millis = 5;
+  seen.monotonic = MonotonicTime(std::chrono::hours(5));
+  seen.now += std::chrono::minutes(1);  // since the attempt
+  return seen;
+}
+
+TEST(MigrationDecide, KeysThatAreServedWorseForHalfAMinuteGoBack) {
+  MigrationObservation seen = Soaking();
+  seen.memory.worse_why = "LatencyDoubled";
+  seen.memory.worse_since = seen.monotonic - std::chrono::seconds(29);
+  MigrationDecision decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kWriteStatus) << "rollback is possible, that is all";
+  EXPECT_EQ(FindCondition(decision.status->conditions, "AutoRollback"), nullptr);
+
+  seen.memory.worse_since = seen.monotonic - std::chrono::seconds(30);
+  decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kWriteStatus);
+  const model::Condition* why = FindCondition(decision.status->conditions, "AutoRollback");
+  ASSERT_NE(why, nullptr);
+  EXPECT_EQ(why->reason, "LatencyDoubled");
+  EXPECT_EQ(decision.status->phase, "Soaking") << "first it is written down";
+
+  // Whoever leads next reads it, however well the shard serves by then.
+  seen.migration.status = *decision.status;
+  seen.memory = {};
+  decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kWriteStatus);
+  EXPECT_EQ(decision.status->phase, "RollingBack");
+  EXPECT_EQ(decision.status->attempt, 2);
+}
+
+TEST(MigrationDecide, WithoutAWayBackNothingGoesBackByItself) {
+  MigrationObservation seen = Soaking();
+  seen.memory.worse_why = "LatencyDoubled";
+  seen.memory.worse_since = seen.monotonic - std::chrono::hours(1);
+  seen.source->subscription->apply_errors = 1;
+  const MigrationDecision decision = DecideMigration(seen);
+  ASSERT_EQ(decision.step, MigrationStep::kWriteStatus);
+  EXPECT_EQ(FindCondition(decision.status->conditions, "AutoRollback"), nullptr);
+  EXPECT_EQ(FindCondition(decision.status->conditions, "RollbackPossible")->reason,
+            "ReverseStreamBroken");
 }
 
 }  // namespace
