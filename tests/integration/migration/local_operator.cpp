@@ -8,6 +8,7 @@
 #include "operator/api/conditions.h"
 #include "operator/controllers/migration_time.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/wait.h"
 
 namespace foreshard::migration {
 
@@ -18,9 +19,9 @@ void LocalJob::Start(std::string_view command) {
                                         "--spec",
                                         ToJson(spec_),
                                         "--source-conninfo",
-                                        shards_.Conninfo(Side::kSource),
+                                        shards_.Conninfo(shards_.ServerOf(spec_.source)),
                                         "--destination-conninfo",
-                                        shards_.Conninfo(Side::kDestination),
+                                        shards_.Conninfo(shards_.ServerOf(spec_.destination)),
                                         "--termination-log",
                                         files_.File("termination-log"),
                                         "--metrics-listen",
@@ -86,16 +87,41 @@ LocalOperator::LocalOperator(const TwoShards& shards, model::ShardMigrationSpec 
   migration_.resource_version = "1";
   migration_.spec = std::move(wanted);
   migration_.spec.shard_set_name = like.shard_set;
+  StartController();
+}
+
+LocalOperator::~LocalOperator() = default;
+
+void LocalOperator::StartController() {
   controller_ = std::make_unique<op::MigrationController>(op::MigrationControllerOptions{
       .store = *this,
       .shards = *this,
       .routers = *this,
       .clock = clock_,
-      .lease = [] { return op::LeaseSeen{.transitions = 1, .left = std::chrono::seconds(15)}; },
-      .pause = [](std::chrono::milliseconds duration) { return Pause({}, duration); }});
+      .lease =
+          [this] {
+            return op::LeaseSeen{.transitions = 1 + deaths_, .left = std::chrono::seconds(15)};
+          },
+      .pause = [this](std::chrono::milliseconds duration) { return !dead_ && Pause({}, duration); },
+      .health = this});
 }
 
-LocalOperator::~LocalOperator() = default;
+fakes::CallFault LocalOperator::FaultOf(std::string_view call) {
+  if (dead_) return fakes::CallFault::kBefore;
+  if (!death || death->call != call) return fakes::CallFault::kNone;
+  const bool after = death->after;
+  death.reset();
+  dead_ = true;
+  return after ? fakes::CallFault::kAfter : fakes::CallFault::kBefore;
+}
+
+Status LocalOperator::Write(std::string_view call, const std::function<Status()>& write) {
+  const fakes::CallFault fault = FaultOf(call);
+  if (fault == fakes::CallFault::kBefore) return Error::Retry("the operator is dead");
+  Status written = write();
+  if (fault == fakes::CallFault::kAfter) return Error::Reobserve("the operator is dead");
+  return written;
+}
 
 void LocalOperator::MakeNewDestination(std::vector<std::string> reference_tables) {
   migration_.spec.destination = {};
@@ -107,6 +133,35 @@ void LocalOperator::MakeNewDestination(std::vector<std::string> reference_tables
   std::erase_if(table_.shards, [&](const model::ShardAddress& shard) {
     return shard.id == shards_.Spec().destination;
   });
+}
+
+void LocalOperator::Next(std::string name, model::ShardMigrationSpec wanted) {
+  const std::string set = migration_.spec.shard_set_name;
+  job_.reset();
+  migration_ = {};
+  migration_.name_space = set_.name_space;
+  migration_.name = std::move(name);
+  migration_.uid = "uid-" + migration_.name;
+  migration_.resource_version = std::to_string(++version_);
+  migration_.spec = std::move(wanted);
+  migration_.spec.shard_set_name = set;
+}
+
+void LocalOperator::Settle() {
+  const kube::ObjectRef ref{migration_.name_space, migration_.name};
+  for (int pass = 0; pass < 20; ++pass) {
+    const auto outcome =
+        controller_->Reconcile(ref, Deadline::After(clock_, std::chrono::seconds(20)));
+    ASSERT_TRUE(support::Good(outcome));
+    if (outcome->look_again_after == std::chrono::milliseconds(0)) return;
+  }
+  ADD_FAILURE() << "twenty passes after its end the controller still acts";
+}
+
+void LocalOperator::UseKeySpace(model::KeySpace space, const std::string& bound) {
+  set_.spec.sharding.key_space = space;
+  table_.key_space = space;
+  table_.ranges = {{{"", bound}, shards_.Spec().source}, {{bound, ""}, shards_.Spec().destination}};
 }
 
 Phase LocalOperator::phase() const { return *ParsePhase(migration_.status.phase); }
@@ -123,22 +178,35 @@ std::string LocalOperator::Why() const {
   return text + "\n" + (job_ ? job_->Log() : std::string("no job"));
 }
 
+void LocalOperator::Pass() {
+  const kube::ObjectRef ref{migration_.name_space, migration_.name};
+  const auto outcome =
+      controller_->Reconcile(ref, Deadline::After(clock_, std::chrono::seconds(20)));
+  if (dead_) {
+    dead_ = false;
+    ++deaths_;
+    StartController();
+  }
+  if (after_pass) after_pass();
+  if (job_) job_->Tick();
+  const auto pause = outcome ? std::min(outcome->look_again_after, std::chrono::milliseconds(100))
+                             : std::chrono::milliseconds(20);
+  Pause({}, pause);
+}
+
+void LocalOperator::RunWhile(const std::function<bool()>& more) {
+  while (more() && !IsTerminal(phase())) Pass();
+}
+
 Phase LocalOperator::RunUntil(Phase wanted, std::chrono::seconds limit) {
   const Deadline end = Deadline::After(clock_, limit);
-  const kube::ObjectRef ref{migration_.name_space, migration_.name};
   while (phase() != wanted && !IsTerminal(phase())) {
     if (end.Passed(clock_)) {
       ADD_FAILURE() << "still " << migration_.status.phase << ", wanted " << ToString(wanted)
                     << ": " << Why();
       break;
     }
-    const auto outcome =
-        controller_->Reconcile(ref, Deadline::After(clock_, std::chrono::seconds(20)));
-    if (after_pass) after_pass();
-    if (job_) job_->Tick();
-    const auto pause = outcome ? std::min(outcome->look_again_after, std::chrono::milliseconds(100))
-                               : std::chrono::milliseconds(20);
-    Pause({}, pause);
+    Pass();
   }
   return phase();
 }
@@ -169,10 +237,12 @@ Result<op::JobSeen> LocalOperator::ReadJob(const model::ShardMigration&, Deadlin
 
 Status LocalOperator::WriteStatus(const model::ShardMigration& migration,
                                   const model::ShardMigrationStatus& status, Deadline) {
-  if (migration.resource_version != migration_.resource_version) return Error::Reobserve("409");
-  migration_.status = status;
-  migration_.resource_version = std::to_string(++version_);
-  return Ok();
+  return Write("WriteStatus", [&]() -> Status {
+    if (migration.resource_version != migration_.resource_version) return Error::Reobserve("409");
+    migration_.status = status;
+    migration_.resource_version = std::to_string(++version_);
+    return Ok();
+  });
 }
 
 Status LocalOperator::SetFinalizer(const model::ShardMigration&, bool present, Deadline) {
@@ -184,27 +254,34 @@ Status LocalOperator::SetFinalizer(const model::ShardMigration&, bool present, D
 
 Status LocalOperator::PublishTable(const std::string&, const model::RoutingTable& table,
                                    const std::string& version, Deadline) {
-  if (version != std::to_string(table_version_)) return Error::Reobserve("409");
-  if (const Status good = model::Validate(table); !good) return good;
-  if (table.epoch < table_.epoch) return Error::GiveUp("422: the epoch went back");
-  table_ = table;
-  ++table_version_;
-  return Ok();
+  return Write("PublishTable", [&]() -> Status {
+    if (version != std::to_string(table_version_)) return Error::Reobserve("409");
+    if (const Status good = model::Validate(table); !good) return good;
+    if (table.epoch < table_.epoch) return Error::GiveUp("422: the epoch went back");
+    table_ = table;
+    ++table_version_;
+    return Ok();
+  });
 }
 
 Status LocalOperator::CreateJob(const model::ShardMigration&, const model::ShardSet&,
                                 const MigrationSpec& spec, Deadline) {
-  if (job_ == nullptr) job_ = std::make_unique<LocalJob>(shards_, spec, throttle);
-  return Ok();
+  return Write("CreateJob", [&] {
+    if (job_ == nullptr) job_ = std::make_unique<LocalJob>(shards_, spec, throttle);
+    return Ok();
+  });
 }
 
 Status LocalOperator::DeleteJob(const model::ShardMigration&, Deadline) {
-  job_.reset();
-  return Ok();
+  return Write("DeleteJob", [&] {
+    job_.reset();
+    return Ok();
+  });
 }
 
 Result<std::unique_ptr<Shard>> LocalOperator::Open(const MigrationSpec& spec, Side side, Deadline) {
-  return std::unique_ptr<Shard>(shards_.Shard(spec, side));
+  return fakes::MakeFaultyShard(shards_.Shard(spec, side),
+                                [this](std::string_view call) { return FaultOf(call); });
 }
 
 Result<HighWater> LocalOperator::ReadHighWater(const std::string&, const std::string&,

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "operator/controllers/migration_controller.h"
+#include "tests/fakes/faulty_migration.h"
 #include "tests/integration/migration/two_shards.h"
 #include "tests/support/child_process.h"
 
@@ -51,7 +52,8 @@ class LocalJob {
 class LocalOperator final : private op::MigrationStore,
                             private ShardDirectory,
                             private op::RouterDirectory,
-                            private op::RouterControl {
+                            private op::RouterControl,
+                            private op::ServiceHealth {
  public:
   LocalOperator(const TwoShards& shards, model::ShardMigrationSpec wanted);
   ~LocalOperator() override;
@@ -61,7 +63,16 @@ class LocalOperator final : private op::MigrationStore,
 
   // Passes of the controller until it is in `phase` or over. Answers the phase that ended it.
   Phase RunUntil(Phase phase, std::chrono::seconds limit = std::chrono::seconds(90));
+  void RunWhile(const std::function<bool()>& more);
   Phase RunToEnd(std::chrono::seconds limit = std::chrono::seconds(120));
+
+  // The next migration of the set, with what the ones before left.
+  void Next(std::string name, model::ShardMigrationSpec wanted);
+  // Passes until the controller wants nothing more of an object that is over.
+  void Settle();
+  // A set of another key space, whose source owns all keys below `bound` and whose destination the
+  // others.
+  void UseKeySpace(model::KeySpace space, const std::string& bound);
 
   model::ShardMigration& object() { return migration_; }
   const model::RoutingTable& table() const { return table_; }
@@ -71,6 +82,16 @@ class LocalOperator final : private op::MigrationStore,
   std::string Why() const;
   // As users have it; without it tests need not wait for quiet shards.
   bool throttle = false;
+  // What the routers would have counted; by shard. Read in the soak.
+  std::map<std::string, ServiceSeen> service;
+  // The operator dies once at the next call of this name, before or after its effect, and another
+  // one takes over.
+  struct Death {
+    std::string call;  // a method of Shard, WriteStatus, PublishTable, CreateJob or DeleteJob
+    bool after = false;
+  };
+  std::optional<Death> death;
+  int deaths() const { return deaths_; }
   // Called after each pass: people, crashes.
   std::function<void()> after_pass;
 
@@ -95,6 +116,12 @@ class LocalOperator final : private op::MigrationStore,
   Result<HighWater> ReadHighWater(const std::string& name_space, const std::string& shard_set,
                                   const model::ShardId& shard, Deadline deadline) override;
 
+  Result<std::optional<ServiceSeen>> Read(const model::ShardSet&, const model::ShardId& shard,
+                                          WallTime, std::chrono::seconds, Deadline) override {
+    const auto found = service.find(shard.value);
+    return found == service.end() ? std::nullopt : std::optional(found->second);
+  }
+
   Result<op::RouterControl*> Open(const std::string& name_space, const std::string& shard_set,
                                   Deadline deadline) override;
   std::vector<std::string> Routers() const override { return {}; }
@@ -114,8 +141,16 @@ class LocalOperator final : private op::MigrationStore,
     return {};
   }
 
+  void StartController();
+  void Pass();
+  fakes::CallFault FaultOf(std::string_view call);
+  // A write to the API at which the operator may die.
+  Status Write(std::string_view call, const std::function<Status()>& write);
+
   const TwoShards& shards_;
   SystemClock clock_;
+  bool dead_ = false;
+  int deaths_ = 0;
   model::ShardSet set_;
   model::RoutingTable table_;
   int table_version_ = 1;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "migration/mover_work.h"
 #include "migration/predicate.h"
 
@@ -168,6 +170,15 @@ void Oracle::Fail(const std::string& why) {
   ++errors_;
   const std::lock_guard lock(mutex_);
   if (first_error_.empty()) first_error_ = why;
+}
+
+std::vector<std::string> Oracle::ids() const {
+  std::vector<std::string> ids;
+  for (const std::vector<Key>& keys : keys_) {
+    for (const Key& key : keys) ids.push_back(std::to_string(key.id));
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
 }
 
 std::string Oracle::Check(Side owner) const {

@@ -34,6 +34,8 @@ class Oracle {
   std::int64_t fenced() const { return fenced_; }
   std::int64_t errors() const { return errors_; }
   std::string first_error() const { return first_error_; }
+  // All keys of all clients, as text.
+  std::vector<std::string> ids() const;
   // Compares with the rows on `owner`: "" or what is wrong.
   std::string Check(Side owner) const;
 

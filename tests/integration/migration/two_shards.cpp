@@ -91,11 +91,16 @@ std::string TwoShards::Conninfo(Side side, std::string_view user) const {
   return server->Conninfo("app", user, user);
 }
 
+Side TwoShards::ServerOf(const model::ShardId& shard) const {
+  return shard == Spec().source ? Side::kSource : Side::kDestination;
+}
+
 std::unique_ptr<PgShard> TwoShards::Shard(const MigrationSpec& spec, Side side) const {
-  const Side peer = side == Side::kSource ? Side::kDestination : Side::kSource;
   return std::make_unique<PgShard>(
-      PgShardOptions{
-          .spec = spec, .side = side, .conninfo = Conninfo(side), .peer_conninfo = Conninfo(peer)},
+      PgShardOptions{.spec = spec,
+                     .side = side,
+                     .conninfo = Conninfo(ServerOf(ShardOf(spec, side))),
+                     .peer_conninfo = Conninfo(ServerOf(PeerOf(spec, side)))},
       clock_);
 }
 

@@ -34,6 +34,8 @@ class TwoShards {
   // Lines of the server's log that tell of an error.
   std::string ErrorsOf(Side side) const;
   std::string Conninfo(Side side, std::string_view user = "foreshard") const;
+  // Which of the two servers a shard of this name is; a migration back swaps the sides.
+  Side ServerOf(const model::ShardId& shard) const;
   std::unique_ptr<PgShard> Shard(const MigrationSpec& spec, Side side) const;
   // A session of role `user`; ends the test when there is none.
   std::unique_ptr<pg::Connection> Connect(Side side, std::string_view user = "foreshard") const;
