@@ -30,6 +30,29 @@ std::optional<StopReason> WhoAsked(const MigrationObservation& seen) {
   return std::nullopt;
 }
 
+bool KeysAreFixed(Phase phase) {
+  switch (phase) {
+    case Phase::kCopying:
+    case Phase::kCatchingUp:
+    case Phase::kVerifying:
+    case Phase::kReady:
+    case Phase::kCutover:
+    case Phase::kSoaking:
+    case Phase::kRollingBack:
+      return true;
+    case Phase::kPlanned:
+    case Phase::kPreflight:
+    case Phase::kPreparing:   // marks, and looks for the mark itself
+    case Phase::kCleaningUp:  // the mover knows K from the rows; at the end the mark goes
+    case Phase::kAborting:
+    case Phase::kCompleted:
+    case Phase::kRolledBack:
+    case Phase::kAborted:
+      return false;
+  }
+  Unreachable(phase);
+}
+
 MigrationDecision DecidePhase(const MigrationObservation& seen) {
   switch (seen.phase) {
     case Phase::kPlanned:
@@ -119,6 +142,12 @@ MigrationDecision DecideMigration(const MigrationObservation& seen) {
     if (const auto stop = WhyStop(seen)) {
       return {.step = MigrationStep::kWriteStatus, .status = StoppedBy(seen, *stop)};
     }
+  }
+  // From Preparing on the table says that we move K, until the end takes the mark away. One that does
+  // not is older, and its pins may make another K of the same range: foreshard-dst found a reverse
+  // slot that covered a key which another migration had moved.
+  if (KeysAreFixed(seen.phase) && !IsMarked(*seen.set->table, *seen.spec)) {
+    return WaitFor("", "the table is older than this migration");
   }
   MigrationDecision decision = DecidePhase(seen);
   if (decision.step != MigrationStep::kWait) return decision;

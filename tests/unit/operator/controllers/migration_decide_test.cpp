@@ -177,6 +177,7 @@ TEST(MigrationDecide, TheLoserLearnsTheNewestEpochBeforeItIsEmptied) {
 // range moved, the mover left the key's rows behind.
 TEST(MigrationDecide, AMoverThatWasToldOtherKeysIsReplacedBeforeThereAreRowsForIt) {
   MigrationObservation seen = Seen(Phase::kPreparing);
+  seen.set->migrations = {seen.migration};  // or the mark would be that of a dead one
   seen.source->gate.row.reset();
   seen.destination->gate.row.reset();
   seen.job.spec = seen.spec;
@@ -185,6 +186,15 @@ TEST(MigrationDecide, AMoverThatWasToldOtherKeysIsReplacedBeforeThereAreRowsForI
   EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kDeleteJob);
   seen.job = {};
   EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kEnterSource);
+}
+
+// Seed 3951: pins of an older table made another K, and the reverse slot covered a key too many.
+TEST(MigrationDecide, ATableThatIsOlderThanTheMigrationIsNotActedOn) {
+  for (const Phase phase : {Phase::kCopying, Phase::kReady, Phase::kCutover, Phase::kSoaking}) {
+    MigrationObservation seen = Seen(phase);
+    seen.set->table->moving.clear();
+    EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kWait) << ToString(phase);
+  }
 }
 
 // --- Merge ------------------------------------------------------------------------------------
