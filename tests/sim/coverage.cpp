@@ -75,8 +75,7 @@ std::vector<std::string> ExpectedCoverPoints() {
            "enter_source enter_destination make_gate make_gate_triggers make_reverse_slot "
            "raise_sequences advance_slot_to_now advance_slot_to_drained disable_forward "
            "make_reverse_subscription drop_forward_subscription drop_forward_slot tell_loser "
-           "end_stale_connections unlease_source unlease_destination cutover_turn reopen_source "
-           "revoke_destination");
+           "end_stale_connections unlease_source unlease_destination cutover_turn");
   // The table of section 7.3: what the two rows may say when somebody looks during an attempt.
   AddWords(points, {"rows."},
            "open.closed open.revoked closed.closed closed.drained closed.open closed.revoked");
