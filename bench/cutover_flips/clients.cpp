@@ -36,7 +36,7 @@ class Clients::Session {
   }
 
   // False: the client has seen an error.
-  bool Increment(Key& key, const std::stop_token& stop) {
+  bool Increment(Key& key) {
     while (true) {
       ++key.attempted;
       const MonotonicTime begin = clients_.fleet_.clock().Monotonic();
@@ -56,10 +56,6 @@ class Clients::Session {
           return false;
         continue;
       }
-      if (clients_.options_.kills && IsDisconnect(done.error())) {
-        ++clients_.disconnects_;
-        return Reconnect(stop);
-      }
       clients_.Fail(fmt::format("client {} through router {}: {} {}", client_.number,
                                 client_.router, done.error().code, done.error().message));
       return false;
@@ -67,22 +63,6 @@ class Clients::Session {
   }
 
  private:
-  bool IsDisconnect(const Error& error) const {
-    return !connection_->alive() || error.code.empty() || error.code.starts_with("08") ||
-           error.code.starts_with("57");
-  }
-
-  // Until the router is back. False: the benchmark ends.
-  bool Reconnect(const std::stop_token& stop) {
-    while (migration::Pause(stop, 20ms)) {
-      auto made = clients_.fleet_.ConnectToRouter(client_.router);
-      if (!made) continue;
-      connection_ = std::move(*made);
-      return true;
-    }
-    return false;
-  }
-
   Status Write(Key& key) {
     switch (way_) {
       case Way::kExtended:
@@ -103,7 +83,7 @@ class Clients::Session {
         !updated)
       return updated;
     const auto inserted = Run("INSERT INTO entries (account_id, id, note) VALUES ($1, $2, 'entry')",
-                              {key.id, key.attempted});
+                              {key.id, key.acknowledged});
     if (!inserted) return inserted.error();
     if (const auto committed = Run("COMMIT", {}); !committed) return committed.error();
     ++key.entries;
@@ -188,39 +168,31 @@ void Clients::Work(Client& client, const std::stop_token& stop) {
   Session session(*this, client);
   if (!session.Connect()) return;
   for (std::size_t i = 0; !stop.stop_requested(); ++i) {
-    if (!session.Increment(client.keys[i % client.keys.size()], stop)) {
-      if (stop.stop_requested() || !session.Connect()) return;
-    }
+    if (!session.Increment(client.keys[i % client.keys.size()]) && !session.Connect()) return;
     migration::Pause(stop, std::chrono::ceil<std::chrono::milliseconds>(options_.think));
   }
 }
 
 // 0: VACUUM without an end, 1 and 2: a snapshot of a second on each shard.
 void Clients::Noise(int kind, const std::stop_token& stop) {
-  for (int turn = 0; !stop.stop_requested(); ++turn) {
-    const Status done = OneNoise(kind, turn, stop);
-    if (!done && !options_.kills) return Fail("noise: " + done.error().message);
-    if (!done) migration::Pause(stop, 200ms);
+  for (int i = 0; !stop.stop_requested(); ++i) {
+    auto admin = fleet_.Connect(kind == 0 ? i % 2 == 0 : kind == 1, "foreshard");
+    if (!admin) return Fail("noise: " + admin.error().message);
+    if (kind == 0) {
+      const auto vacuumed = (*admin)->Exec(
+          i % 4 < 2 ? "VACUUM public.accounts" : "VACUUM public.entries", fleet_.Soon());
+      if (!vacuumed) Fail("VACUUM: " + vacuumed.error().message);
+      migration::Pause(stop, 50ms);
+      continue;
+    }
+    const auto read = (*admin)->Exec(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM public.accounts",
+        fleet_.Soon());
+    if (!read) Fail("long reader: " + read.error().message);
+    migration::Pause(stop, 1s);
+    const auto ended = (*admin)->Exec("SELECT count(*) FROM public.entries; COMMIT", fleet_.Soon());
+    if (!ended) Fail("long reader: " + ended.error().message);
   }
-}
-
-Status Clients::OneNoise(int kind, int turn, const std::stop_token& stop) {
-  auto admin = fleet_.Connect(kind == 0 ? turn % 2 == 0 : kind == 1, "foreshard");
-  if (!admin) return admin.error();
-  if (kind == 0) {
-    const auto vacuumed = (*admin)->Exec(
-        turn % 4 < 2 ? "VACUUM public.accounts" : "VACUUM public.entries", fleet_.Soon());
-    if (!vacuumed) return vacuumed.error();
-    migration::Pause(stop, 50ms);
-    return Ok();
-  }
-  const auto read = (*admin)->Exec(
-      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM public.accounts",
-      fleet_.Soon());
-  if (!read) return read.error();
-  migration::Pause(stop, 1s);
-  const auto ended = (*admin)->Exec("SELECT count(*) FROM public.entries; COMMIT", fleet_.Soon());
-  return ended ? Ok() : Status(ended.error());
 }
 
 void Clients::Fail(const std::string& why) {

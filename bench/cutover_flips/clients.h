@@ -16,7 +16,6 @@ struct ClientOptions {
   int movers = 8;  // clients of the range that flips, half of them on each router
   int others = 2;  // writers of other ranges
   std::chrono::microseconds think{2'000};
-  bool kills = false;  // processes are killed: a client whose connection breaks comes back
 };
 
 struct Statement {
@@ -41,8 +40,6 @@ class Clients {
 
   std::int64_t errors() const { return errors_; }
   std::int64_t serialization_retries() const { return serialization_; }
-  // Connections that broke, and statements that ended with it: nobody knows whether they happened.
-  std::int64_t disconnects() const { return disconnects_; }
   std::string first_error();
   // Statements on the moving range; after Stop().
   std::vector<Statement> statements() const;
@@ -69,7 +66,6 @@ class Clients {
   Result<std::vector<std::int64_t>> KeysOf(bool first, std::string_view where, int count) const;
   void Work(Client& client, const std::stop_token& stop);
   void Noise(int kind, const std::stop_token& stop);
-  Status OneNoise(int kind, int turn, const std::stop_token& stop);
   void Fail(const std::string& why);
 
   const Fleet& fleet_;
@@ -77,7 +73,6 @@ class Clients {
   std::vector<Client> clients_;
   std::atomic<std::int64_t> errors_ = 0;
   std::atomic<std::int64_t> serialization_ = 0;
-  std::atomic<std::int64_t> disconnects_ = 0;
   std::mutex mutex_;
   std::string first_error_;
   std::vector<std::jthread> threads_;

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -85,11 +84,9 @@ Result<std::unique_ptr<Fleet>> Fleet::Make(const FleetOptions& options) {
   const auto verifier =
       (*admin)->Exec("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'", fleet->Soon());
   if (!verifier) return verifier.error();
-  fleet->files_.Write("router.json", kRouterConfig);
-  fleet->files_.Write("users", fmt::format("app {}\n", verifier->Text(0, 0)));
   for (const int number : {1, 2}) {
-    fleet->WriteTable(number, fleet->FirstTable());
-    if (Status started = fleet->StartRouter(number); !started) return started.error();
+    if (Status started = fleet->StartRouter(number, verifier->Text(0, 0)); !started)
+      return started.error();
   }
   const auto context = op::TlsContext::Load({.ca_file = fleet->files_.File("tls/ca.crt"),
                                              .certificate_file = fleet->files_.File("operator.crt"),
@@ -180,9 +177,11 @@ Status Fleet::MakeCertificates() {
   return Ok();
 }
 
-Status Fleet::StartRouter(int number) {
+Status Fleet::StartRouter(int number, const std::string& verifier) {
   Router& router = routers_[number - 1];
-  const auto address = [](int port) { return fmt::format("127.0.0.1:{}", port); };  // 0: any
+  files_.Write("router.json", kRouterConfig);
+  files_.Write("users", fmt::format("app {}\n", verifier));
+  WriteTable(number, FirstTable());
   auto started =
       support::ChildProcess::Start({.command = {FORESHARD_ROUTER_PROGRAM,
                                                 "--config",
@@ -192,11 +191,11 @@ Status Fleet::StartRouter(int number) {
                                                 "--tls-directory",
                                                 files_.File("tls"),
                                                 "--listen",
-                                                address(router.clients),
+                                                "127.0.0.1:0",
                                                 "--admin-listen",
-                                                address(router.admin),
+                                                "127.0.0.1:0",
                                                 "--metrics-listen",
-                                                address(router.metrics),
+                                                "127.0.0.1:0",
                                                 "--table-file",
                                                 files_.File(fmt::format("table-{}.json", number)),
                                                 "--threads",
@@ -300,18 +299,6 @@ double Fleet::Metric(std::string_view name) const {
     }
   }
   return sum;
-}
-
-Status Fleet::KillRouter(int router) {
-  routers_[router - 1].process->Signal(SIGKILL);
-  if (const auto ended = routers_[router - 1].process->Wait(5s); !ended) return ended.error();
-  return StartRouter(router);
-}
-
-Status Fleet::KillServer(bool first) {
-  support::PostgresServer& server = *servers_[first ? 0 : 1];
-  server.Crash();
-  return server.Start();
 }
 
 std::string Fleet::RouterLog(int router) const {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 
@@ -39,9 +38,6 @@ class Fleet {
   op::HttpsRouterControl& control() { return *control_; }
   void WriteTable(int router, const model::RoutingTable& table) const;
   model::RoutingTable FirstTable() const;
-  // SIGKILL, and up again on the same port: a router, or one PostgreSQL with all its processes.
-  Status KillRouter(int router);
-  Status KillServer(bool first);
   // The sum of one metric over both routers.
   double Metric(std::string_view name) const;
   std::string RouterLog(int router) const;
@@ -52,16 +48,16 @@ class Fleet {
  private:
   struct Router {
     std::unique_ptr<support::ChildProcess> process;
-    std::atomic<int> clients = 0;
-    std::atomic<int> admin = 0;
-    std::atomic<int> metrics = 0;
+    int clients = 0;
+    int admin = 0;
+    int metrics = 0;
   };
 
   Status StartServers(const FleetOptions& options);
   Status MakeDatabase(bool first);
   Status Load(const FleetOptions& options);
   Status MakeCertificates();
-  Status StartRouter(int number);
+  Status StartRouter(int number, const std::string& verifier);
 
   SystemClock clock_;
   support::TemporaryDirectory files_{"cutover"};

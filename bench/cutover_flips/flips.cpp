@@ -13,7 +13,6 @@ using namespace std::chrono_literals;
 using migration::Side;
 
 constexpr auto kDeafFor = 300ms;
-constexpr int kTakeOversMax = 100'000;
 
 // Until it works or `limit` has passed; kRetry and kReobserve mean that the world was not ready
 // yet.
@@ -160,14 +159,6 @@ void Flips::Publish(const model::RoutingTable& table) {
   });
 }
 
-Result<migration::CutoverDecision> Flips::Lead(op::CutoverLoop& loop) {
-  const auto pause = [this](std::chrono::milliseconds duration) {
-    if (operator_killed_.exchange(false)) return false;
-    return migration::Pause({}, duration);
-  };
-  return loop.Run(pause, Deadline::After(fleet_.clock(), 20s));
-}
-
 Result<Flip> Flips::Attempt() {
   Pair& pair = pairs_[forward_ ? 0 : 1];
   const auto ready = Enter(pair, "Ready");
@@ -177,52 +168,37 @@ Result<Flip> Flips::Attempt() {
   if (!token) return token.error();
 
   TimedControl control(fleet_.control(), fleet_.clock());
-  ++attempt_;
-  model::Token leader = *token;
-  const auto make_loop = [&] {
-    return std::make_unique<op::CutoverLoop>(op::CutoverContext{.spec = pair.spec,
-                                                                .phase = migration::Phase::kCutover,
-                                                                .attempt = {attempt_},
-                                                                .token = leader,
-                                                                .table = table_,
-                                                                .source_identity = {},
-                                                                .destination_identity = {}},
-                                             *pair.source, *pair.destination, control,
-                                             fleet_.clock());
+  op::CutoverLoop loop({.spec = pair.spec,
+                        .phase = migration::Phase::kCutover,
+                        .attempt = {++attempt_},
+                        .token = *token,
+                        .table = table_,
+                        .source_identity = {},
+                        .destination_identity = {}},
+                       *pair.source, *pair.destination, control, fleet_.clock());
+  const auto pause = [](std::chrono::milliseconds duration) {
+    return migration::Pause({}, duration);
   };
-  auto loop = make_loop();
   while (true) {
-    const auto decision = Lead(*loop);
-    if (!decision) {
-      const bool again = decision.error().kind == Error::Kind::kRetry ||
-                         decision.error().kind == Error::Kind::kReobserve;
-      if (!again || ++take_overs_ > kTakeOversMax) return decision.error();
-      // The dead one's sessions are gone; the next one enters the phase and reads the rows.
-      pair.source = fleet_.Shard(pair.spec, Side::kSource);
-      pair.destination = fleet_.Shard(pair.spec, Side::kDestination);
-      const auto next = Enter(pair, "Cutover");
-      if (!next) return next.error();
-      leader = *next;
-      loop = make_loop();
-      continue;
-    }
+    const auto decision = loop.Run(pause, Deadline::After(fleet_.clock(), 20s));
+    if (!decision) return decision.error();
     if (decision->step == migration::CutoverStep::kPublish) {
-      const auto table = loop->TableAfter(*decision);
+      const auto table = loop.TableAfter(*decision);
       if (!table) return table.error();
       Publish(*table);
-      loop->SetTable(*table);
+      loop.SetTable(*table);
       continue;
     }
     const bool done = decision->next == migration::Phase::kSoaking;
     if (!done) log::Warning("flip_revoked", {{"attempt", attempt_}, {"reason", decision->reason}});
     const Flip flip{.done = done,
                     .held_by = control.held_by,
-                    .parked = loop->report().parked,
+                    .parked = loop.report().parked,
                     .held = control.held.value_or(MonotonicTime()),
                     .released = control.released.value_or(MonotonicTime()),
-                    .hold = loop->report().hold};
+                    .hold = loop.report().hold};
     if (done) {
-      if (Status soaked = Soak(pair, leader); !soaked) return soaked.error();
+      if (Status soaked = Soak(pair, *token); !soaked) return soaked.error();
       forward_ = !forward_;
     }
     return flip;
@@ -232,12 +208,8 @@ Result<Flip> Flips::Attempt() {
 // The order of the design, without exception: old stream off, its worker gone, the new slot moved
 // over what it brought, the new stream on, the old one dropped.
 Status Flips::Soak(Pair& pair, model::Token token) {
-  Result<migration::GateSeen> drained = Error::Retry("not looked at yet");
-  const Status looked = Insist(fleet_, 30s, [&]() -> Status {
-    drained = pair.destination->LookAtGate({attempt_}, fleet_.Soon());
-    return drained ? Ok() : Status(drained.error());
-  });
-  if (!looked) return looked;
+  const auto drained = pair.destination->LookAtGate({attempt_}, fleet_.Soon());
+  if (!drained) return drained.error();
   if (!drained->row || !drained->row->drained_lsn)
     return Error::GiveUp("the open shard was never drained");
   const std::function<Status()> steps[] = {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -66,13 +65,9 @@ class Flips {
 
   // Copies the range to the second shard with the mover's own steps and starts the stream.
   Status Prepare();
-  // One attempt in the direction that is due. Who leads it may be killed (KillOperator, from any
-  // thread), or find a shard gone: then another one takes the attempt over.
+  // One attempt in the direction that is due.
   Result<Flip> Attempt();
-  void KillOperator() { operator_killed_ = true; }
-  int take_overs() const { return take_overs_; }
   bool first_owns() const { return forward_; }
-  bool forward() const { return forward_; }
   // The mover's digests of both shards, under the stream that runs now.
   Status Verify();
 
@@ -87,21 +82,17 @@ class Flips {
   // A new record entered on both shards.
   Result<model::Token> Enter(Pair& pair, std::string_view phase);
   Status MakeReady(Pair& pair, model::Token token);
-  // The loop's decision. Errors as of the loop; then the shards' sessions are new.
-  Result<migration::CutoverDecision> Lead(op::CutoverLoop& loop);
   Status WaitForQuietStream(Pair& pair, model::Token token);
   Status Soak(Pair& pair, model::Token token);
   void Publish(const model::RoutingTable& table);
 
   Fleet& fleet_;
-  std::atomic<bool> forward_ = true;  // the next flip goes from the first shard to the second
+  bool forward_ = true;  // the next flip goes from the first shard to the second
   Pair pairs_[2];
   model::RoutingTable table_;
   std::int64_t record_ = 1;
   std::int32_t attempt_ = 0;
   std::int64_t probe_ = 0;
-  std::atomic<bool> operator_killed_ = false;
-  int take_overs_ = 0;
   std::vector<std::jthread> late_;  // the deaf router's file
 };
 

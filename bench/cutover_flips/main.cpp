@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "bench/cutover_flips/clients.h"
 #include "bench/cutover_flips/flips.h"
-#include "bench/cutover_flips/killer.h"
 
 // How long do clients wait when their keys change the shard, and does anything get lost? See
 // README.md.
@@ -18,8 +17,6 @@ namespace {
 
 constexpr double kTargetMillis = 100;  // p99 over parked statements, on a quiet machine
 constexpr int kAttemptsPerFlip = 10;
-constexpr int kAttemptsPerFlipWithKills = 100;
-constexpr int kTroublesMax = 1'000;
 
 struct Flags {
   int flips = 40;
@@ -28,8 +25,6 @@ struct Flags {
   FleetOptions fleet;
   ClientOptions clients;
   int think_micros = 2'000;
-  bool kill = false;
-  std::uint64_t seed = 1;
 };
 
 struct Outcome {
@@ -39,7 +34,6 @@ struct Outcome {
   std::int64_t fenced = 0;
   std::int64_t parked_by_routers = 0;  // let go by RELEASE
   bool digests_equal = false;
-  std::map<std::string, int> kills;
 };
 
 // Statements that waited when the owner changed: sent before RELEASE, answered after it. Those of
@@ -68,46 +62,29 @@ double Rounded(double value) {
   return static_cast<double>(static_cast<std::int64_t>(value * 100)) / 100;
 }
 
-// A shard that was killed may be away for a moment: nothing is lost by trying again.
-bool TryAgain(const Error& error) {
-  return error.kind == Error::Kind::kRetry || error.kind == Error::Kind::kReobserve;
-}
-
 Result<Outcome> Run(Fleet& fleet, Flips& flips, Clients& clients, const Flags& flags) {
   Outcome outcome;
-  Killer killer(fleet, flips, flags.seed);
   if (Status prepared = flips.Prepare(); !prepared) return prepared.error();
   if (Status started = clients.Start(); !started) return started.error();
-  if (flags.kill) killer.Start();
-  int troubles = 0;
   while (outcome.flips < flags.flips) {
     int attempts = 0;
     bool done = false;
-    const int most = flags.kill ? kAttemptsPerFlipWithKills : kAttemptsPerFlip;
-    while (!done && attempts < most) {
+    while (!done && attempts < kAttemptsPerFlip) {
       ++attempts;
       const Result<Flip> flip = flips.Attempt();
-      if (!flip && flags.kill && TryAgain(flip.error()) && ++troubles < kTroublesMax) {
-        --attempts;
-        migration::Pause({}, std::chrono::milliseconds(200));
-        continue;
-      }
       if (!flip) return flip.error();
       done = flip->done;
       if (done) outcome.done.push_back(*flip);
       outcome.parked_by_routers += flip->parked;
       outcome.revoked += done ? 0 : 1;
     }
-    if (!done) return Error::GiveUp(fmt::format("{} attempts in a row were revoked", most));
+    if (!done) return Error::GiveUp("ten attempts in a row were revoked");
     ++outcome.flips;
     if (!flags.json) {
       fmt::print("flip {:3}: hold {:3} ms, acknowledged {}, attempts {}\n", outcome.flips,
                  outcome.done.back().hold.count(), outcome.done.back().held_by, attempts);
     }
   }
-  killer.Stop();
-  outcome.kills = killer.kills();
-  if (!killer.failure().empty()) return Error::GiveUp(killer.failure());
   const Status equal = flips.Verify();  // under load
   outcome.digests_equal = equal.ok();
   if (!equal) fmt::print(stderr, "digests: {}\n", equal.error().message);
@@ -133,8 +110,6 @@ nlohmann::json Settings(const Flags& flags) {
           {"rows", flags.fleet.rows},
           {"vacuum_loop", true},
           {"long_readers", 2},
-          {"kill", flags.kill},
-          {"seed", flags.seed},
           {"cores", static_cast<std::int64_t>(std::thread::hardware_concurrency())}};
 }
 
@@ -146,8 +121,6 @@ nlohmann::json Report(const Outcome& outcome, const Verdict& verdict, Clients& c
           {"lost", verdict.lost},
           {"duplicated", verdict.duplicated},
           {"client_errors", clients.errors()},
-          {"retryable_disconnects", clients.disconnects()},
-          {"kills", outcome.kills},
           {"fenced_retries", outcome.fenced},
           {"hold_ms_p50", Rounded(Quantile(parked, 0.5))},
           {"hold_ms_p99", Rounded(Quantile(parked, 0.99))},
@@ -172,12 +145,9 @@ nlohmann::json Details(const Outcome& outcome, Clients& clients) {
           {"digests_equal", outcome.digests_equal}};
 }
 
-// With kills nobody promises how long clients wait.
-bool Meets(const nlohmann::json& report, const nlohmann::json& details, const Flags& flags) {
-  const bool whole = report["lost"] == 0 && report["duplicated"] == 0 &&
-                     report["client_errors"] == 0 && details["digests_equal"] == true;
-  if (flags.kill || !whole) return whole;
-  return report["hold_ms_p99"].get<double>() <= kTargetMillis &&
+bool Meets(const nlohmann::json& report, const nlohmann::json& details) {
+  return report["lost"] == 0 && report["duplicated"] == 0 && report["client_errors"] == 0 &&
+         details["digests_equal"] == true && report["hold_ms_p99"].get<double>() <= kTargetMillis &&
          details["parked_statements"].get<std::size_t>() > 0;
 }
 
@@ -207,7 +177,7 @@ int Main(const Flags& flags) {
   const nlohmann::json details = Details(*outcome, clients);
   const int indent = flags.json ? -1 : 2;
   fmt::print("{}\n{}\n", details.dump(indent), report.dump(indent));
-  return flags.check && !Meets(report, details, flags) ? 1 : 0;
+  return flags.check && !Meets(report, details) ? 1 : 0;
 }
 
 }  // namespace
@@ -221,9 +191,6 @@ int main(int argc, char** argv) {
   app.add_option("--flips", flags.flips, "cutovers")->check(CLI::Range(1, 100'000));
   app.add_flag("--json", flags.json, "the last line is one JSON object");
   app.add_flag("--check", flags.check, "exit 1 when something is lost, or p99 is above 100 ms");
-  app.add_flag("--kill", flags.kill,
-               "kill operator, routers and both shards at random; disconnects are counted");
-  app.add_option("--seed", flags.seed, "of the kills");
   app.add_flag("--fsync", flags.fleet.fsync, "PostgreSQL waits for the disk");
   app.add_option("--rows", flags.fleet.rows, "accounts on both shards")
       ->check(CLI::Range(2'000, 10'000'000));
@@ -234,7 +201,6 @@ int main(int argc, char** argv) {
   app.add_option("--think-micros", flags.think_micros, "a client's pause after each statement")
       ->check(CLI::Range(0, 1'000'000));
   CLI11_PARSE(app, argc, argv);
-  flags.clients.kills = flags.kill;
   flags.clients.think = std::chrono::microseconds(flags.think_micros);
   foreshard::log::SetLevel(foreshard::log::Level::kWarning);
   return foreshard::bench::Main(flags);
