@@ -2,9 +2,11 @@
 
 #include <pg_query.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/check.h"
+#include "router/classify_schema.h"
 #include "router/classify_tree.h"
 #include "router/lexer.h"
 
@@ -43,8 +45,18 @@ Statement FromTree(std::string_view text, const Normalized& normalized, const Ca
     return out;
   }
   const Json& node = Field(statements[0], "stmt");
-  Source source(text, normalized, catalogue, search_path);
   const std::string_view type = TypeOf(node);
+  // With our schema in the path its names need no schema before them. The path itself can be
+  // changed, and a transaction ended.
+  const bool in_path =
+      std::find(search_path.begin(), search_path.end(), kOwnSchema) != search_path.end() &&
+      type != "VariableSetStmt" && type != "TransactionStmt";
+  if (in_path || NamesOwnSchema(node)) {
+    out.kind = StatementKind::kRefused;
+    out.refusal = OwnSchemaRefusal();
+    return out;
+  }
+  Source source(text, normalized, catalogue, search_path);
   if (type == "SelectStmt" || type == "InsertStmt" || type == "UpdateStmt" ||
       type == "DeleteStmt") {
     ClassifyQuery(source, node, out);

@@ -78,7 +78,8 @@ void ReadOptions(const Json& body, CopyShape& copy, Statement& out) {
   if (null_text) copy.null_text = *null_text;
 }
 
-void FromStdin(const Json& body, const TableInfo& info, CopyShape& copy, Statement& out) {
+void FromStdin(const Source& source, const Json& body, const TableInfo& info, CopyShape& copy,
+               Statement& out) {
   out.kind = StatementKind::kCopyIn;
   out.writes = true;
   if (info.table_class == TableClass::kReference) {
@@ -99,6 +100,9 @@ void FromStdin(const Json& body, const TableInfo& info, CopyShape& copy, Stateme
                         fmt::format("COPY into {} without its sharding column {}", info.qualified(),
                                     info.column),
                         "name the column and give each row its key"});
+  }
+  if (Items(body, "attlist").empty()) {
+    out.names_columns = NameColumns(source, Field(body, "relation"), info, columns.size());
   }
   copy.columns = static_cast<std::uint32_t>(columns.size());
   copy.key_column = static_cast<std::uint32_t>(key - columns.begin());
@@ -149,7 +153,7 @@ void ClassifyCopy(Source& source, const Json& body, Statement& out) {
     return Refuse(out, NotSupported("COPY into a system table"));
   if (out.kind == StatementKind::kRefused) return;
   if (from) {
-    FromStdin(body, info, copy, out);
+    FromStdin(source, body, info, copy, out);
   } else {
     out.kind = StatementKind::kCopyOut;
     out.colocated = true;

@@ -295,6 +295,8 @@ void RecipeMaker::SortItem(const Json& item, TokenSpan span) {
   } else if (!star_) {
     column = ColumnOf(bare, true);
   }
+  if (const std::string inner = InnerCall(bare); inner.starts_with("the window"))
+    return Fail("ORDER BY of " + inner);
   if (!column && recipe_.distinct)
     return Fail("SELECT DISTINCT with ORDER BY of what is not selected");
   if (!column && !grouped_by_key_ && !InnerCall(bare).empty())
@@ -330,6 +332,8 @@ void RecipeMaker::Limits() {
   const Json& limit = Field(select_, "limitCount");
   const Json& offset = Field(select_, "limitOffset");
   if (limit.is_null() && offset.is_null()) return;
+  // Each shard would lock as many rows as all of them together may give.
+  if (!Items(select_, "lockingClause").empty()) return Fail("LIMIT with FOR UPDATE or FOR SHARE");
   if (Text(select_, "limitOption") == "LIMIT_OPTION_WITH_TIES") return Fail("FETCH … WITH TIES");
   const auto count = [&](const Json& node, const char* clause) -> std::optional<ValueSource> {
     if (node.is_null()) return std::nullopt;

@@ -53,6 +53,7 @@ void QueryReader::Finish(const Json& node) {
   // guessed.
   std::size_t tables = 0;
   WalkTree(node, [&](std::string_view type, const Json& body) {
+    if (type == "LockingClause") return false;  // names what FROM has named
     if (type == "RangeVar") ++tables;
     if (type == "InsertStmt" || type == "UpdateStmt" || type == "DeleteStmt")
       ++tables;  // their target has no wrapper
@@ -61,6 +62,11 @@ void QueryReader::Finish(const Json& node) {
   });
   if (tables != tables_seen_)
     return Refuse(NotSupported("a form of statement that the router does not follow"));
+  out_.locks_reference = locks_reference_;
+  if (locks_reference_ && out_.reads_sharded) {
+    return Refuse(NotSupported("FOR UPDATE or FOR SHARE of a reference table beside a sharded one",
+                               "write OF and the sharded table"));
+  }
   if (graph_.size() > 1) out_.insert.reset();  // rows that look at other keys are not split
   graph_.Propagate();
   out_.keys_complete = graph_.Complete();
@@ -122,6 +128,7 @@ QueryReader::Export QueryReader::ReadSelect(const Json& body, Scope* outer, bool
     scope.own.insert(from.variables.begin(), from.variables.end());
     scope.drivers.insert(from.drivers.begin(), from.drivers.end());
   }
+  CheckLocks(Items(body, "lockingClause"), scope);
   if (const Json& where = Field(body, "whereClause"); !where.is_null()) {
     Facts facts;
     Collect(where, scope, facts);
@@ -139,6 +146,21 @@ QueryReader::Export QueryReader::ReadSelect(const Json& body, Scope* outer, bool
     return {};
   }
   return ExportOf(body, scope, barrier);
+}
+
+// The copies of a reference table's row are locked one by one: who locks must meet all others who
+// do.
+void QueryReader::CheckLocks(const Json& clauses, const Scope& scope) {
+  for (const Json& node : clauses) {
+    std::vector<std::string> named;
+    for (const Json& table : Items(BodyOf(node), "lockedRels"))
+      named.push_back(Text(BodyOf(table), "relname"));
+    for (const Item& item : scope.items) {
+      const bool locked =
+          named.empty() || std::find(named.begin(), named.end(), item.name) != named.end();
+      locks_reference_ = locks_reference_ || (locked && item.reference);
+    }
+  }
 }
 
 void QueryReader::ReadWith(const Json& body, Scope& scope) {
@@ -222,6 +244,7 @@ QueryReader::From QueryReader::ReadTable(const Json& body, Scope& scope) {
   Item item;
   item.name = alias.is_null() ? name : Text(alias, "aliasname");
   item.schema = alias.is_null() ? info.schema : "";
+  item.reference = info.table_class == TableClass::kReference;
   From from;
   if (const int variable = AddTable(info); variable >= 0) {
     if (Items(alias, "colnames").empty()) item.keys[info.column] = variable;

@@ -42,6 +42,7 @@ class QueryReader {
     std::string name;    // how its columns are qualified
     std::string schema;  // of a table without alias
     std::map<std::string, int> keys;
+    bool reference = false;
   };
   struct Cte {
     Export shows;
@@ -119,6 +120,9 @@ class QueryReader {
   void AddWhereSpot(const Json& body, const Item& item, const TableInfo& info);
 
   void CheckFunctions(const Json& node);
+  void CheckFunction(const std::string& name);
+  void OnOneShard(Refusal why);
+  void CheckLocks(const Json& clauses, const Scope& scope);
   void CheckReferenceWrite(const Json& node);
   void Finish(const Json& node);
   void Refuse(Refusal refusal);
@@ -132,6 +136,7 @@ class QueryReader {
   std::set<int> top_drivers_;
   bool top_grouped_by_key_ = false;
   bool nested_write_ = false;
+  bool locks_reference_ = false;
   std::string not_joined_ = "tables that are not joined on their sharding columns";
 };
 

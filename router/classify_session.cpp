@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "router/classify_schema.h"
 #include "router/classify_tree.h"
 
 // Transactions, settings, prepared statements, cursors: what the session itself answers.
@@ -89,6 +90,10 @@ std::optional<Refusal> RefusedSetting(const SessionCommand& set) {
   if (set.name == "session_authorization" || set.name == "role") {
     return NotSupported("SET " + set.name, "connect as that user");
   }
+  if (set.name == "search_path" && !set.to_default) {
+    const std::vector<std::string> path = ParseSearchPath(set.value, "");
+    if (std::find(path.begin(), path.end(), kOwnSchema) != path.end()) return OwnSchemaRefusal();
+  }
   return std::nullopt;
 }
 
@@ -131,6 +136,9 @@ void Inner(Source& source, const Json& query, Statement& out) {
   }
   out.tables = inner.tables;
   out.reads_sharded = inner.reads_sharded;
+  // EXPLAIN ANALYZE does what it explains; a cursor locks what it fetches.
+  out.writes = inner.writes;
+  out.locks_rows = inner.locks_rows;
   out.inner = std::make_shared<const Statement>(std::move(inner));
 }
 

@@ -167,6 +167,8 @@ ValueSource Source::ConstantOf(const Json& body) const {
   if (const std::optional<ValueSource> literal = LiteralAt(Location(body))) {
     const LiteralKind kind = normalized_.literals[literal->index].kind;
     const bool number = kind == LiteralKind::kInteger || kind == LiteralKind::kDecimal;
+    // 7.0 is compared as numeric and inserted as the whole number next to it.
+    if (kind == LiteralKind::kDecimal) return source;
     // A number is no text; PostgreSQL has no `text = integer` either, and its own spelling of 05
     // is 5.
     if (number != (catalogue_.key_space().key_type == model::KeyType::kBigint) && number)
@@ -264,6 +266,25 @@ std::vector<std::uint32_t> Source::TakeLookedAt() {
 
 TableInfo Source::Find(const Json& range_var) const {
   return catalogue_.Find(Text(range_var, "schemaname"), Text(range_var, "relname"), search_path_);
+}
+
+std::uint32_t Source::AfterTable(const Json& range_var) const {
+  std::uint32_t at = TokenAt(Location(range_var));
+  at += Text(range_var, "schemaname").empty() ? 1 : 3;
+  if (!Text(range_var, "catalogname").empty()) at += 2;
+  return Field(range_var, "alias").is_null() ? at : at + 2;
+}
+
+TextEdit NameColumns(const Source& source, const Json& range_var, const TableInfo& info,
+                     std::size_t count) {
+  std::string names;
+  for (std::size_t i = 0; i < count && i < info.columns.size(); ++i) {
+    names += names.empty() ? "(\"" : ", \"";
+    for (const char c : info.columns[i])
+      names += c == '"' ? std::string("\"\"") : std::string(1, c);
+    names += '"';
+  }
+  return {{source.AfterTable(range_var), 0}, names + ")", std::nullopt, ""};
 }
 
 std::uint32_t Source::FindWord(std::uint32_t first, std::uint32_t last,

@@ -74,6 +74,8 @@ class Source {
   std::vector<std::uint32_t> TakeLookedAt();
 
   TableInfo Find(const Json& range_var) const;
+  // The token after a table's name and alias.
+  std::uint32_t AfterTable(const Json& range_var) const;
 
   // From `first` at depth 0 (parentheses and brackets) up to `last`: the first token that is one of
   // these words.
@@ -99,6 +101,10 @@ class Source {
   std::uint32_t last_ = 0;
   std::vector<std::uint32_t> looked_at_;
 };
+
+// " (a, b)" after the table's name: the first `count` of its columns.
+TextEdit NameColumns(const Source& source, const Json& range_var, const TableInfo& info,
+                     std::size_t count);
 
 // The refusals everyone uses. 0A000: not supported.
 Refusal NotSupported(std::string message, std::string hint = {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "router/classify_constraints.h"
 #include "router/classify_reader.h"
 
 // DDL and maintenance. The lists are explicit: what is on none of them is refused.
@@ -105,6 +106,12 @@ Refusal Unlisted(const TableInfo& info) {
           "add it to spec.sharding.tables or spec.sharding.referenceTables of the ShardSet"};
 }
 
+void CheckTable(const Source& source, std::string_view type, const Json& body,
+                const TableInfo& info, Statement& out) {
+  if (std::optional<Refusal> why = ForbiddenInTable(source, type, body, info))
+    Refuse(out, *std::move(why));
+}
+
 void CreateTable(Source& source, const Json& body, Statement& out) {
   const Json& relation = Field(body, "relation");
   if (Text(relation, "relpersistence") == "t") {
@@ -113,19 +120,27 @@ void CreateTable(Source& source, const Json& body, Statement& out) {
   }
   const TableInfo info = source.Find(relation);
   Note(out, info);
-  if (info.table_class != TableClass::kUnknown) return;
+  if (info.table_class != TableClass::kUnknown)
+    return CheckTable(source, "CreateStmt", body, info, out);
   // A partition or child is reached through its listed parent.
   const Json& parents = Items(body, "inhRelations");
   const bool child =
       !parents.empty() && std::all_of(parents.begin(), parents.end(), [&](const Json& parent) {
         return source.Find(BodyOf(parent)).table_class != TableClass::kUnknown;
       });
-  if (!child) Refuse(out, Unlisted(info));
+  if (!child) return Refuse(out, Unlisted(info));
+  for (const Json& parent : parents) {
+    TableInfo as_child = source.Find(BodyOf(parent));
+    as_child.schema = info.schema;
+    as_child.name = info.name;
+    CheckTable(source, "CreateStmt", body, as_child, out);
+  }
 }
 
 void AlterTable(Source& source, const Json& body, Statement& out) {
   const TableInfo info = source.Find(Field(body, "relation"));
   Note(out, info);
+  CheckTable(source, "AlterTableStmt", body, info, out);
   for (const Json& node : Items(body, "cmds")) {
     const Json& command = BodyOf(node);
     const std::string kind = Text(command, "subtype");
@@ -152,12 +167,39 @@ void Rename(Source& source, const Json& body, Statement& out) {
   }
 }
 
+// Equal text of other bytes.
+bool IsInexactCollation(const Json& body) {
+  if (Text(body, "kind") != "OBJECT_COLLATION") return false;
+  bool inexact = false;
+  for (const Json& node : Items(body, "definition")) {
+    const Json& option = BodyOf(node);
+    if (Text(option, "defname") != "deterministic") continue;
+    const Json& value = BodyOf(Field(option, "arg"));
+    std::string text = Text(value, "sval");
+    if (TypeOf(Field(option, "arg")) == "TypeName") text = LastName(Field(value, "names"));
+    inexact = text != "true" && text != "on" && !Flag(value, "boolval");
+  }
+  return inexact;
+}
+
 void Ddl(Source& source, std::string_view type, const Json& body, Statement& out) {
   out.kind = StatementKind::kDdl;
   if (type == "CreateStmt") return CreateTable(source, body, out);
   if (type == "AlterTableStmt") return AlterTable(source, body, out);
   if (type == "RenameStmt") return Rename(source, body, out);
-  if (type == "IndexStmt") out.no_transaction = Flag(body, "concurrent");
+  if (type == "IndexStmt") {
+    out.no_transaction = Flag(body, "concurrent");
+    CheckTable(source, type, body, source.Find(Field(body, "relation")), out);
+  }
+  if (type == "RuleStmt") {
+    return Refuse(out, NotSupported("CREATE RULE: the router would not see what it makes of a "
+                                    "statement",
+                                    "use a trigger"));
+  }
+  if (type == "DefineStmt" && IsInexactCollation(body)) {
+    return Refuse(out, NotSupported("a nondeterministic collation",
+                                    "the router compares text of several shards by its bytes"));
+  }
   if (type == "DropStmt") {
     out.no_transaction = Flag(body, "concurrent");
     return;

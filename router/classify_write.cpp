@@ -90,7 +90,22 @@ std::optional<std::size_t> QueryReader::KeyPosition(const Json& insert, const Ta
     return std::nullopt;
   }
   const auto at = std::find(info.columns.begin(), info.columns.end(), info.column);
-  if (at != info.columns.end()) return static_cast<std::size_t>(at - info.columns.begin());
+  if (at != info.columns.end()) {
+    const Json& select = BodyOf(Field(insert, "selectStmt"));
+    const Json& rows = Items(select, "valuesLists");
+    const Json& targets = Items(select, "targetList");
+    const bool star = std::any_of(targets.begin(), targets.end(), [](const Json& target) {
+      const Json& value = Field(BodyOf(target), "val");
+      return TypeOf(value) == "ColumnRef" && Names(Field(BodyOf(value), "fields")).back() == "*";
+    });
+    const std::size_t given = !rows.empty()             ? Items(BodyOf(rows[0]), "items").size()
+                              : star || targets.empty() ? info.columns.size()
+                                                        : targets.size();
+    // One value too many is PostgreSQL's to complain of.
+    if (given <= info.columns.size())
+      out_.names_columns = NameColumns(source_, Field(insert, "relation"), info, given);
+    return static_cast<std::size_t>(at - info.columns.begin());
+  }
   out_.needs_columns_of = info.qualified();
   Refuse({"0A000", fmt::format("the columns of {} are not known", info.qualified()),
           "name the columns in the INSERT"});
@@ -247,69 +262,6 @@ void QueryReader::AddWhereSpot(const Json& body, const Item& item, const TableIn
   spot.target = Quote(item.name);
   spot.column = info.column;
   out_.where_spots.push_back(std::move(spot));
-}
-
-// What gives another value on each shard may not be written to all of them.
-void QueryReader::CheckReferenceWrite(const Json& node) {
-  WalkTree(node, [&](std::string_view type, const Json& body) {
-    constexpr std::array<std::string_view, 16> kDiffer = {"now",
-                                                          "random",
-                                                          "gen_random_uuid",
-                                                          "uuid_generate_v1",
-                                                          "uuid_generate_v4",
-                                                          "uuid_generate_v1mc",
-                                                          "nextval",
-                                                          "clock_timestamp",
-                                                          "statement_timestamp",
-                                                          "transaction_timestamp",
-                                                          "timeofday",
-                                                          "txid_current",
-                                                          "pg_current_xact_id",
-                                                          "setseed",
-                                                          "pg_backend_pid",
-                                                          "uuidv7"};
-    const std::string name = type == "FuncCall" ? LastName(Field(body, "funcname")) : "";
-    const bool differs = std::find(kDiffer.begin(), kDiffer.end(), name) != kDiffer.end();
-    if (differs ||
-        (type == "SQLValueFunction" && Text(body, "op").starts_with("SVFOP_CURRENT_TIME")) ||
-        (type == "SQLValueFunction" && Text(body, "op").starts_with("SVFOP_LOCALTIME")) ||
-        (type == "SQLValueFunction" && Text(body, "op") == "SVFOP_CURRENT_DATE")) {
-      Refuse(NotSupported(
-          fmt::format("{} in a write to a reference table gives each shard another value",
-                      name.empty() ? "the current time" : name + "()"),
-          "compute the value in the client"));
-    }
-    return true;
-  });
-}
-
-// Functions that mean one server's state where the client means the database's.
-void QueryReader::CheckFunctions(const Json& node) {
-  WalkTree(node, [&](std::string_view type, const Json& body) {
-    if (type != "FuncCall") return true;
-    const std::string name = LastName(Field(body, "funcname"));
-    if (name.starts_with("pg_advisory_") || name.starts_with("pg_try_advisory_")) {
-      if (name.find("_xact_") == std::string::npos) {
-        Refuse(NotSupported(
-            fmt::format("{}(): session locks do not survive transaction pooling", name),
-            "use the _xact_ form with foreshard.shard_key"));
-      }
-      out_.unless_shard_key = NotSupported(fmt::format("{}() locks on one shard only", name),
-                                           "SET foreshard.shard_key to say on which");
-    } else if (name == "setval") {
-      out_.unless_shard_key = NotSupported("setval() changes the sequence of one shard only",
-                                           "SET foreshard.shard_key to say of which");
-    } else if (name == "set_config") {
-      Refuse(NotSupported("set_config()", "use SET or SET LOCAL"));
-    } else if (name == "currval" || name == "lastval") {
-      Refuse(
-          NotSupported(fmt::format("{}(): the session may be on another server connection", name),
-                       "use INSERT … RETURNING"));
-    } else if (name.starts_with("lo_") || name == "loread" || name == "lowrite") {
-      Refuse(NotSupported(fmt::format("{}(): large objects live on one shard", name), "use bytea"));
-    }
-    return true;
-  });
 }
 
 }  // namespace foreshard::router

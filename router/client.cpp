@@ -343,7 +343,15 @@ void Client::LearnColumns(const std::string& table, std::vector<std::string> col
   worker_.Refresh();
 }
 
-void Client::SchemaChanged() { worker_.SchemaChanged(); }
+void Client::ForgetColumns() {
+  worker_.state().ForgetColumns();
+  worker_.Refresh();
+}
+
+void Client::SchemaChanged() {
+  worker_.SchemaChanged();
+  ForgetColumns();
+}
 
 void Client::Record(const StatementRecord& record) { worker_.Record(record); }
 

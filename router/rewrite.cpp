@@ -96,11 +96,16 @@ std::string RenumberParameters(std::string text, std::vector<std::uint32_t>& num
   return out;
 }
 
-void RewriteRows(std::string_view text, const InsertRows& insert, RoutePart& part) {
+void RewriteRows(std::string_view text, const Statement& statement, RoutePart& part) {
+  const InsertRows& insert = *statement.insert;
   const std::vector<Token> tokens = StatementTokens(text);
   const TokenSpan& first = insert.rows.front();
   const TokenSpan& last = insert.rows.back();
   std::string out(text.substr(0, tokens[first.first].begin));
+  if (statement.names_columns) {
+    out.insert(tokens[statement.names_columns->span.first].begin,
+               statement.names_columns->before + " ");
+  }
   for (std::size_t i = 0; i < part.rows.size(); ++i) {
     out += i == 0 ? "" : ", ";
     out += SpanText(text, tokens, insert.rows[part.rows[i]]);
@@ -112,6 +117,7 @@ void RewriteRows(std::string_view text, const InsertRows& insert, RoutePart& par
 void RewriteForShard(const ShardText& request, RoutePart& part) {
   const Statement& statement = request.statement;
   std::vector<TextEdit> edits;
+  if (statement.names_columns) edits.push_back(*statement.names_columns);
   if (statement.merge) {
     const MergeRecipe& recipe = *statement.merge;
     edits = recipe.edits;

@@ -13,8 +13,8 @@
 
 namespace foreshard::router {
 
-// INSERT with these rows of its VALUES only; parameters renumbered.
-void RewriteRows(std::string_view text, const InsertRows& insert, RoutePart& part);
+// INSERT with these rows of its VALUES only; parameters renumbered. REQUIRES: statement.insert.
+void RewriteRows(std::string_view text, const Statement& statement, RoutePart& part);
 
 // What this shard gets of a statement that several shards answer: the recipe's edits, one LIMIT,
 // and, while keys move, a filter that hides copies of other shards' rows. Leaves part.text empty

@@ -59,7 +59,9 @@ RoutePart& Router::AddPart(std::uint32_t shard) {
 void Router::One(const Statement& statement, std::uint32_t shard) {
   out_.kind = RouteKind::kOneShard;
   out_.read_only = !statement.writes && !statement.locks_rows;
-  AddPart(shard);
+  RoutePart& part = AddPart(shard);
+  if (statement.names_columns)
+    part.text = ApplyEdits(request_.text, {&*statement.names_columns, 1});
 }
 
 void Router::All(bool two_phase) {
@@ -188,6 +190,7 @@ bool Router::ResolveLimits(const MergeRecipe& recipe) {
 }
 
 void Router::Several(const Statement& statement, const std::vector<std::uint32_t>& shards) {
+  if (!statement.not_on_several.sqlstate.empty()) return Refuse(statement.not_on_several);
   if (statement.writes) {
     if (!request_.facts.cross_shard_writes) {
       return Refuse({"0A000", "a write to several shards",
@@ -211,6 +214,7 @@ void Router::Several(const Statement& statement, const std::vector<std::uint32_t
 }
 
 void Router::SplitInsert(const Statement& statement) {
+  if (!statement.not_on_several.sqlstate.empty()) return Refuse(statement.not_on_several);
   if (!request_.facts.cross_shard_writes) {
     return Refuse({"0A000", "an INSERT of rows for several shards",
                    "insert one key at a time, or SET foreshard.cross_shard_writes = on"});
@@ -223,7 +227,7 @@ void Router::SplitInsert(const Statement& statement) {
     for (std::uint32_t row = 0; row < out_.owners.size(); ++row) {
       if (out_.owners[row].shard == shard) part.rows.push_back(row);
     }
-    RewriteRows(request_.text, *statement.insert, part);
+    RewriteRows(request_.text, statement, part);
   }
 }
 
@@ -239,6 +243,8 @@ void Router::Query(const Statement& statement) {
     out_.scatter = false;
     return;
   }
+  // Locks on copies meet only if all are taken at one place.
+  if (statement.locks_reference) return One(statement, 0);
   if (!statement.reads_sharded) {
     out_.kind = RouteKind::kAnyShard;
     out_.read_only = !statement.writes && !statement.locks_rows;

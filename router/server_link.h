@@ -26,12 +26,13 @@ class ServerLink {
   std::uint64_t unnamed = 0;  // PreparedStatement::id of the unnamed statement; 0: none of ours
 
   // Of the present use.
-  bool began = false;                                    // BEGIN was sent in this transaction
-  bool wrote = false;                                    // may have written in this transaction
-  bool bounded = false;                                  // its waits for locks end by themselves
-  bool unsynced = false;                                 // extended messages without a Sync yet
-  char status = 'I';                                     // of its last ReadyForQuery
-  bool has_schema = false;                               // schema foreshard is installed there
+  bool began = false;       // BEGIN was sent in this transaction
+  bool wrote = false;       // may have written in this transaction
+  bool used = false;        // by a statement of the client's, not only by SET and the like
+  bool bounded = false;     // its waits for locks end by themselves
+  bool unsynced = false;    // extended messages without a Sync yet
+  char status = 'I';        // of its last ReadyForQuery
+  bool has_schema = false;  // schema foreshard is installed there
   std::shared_ptr<const std::string> settings_at_begin;  // what a rollback brings back
 };
 

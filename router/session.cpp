@@ -194,7 +194,8 @@ void Session::EndCycle() {
   retry_since_.reset();
   retry_at_.reset();
   retries_ = 0;
-  asked_columns_ = false;
+  asked_.clear();
+  learned_columns_ = false;
   if (tx_ != Tx::kIdle) return;
   answered_ = false;
   unnamed_portal_.where = Portal::Where::kNone;
@@ -208,7 +209,7 @@ void Session::ReleaseOne(ServerLink& link, bool reusable) {
   if (current_ == &link) current_ = nullptr;
   const bool clean =
       link.status == 'I' && !link.unsynced && link.prepared.size() <= kStatementsPerServerMax;
-  link.began = link.wrote = link.unsynced = link.bounded = false;
+  link.began = link.wrote = link.used = link.unsynced = link.bounded = false;
   if (unnamed_portal_.link == &link) unnamed_portal_.where = Portal::Where::kNone;
   std::erase_if(portals_, [&link](const auto& portal) { return portal.second.link == &link; });
   host_.Release(link, reusable && clean);
@@ -229,6 +230,10 @@ ServerLink* Session::Attached(std::uint32_t shard) const {
 ServerLink* Session::Need(std::uint32_t shard) {
   ServerLink* link = Attached(shard);
   if (link == nullptr) {
+    if (tx_ == Tx::kOpen && !attached_.empty() && !fanout_ && IsSerializable() && AnyUsed()) {
+      wait_failure_ = kNotSerializable;
+      return nullptr;
+    }
     if (!BoundWaits()) return nullptr;
     link = host_.Acquire(shard);
     if (link == nullptr) {
@@ -255,6 +260,11 @@ bool Session::BoundWaits() {
     return false;
   }
   return true;
+}
+
+bool Session::AnyUsed() const {
+  return std::any_of(attached_.begin(), attached_.end(),
+                     [](const ServerLink* link) { return link->began && link->used; });
 }
 
 bool Session::Ready(ServerLink& link) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,12 @@
 // two-phase; _retry stale owners and lost servers; _aside questions of our own to a server.
 
 namespace foreshard::router {
+
+// What shards promise each for itself does not hold for them together.
+inline const Refusal kNotSerializable{
+    .sqlstate = "0A000",
+    .message = "a SERIALIZABLE transaction on several shards",
+    .hint = "Use REPEATABLE READ, which holds on each shard, or keep to one sharding key."};
 
 struct SessionContext {
   PlanCache& plans;
@@ -160,6 +167,7 @@ class Session {
   ServerLink* Attached(std::uint32_t shard) const;
   ServerLink* Need(std::uint32_t shard);
   bool Ready(ServerLink& link);
+  bool AnyUsed() const;
   bool BoundWaits();
   std::uint32_t AnyShard();
   void Say(std::string_view bytes);
@@ -180,6 +188,7 @@ class Session {
   Outcome ForwardQuery(std::uint32_t shard, std::string_view text, std::string_view frame,
                        std::shared_ptr<const Statement> effect);
   std::shared_ptr<const Statement> Meaning(std::string_view text, const Normalized& normalized);
+  bool MayLearn(const Statement& statement) const;
   const Statement* Refused(const Statement& statement, Refusal* why) const;
   const CompiledTable* routed_by_ = nullptr;  // never followed, only compared
   bool RouteStatement(const Statement& statement, std::string_view text,
@@ -226,6 +235,9 @@ class Session {
   Outcome Discard(const Statement& statement);
   Outcome Show(const Statement& statement);
   bool IsOwnSetting(std::string_view name) const;
+  bool IsSerializable() const;
+  void ApplyMark(const Statement& statement);
+  void ApplyModes(const SessionCommand& command);
   Outcome SetOwn(const Statement& statement);
   void Complete(std::string_view tag);
   void Apply(const Statement& statement, std::string_view text);
@@ -303,6 +315,7 @@ class Session {
   std::size_t AsideBytes(ServerLink& link, std::string_view bytes);
   void EndAside(ServerLink& link);
   Outcome AskColumns(const std::string& table);
+  void CheckLearned(std::string_view code);
 
   SessionHost& host_;
   SessionContext context_;
@@ -326,7 +339,13 @@ class Session {
   bool implicit_ = false;      // the block of a multi-statement Query
   std::string begin_;          // the client's BEGIN
   std::vector<std::string>
-      replay_;                // SAVEPOINT, SET LOCAL, SET TRANSACTION: for shards that join later
+      replay_;  // SAVEPOINT, SET LOCAL, SET TRANSACTION: for shards that join later
+  struct Savepoint {
+    std::string name;
+    SessionSettings settings;
+  };
+  std::vector<Savepoint> savepoints_;
+  std::optional<std::string> isolation_;  // as BEGIN or SET TRANSACTION said
   bool answered_ = false;     // the client has seen a server's answer in this transaction
   bool said_locals_ = false;  // the client has seen an answer of ours in this cycle
   std::string described_;     // of the Describe that is read again
@@ -340,9 +359,11 @@ class Session {
   std::vector<Work> works_;
   std::size_t works_used_ = 0;
   bool skip_to_sync_ = false;
-  bool extended_ = false;       // the cycle has extended messages
-  bool asked_columns_ = false;  // once a cycle, so that nothing asks for ever
-  bool flushed_ = false;        // the client asked for answers before Sync
+  bool extended_ = false;  // the cycle has extended messages
+  std::set<std::string>
+      asked_;  // in this cycle: once for each thing, so that nothing asks for ever
+  bool learned_columns_ = false;  // the statement under way names columns that we have learned
+  bool flushed_ = false;          // the client asked for answers before Sync
   bool wrote_ =
       false;  // a statement of this cycle may have written, outside of a transaction block
   bool writes_now_ = false;     // the statement whose replies are awaited may write

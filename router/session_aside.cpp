@@ -78,8 +78,13 @@ void Session::EndAside(ServerLink& link) {
       return;
     }
     host_.LearnColumns(ended.table, ended.rows);
-    asked_columns_ = true;
+    asked_.insert(ended.table);
   }
+}
+
+// A list of columns that was learned names one that is no more: the table was changed elsewhere.
+void Session::CheckLearned(std::string_view code) {
+  if (std::exchange(learned_columns_, false) && code == "42703") host_.ForgetColumns();
 }
 
 // INSERT and COPY without a list of columns: ask a shard for them once.

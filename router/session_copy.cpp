@@ -42,10 +42,13 @@ Session::Outcome Session::StartCopyIn(const Statement& statement, std::string_vi
                               .lost = false,
                               .error = {},
                               .tag = {}});
-    link->wrote = true;
+    link->wrote = link->used = true;
     link->unnamed = 0;
-    pg::AppendQuery(&link->out(), text);
+    statement.names_columns
+        ? pg::AppendQuery(&link->out(), ApplyEdits(text, {&*statement.names_columns, 1}))
+        : pg::AppendQuery(&link->out(), text);
   }
+  learned_columns_ = statement.names_columns.has_value();
   wait_ = Wait::kFanout;
   return Outcome::kDone;
 }

@@ -101,6 +101,7 @@ Session::Outcome Session::BindToServer(const pg::WireFrame& frame, const pg::Bin
   SendPendingParses(*link, prepared.get());
   writes_now_ = writes_now_ || writes;
   link->wrote = link->wrote || writes;
+  link->used = true;
   if (tx_ == Tx::kIdle) wrote_ = wrote_ || writes;
   if (bind.statement.empty()) {
     link->out().append(frame.whole);

@@ -226,6 +226,7 @@ void Session::FanoutFailed() {
   const std::optional<pg::ErrorFields> error =
       pg::DecodeError(std::string_view(fanout_->error).substr(5));
   const bool stale = error && error->code == "FS001";
+  if (error) CheckLearned(error->code);
   if (stale && fanout_->own_block && !fanout_->shown && !answered_ && !said_locals_ && retained_ &&
       !in_parts_) {
     OnRetryableError(*fanout_->parts.front().link, error->code, error->detail);

@@ -123,7 +123,7 @@ Session::Outcome Session::RunLocal(const std::shared_ptr<const Statement>& state
   Unreachable(statement->kind);
 }
 
-Session::Outcome Session::Begin(const Statement&, std::string_view text) {
+Session::Outcome Session::Begin(const Statement& statement, std::string_view text) {
   if (tx_ != Tx::kIdle && !implicit_) {
     std::string notice;
     pg::AppendNotice(&notice, {.severity = "WARNING",
@@ -139,6 +139,7 @@ Session::Outcome Session::Begin(const Statement&, std::string_view text) {
     tx_ = Tx::kOpen;
     begin_ = std::string(text);
     settings_at_begin_ = settings_;
+    ApplyModes({.name = "transaction", .value = {}, .target = statement.session.target});
   }
   implicit_ = false;
   Complete("BEGIN");
@@ -216,6 +217,12 @@ Session::Outcome Session::EndTransaction(const std::shared_ptr<const Statement>&
 void Session::EndedTransaction(bool committed) {
   tx_ = Tx::kIdle;
   implicit_ = doomed_ = false;
+  savepoints_.clear();
+  isolation_.reset();
+  if (settings_.has_locals()) {
+    settings_.EndLocals();
+    RefreshPlanContext();
+  }
   begin_.clear();
   replay_.clear();
   commits_now_ = false;
@@ -225,49 +232,8 @@ void Session::EndedTransaction(bool committed) {
   }
   for (ServerLink* link : attached_) {
     if (!committed && link->began) link->settings = link->settings_at_begin;
-    link->began = link->wrote = link->bounded = false;
+    link->began = link->wrote = link->used = link->bounded = false;
   }
-}
-
-// What a statement that succeeded means for the session.
-void Session::Apply(const Statement& statement, std::string_view text) {
-  const SessionCommand& command = statement.session;
-  const StatementKind kind = statement.kind;
-  const bool marks =
-      kind == StatementKind::kSavepoint || kind == StatementKind::kReleaseSavepoint ||
-      kind == StatementKind::kRollbackToSavepoint || kind == StatementKind::kSetConstraints;
-  const bool sets = kind == StatementKind::kSet || kind == StatementKind::kReset;
-  const bool of_transaction = kind == StatementKind::kSet &&
-                              (command.local || command.name == "transaction" ||
-                               command.name == "transaction_isolation" || !command.target.empty());
-  if (marks || of_transaction) {
-    if (tx_ != Tx::kIdle) replay_.emplace_back(text);
-    return;
-  }
-  if (!sets) return;
-  if (command.all) {
-    settings_.ResetAll();
-  } else if (kind == StatementKind::kReset || command.to_default) {
-    settings_.Reset(command.name);
-  } else {
-    settings_.Set(command.name, command.value);
-  }
-  RefreshPlanContext();
-  for (ServerLink* link : attached_) link->settings = settings_.script();
-}
-
-bool Session::IsOwnSetting(std::string_view name) const { return name.starts_with("foreshard."); }
-
-Session::Outcome Session::SetOwn(const Statement& statement) {
-  const SessionCommand& command = statement.session;
-  if (statement.kind == StatementKind::kReset || command.to_default) {
-    settings_.Reset(command.name);
-  } else {
-    settings_.Set(command.name, command.value);
-  }
-  RefreshPlanContext();
-  Complete(statement.kind == StatementKind::kReset ? "RESET" : "SET");
-  return Outcome::kDone;
 }
 
 Session::Outcome Session::Show(const Statement& statement) {

@@ -68,8 +68,7 @@ bool Session::Classified(PreparedStatement& prepared) {
     prepared.plan_context = plan_context_.fingerprint;
   }
   Refusal why;
-  if (!prepared.statement->needs_columns_of.empty() && tx_ != Tx::kFailed && !asked_columns_)
-    return true;
+  if (MayLearn(*prepared.statement)) return true;
   if (Refused(*prepared.statement, &why) == nullptr) return true;
   Fail(why);
   return false;

@@ -211,6 +211,7 @@ bool Session::OnCompleteReply(const pg::WireFrame& frame) {
 bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
   const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
   const Expect head = expects_[expects_head_];
+  if (error) CheckLearned(error->code);
   if (error && (error->severity == "FATAL" || error->severity == "PANIC")) {
     OnServerLost(link, error->message);
     return false;

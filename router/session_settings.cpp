@@ -48,13 +48,23 @@ void SessionSettings::Begin(std::map<std::string, std::string> initial) {
 }
 
 void SessionSettings::Set(std::string_view name, std::string_view value) {
-  values_[Fold(name)] = std::string(value);
+  const std::string folded = Fold(name);
+  values_[folded] = std::string(value);
+  locals_.erase(folded);
   Rebuild();
+}
+
+void SessionSettings::SetLocal(std::string_view name, std::optional<std::string> value) {
+  const std::string folded = Fold(name);
+  const auto initial = initial_.find(folded);
+  if (!value && initial != initial_.end()) value = initial->second;
+  locals_[folded] = std::move(value);
 }
 
 void SessionSettings::Reset(std::string_view name) {
   const std::string folded = Fold(name);
   const auto initial = initial_.find(folded);
+  locals_.erase(folded);
   if (initial == initial_.end()) {
     values_.erase(folded);
   } else {
@@ -65,11 +75,14 @@ void SessionSettings::Reset(std::string_view name) {
 
 void SessionSettings::ResetAll() {
   values_ = initial_;
+  locals_.clear();
   Rebuild();
 }
 
 std::optional<std::string> SessionSettings::Find(std::string_view name) const {
-  const auto found = values_.find(Fold(name));
+  const std::string folded = Fold(name);
+  if (const auto local = locals_.find(folded); local != locals_.end()) return local->second;
+  const auto found = values_.find(folded);
   return found == values_.end() ? std::nullopt : std::optional(found->second);
 }
 

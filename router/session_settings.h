@@ -18,6 +18,11 @@ class SessionSettings {
   void Set(std::string_view name, std::string_view value);
   void Reset(std::string_view name);
   void ResetAll();
+  // SET LOCAL: what Find() tells until the transaction ends; servers hear of it otherwise. No
+  // value: the default.
+  void SetLocal(std::string_view name, std::optional<std::string> value);
+  void EndLocals() { locals_.clear(); }
+  bool has_locals() const { return !locals_.empty(); }
   std::optional<std::string> Find(std::string_view name) const;
   std::size_t bytes() const { return bytes_; }
 
@@ -32,6 +37,7 @@ class SessionSettings {
 
   std::map<std::string, std::string> initial_;
   std::map<std::string, std::string> values_;
+  std::map<std::string, std::optional<std::string>> locals_;
   std::shared_ptr<const std::string> script_;
   std::size_t bytes_ = 0;
 };

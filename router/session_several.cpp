@@ -33,6 +33,12 @@ bool Session::NeedsProof(const Statement& statement) {
 Session::Outcome Session::RunSeveral(const Statement& statement, std::string_view text, bool simple,
                                      Portal* portal) {
   const std::vector<std::uint32_t> shards = ShardsOfDecision();
+  const bool of_schema =
+      statement.kind == StatementKind::kDdl || statement.kind == StatementKind::kMaintenance;
+  if (shards.size() > 1 && IsSerializable() && !of_schema) {
+    Fail(kNotSerializable);
+    return Outcome::kDone;
+  }
   std::vector<std::uint32_t> ordered = shards;
   std::sort(ordered.begin(), ordered.end());
   for (const std::uint32_t shard : ordered) {
@@ -41,6 +47,7 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
   const bool writes = decision_.two_phase || statement.writes || statement.writes_reference ||
                       statement.kind == StatementKind::kDdl ||
                       statement.kind == StatementKind::kTruncate;
+  learned_columns_ = statement.names_columns.has_value();
   fanout_ = std::make_unique<Fanout>();
   fanout_->simple = simple;
   fanout_->purpose = statement.no_transaction ? Fanout::Purpose::kEach
@@ -81,6 +88,7 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
                               .error = {},
                               .tag = {}});
     link->wrote = link->wrote || writes;
+    link->used = true;
     link->unnamed = 0;
     AppendPart(&link->out(), decision_.parts.empty() ? nullptr : &decision_.parts[i], text, portal);
   }

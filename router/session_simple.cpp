@@ -148,8 +148,7 @@ Session::Outcome Session::NextPart() {
 Session::Outcome Session::RunText(std::string_view text, std::string_view frame) {
   const std::shared_ptr<const Statement> statement = Meaning(text, normalized_);
   Refusal why;
-  const bool may_learn =
-      !statement->needs_columns_of.empty() && tx_ != Tx::kFailed && !asked_columns_;
+  const bool may_learn = MayLearn(*statement);
   if (!may_learn && Refused(*statement, &why) != nullptr) {
     Fail(why);
     return Outcome::kDone;
@@ -164,6 +163,12 @@ Session::Outcome Session::RunText(std::string_view text, std::string_view frame)
   if (IsLocal(*statement)) return RunLocal(statement, text, frame, true);
   if (!RouteStatement(*statement, text, normalized_)) return Outcome::kDone;
   return RunRouted(*statement, text, frame);
+}
+
+// It is refused for want of something that a shard can be asked for.
+bool Session::MayLearn(const Statement& statement) const {
+  return !statement.needs_columns_of.empty() && tx_ != Tx::kFailed &&
+         !asked_.contains(statement.needs_columns_of);
 }
 
 // What can be said before anything is routed. Null: nothing against it.
@@ -241,6 +246,7 @@ Session::Outcome Session::RunRouted(const Statement& statement, std::string_view
       if (!in_parts_ && NeedsProof(statement)) return RunSeveral(statement, text, true, nullptr);
       const RoutePart& part = decision_.parts[0];
       const std::uint32_t shard = TargetOf(part);
+      learned_columns_ = statement.names_columns.has_value();
       if (!part.text.empty()) return ForwardQuery(shard, part.text, {}, nullptr);
       return ForwardQuery(shard, text, frame, nullptr);
     }
@@ -272,6 +278,7 @@ Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view tex
   const std::uint32_t work = NewWork(shard, kNone, decision_);
   works_[work].write = writes_now_;
   if (effect) works_[work].text = std::string(text);
+  link->used = link->used || effect == nullptr;
   works_[work].effect = std::move(effect);
   frame.empty() ? pg::AppendQuery(&link->out(), text) : void(link->out().append(frame));
   link->unnamed = 0;  // A Query drops the unnamed statement.

@@ -80,6 +80,22 @@ void RouterState::LearnColumns(const std::string& table, std::vector<std::string
   version_.fetch_add(1, std::memory_order_release);
 }
 
+void RouterState::ForgetColumns() {
+  const std::lock_guard lock(mutex_);
+  auto catalogue = Catalogue::Make(view_.config->tables);
+  CHECK(catalogue.ok(), "a configuration that was not checked");
+  view_.catalogue = *catalogue;
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+void RouterState::LearnCollation(const std::string& shard, bool as_bytes) {
+  const std::lock_guard lock(mutex_);
+  orders_as_bytes_[shard] = as_bytes;
+  const bool all = std::all_of(orders_as_bytes_.begin(), orders_as_bytes_.end(),
+                               [](const auto& entry) { return entry.second; });
+  text_orders_as_bytes.store(all, std::memory_order_relaxed);
+}
+
 void RouterState::TableChanged() {
   const std::lock_guard lock(mutex_);
   if (feed_.version() == feed_version_) return;

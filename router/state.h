@@ -70,6 +70,8 @@ class RouterState {
   void SetUsers(std::shared_ptr<const Users> users);
   void SetTls(std::shared_ptr<const TlsContext> client, std::shared_ptr<const TlsContext> shard);
   void LearnColumns(const std::string& table, std::vector<std::string> columns);
+  void ForgetColumns();
+  void LearnCollation(const std::string& shard, bool as_bytes);
 
   // The feed may have a new table. Any thread; cheap if it has not.
   void TableChanged();
@@ -89,7 +91,7 @@ class RouterState {
   std::atomic<std::uint64_t> hold_expired_total{0};
   std::atomic<std::uint64_t> lease_lapsed_total{0};
   std::atomic<std::uint64_t> in_doubt{0};
-  std::atomic<bool> text_orders_as_bytes{false};
+  std::atomic<bool> text_orders_as_bytes{false};  // on every shard that was heard of
   std::atomic<std::uint64_t> transaction_names{0};
   std::atomic<std::uint64_t> clients{0};
   std::atomic<bool> draining{false};
@@ -103,10 +105,11 @@ class RouterState {
 
   Options options_;
   TableFeed& feed_;
-  mutable std::mutex mutex_;  // guards view_, learned_
+  mutable std::mutex mutex_;  // guards view_, learned_, orders_as_bytes_
   View view_;
   std::uint64_t feed_version_ = 0;
-  std::vector<LearnedOwner> learned_;  // by epoch, newer than the feed's table
+  std::map<std::string, bool> orders_as_bytes_;  // by shard
+  std::vector<LearnedOwner> learned_;            // by epoch, newer than the feed's table
   std::atomic<std::uint64_t> version_{1};
 };
 

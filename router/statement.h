@@ -213,11 +213,13 @@ struct Statement {
   Refusal refusal;           // kRefused
   Refusal unless_shard_key;  // refused unless foreshard.shard_key or a hint says where (sqlstate
                              // empty: no)
+  Refusal not_on_several;    // refused if it comes to more than one shard (sqlstate empty: no)
   std::vector<std::string> tables;  // sharded and reference tables it names, qualified, each once
   bool reads_sharded = false;       // names a sharded table at all
   bool writes = false;              // INSERT, UPDATE, DELETE, TRUNCATE, also inside WITH
   bool writes_reference = false;    // the target is a reference table: all shards, two-phase
   bool locks_rows = false;          // FOR UPDATE, FOR SHARE
+  bool locks_reference = false;     // of reference tables alone: all must meet on one shard
   bool returns_rows = false;        // SELECT, RETURNING, SHOW, EXPLAIN …
   bool no_transaction = false;      // CREATE INDEX CONCURRENTLY, VACUUM …: refuses BEGIN
   // Keys. Each sharded table's column is in one of the lists; `keys_complete` says that no table is
@@ -245,6 +247,9 @@ struct Statement {
   std::shared_ptr<const Statement> inner;  // PREPARE, DECLARE, EXPLAIN
   std::uint32_t inner_first = 0;           // token at which the inner statement begins
 
+  // INSERT or COPY without a list of columns: the list as it was learned, so that a table which has
+  // changed since gives an error and not a row in the wrong place.
+  std::optional<TextEdit> names_columns;
   std::string needs_columns_of;  // learn this table's columns (kColumnsQuery) and classify again;
                                  // else `refusal`
   std::vector<std::uint32_t> looked_at;  // literals whose value decided something here

@@ -196,8 +196,7 @@ void Worker::UpstreamReady(Upstream& upstream) {
   shard.retry_at = {};
   pool_.Connected(upstream.group());
   state_.LearnRanges(upstream.login().ranges(), shards_[upstream.shard].id);
-  state_.text_orders_as_bytes.store(upstream.login().text_orders_as_bytes(),
-                                    std::memory_order_relaxed);
+  state_.LearnCollation(shard.id, upstream.login().text_orders_as_bytes());
   view();
   UpstreamFree(upstream);
 }

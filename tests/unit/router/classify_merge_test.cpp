@@ -36,8 +36,6 @@ TEST(ClassifyMerge, LimitAndOffsetBecomeOneLimit) {
             "SELECT name FROM customers LIMIT 15");
   EXPECT_EQ(ShardText("SELECT name FROM customers OFFSET 10"), "SELECT name FROM customers");
   EXPECT_EQ(ShardText("SELECT name FROM customers LIMIT ALL"), "SELECT name FROM customers");
-  EXPECT_EQ(ShardText("SELECT name FROM customers ORDER BY name LIMIT 3 FOR UPDATE"),
-            "SELECT name FROM customers ORDER BY name LIMIT 3 FOR UPDATE");
   EXPECT_EQ(
       ShardText("SELECT country, count(*) FROM customers GROUP BY country ORDER BY 1 LIMIT 5"),
       "SELECT country, count(*) FROM customers GROUP BY country ORDER BY 1");

@@ -118,6 +118,33 @@ TEST(ClassifyWrite, ColumnsAreLearnedWhenAStatementDoesNotNameThem) {
             "one " + std::to_string(learned.ShardOf(5)));
 }
 
+// The table may have changed since its columns were learned: what we took for the key must be it.
+TEST(ClassifyWrite, LearnedColumnsAreNamedToTheShard) {
+  World world;
+  world.catalogue = world.catalogue->WithColumns("public.customers", {"name", "id", "od\"d"});
+  EXPECT_EQ(world.Go("INSERT INTO customers AS c VALUES ('a', 5)").decision.parts[0].text,
+            "INSERT INTO customers AS c  (\"name\", \"id\") VALUES ('a', 5)");
+  EXPECT_EQ(world
+                .Go("INSERT INTO public.customers VALUES ('a', 5, $1) ON CONFLICT DO NOTHING",
+                    {TextParameter("x")})
+                .decision.parts[0]
+                .text,
+            "INSERT INTO public.customers  (\"name\", \"id\", \"od\"\"d\") VALUES ('a', 5, $1) ON "
+            "CONFLICT DO NOTHING");
+  const std::string a = std::to_string(world.KeyOn(0));
+  const std::string b = std::to_string(world.KeyOn(2));
+  EXPECT_EQ(world.Go("INSERT INTO customers VALUES ('a', " + a + "), ('b', " + b + ")")
+                .decision.parts[1]
+                .text,
+            "INSERT INTO customers (\"name\", \"id\") VALUES ('b', " + b + ")");
+  EXPECT_EQ(world.Go("INSERT INTO customers (name, id) VALUES ('a', 5)").decision.parts[0].text,
+            "");
+  const Statement copy = world.Meaning("COPY customers FROM STDIN");
+  ASSERT_TRUE(copy.names_columns.has_value());
+  EXPECT_EQ(ApplyEdits("COPY customers FROM STDIN", {&*copy.names_columns, 1}),
+            "COPY customers  (\"name\", \"id\", \"od\"\"d\") FROM STDIN");
+}
+
 TEST(ClassifyWrite, ReferenceTablesAreWrittenEverywhereWithOneValue) {
   EXPECT_EQ(Of("INSERT INTO countries VALUES (1, 'x')"), "all");
   EXPECT_EQ(Of("UPDATE countries SET name = 'x' WHERE id = 1"), "all");

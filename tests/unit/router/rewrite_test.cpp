@@ -33,11 +33,12 @@ TEST(Rewrite, ParametersAreRenumberedWithoutGaps) {
 
 TEST(Rewrite, RowsAreLeftOutWhole) {
   const std::string text = "INSERT INTO t VALUES ($1, ')'), ($2,'b'),($3, f(1)) RETURNING *";
-  InsertRows insert;
-  insert.rows = {{4, 5}, {10, 5}, {16, 8}};
+  Statement statement;
+  statement.insert.emplace();
+  statement.insert->rows = {{4, 5}, {10, 5}, {16, 8}};
   RoutePart part;
   part.rows = {0, 2};
-  RewriteRows(text, insert, part);
+  RewriteRows(text, statement, part);
   EXPECT_EQ(part.text, "INSERT INTO t VALUES ($1, ')'), ($2, f(1)) RETURNING *");
   EXPECT_EQ(part.parameters, (std::vector<std::uint32_t>{1, 3}));
 }

@@ -131,6 +131,7 @@ class SessionWorld : public SessionHost {
   void LearnColumns(const std::string& table, std::vector<std::string> columns) override {
     world_.catalogue = world_.catalogue->WithColumns(table, std::move(columns));
   }
+  void ForgetColumns() override { world_.catalogue = TestCatalogue(); }
   void SchemaChanged() override { ++schema_changes_; }
   void Record(const StatementRecord& record) override { records_.push_back(record); }
   std::vector<Proof> ProofsFor(const Footprint&) override { return proofs_; }

@@ -83,3 +83,36 @@
 0A000 | an expression over count() over several shards | SELECT country, sum(v) + count(*) AS x FROM customers GROUP BY country ORDER BY country
 0A000 | an expression over min() over several shards | SELECT max(v) - min(v) FROM customers
 0A000 | an expression over min() over several shards | SELECT country, max(v) - min(v) AS x FROM customers GROUP BY country ORDER BY country
+0A000 | PRIMARY KEY "orders_pkey" of table public.orders does not include the sharding column customer_id | ALTER TABLE orders ADD PRIMARY KEY (id)
+0A000 | UNIQUE constraint "orders_note_key" of table public.orders does not include the sharding column customer_id | ALTER TABLE orders ADD UNIQUE (note)
+0A000 | UNIQUE index "i" of table public.customers does not include the sharding column id | CREATE UNIQUE INDEX i ON customers (name)
+0A000 | FOREIGN KEY "orders_id_fkey" of table public.orders does not go along the sharding columns | ALTER TABLE orders ADD FOREIGN KEY (id) REFERENCES customers (id)
+0A000 | FOREIGN KEY "f" of table public.countries refers to the sharded table public.customers | ALTER TABLE countries ADD CONSTRAINT f FOREIGN KEY (code) REFERENCES customers (name)
+0A000 | DEFAULT of column at of reference table public.countries: now() gives each shard another value | ALTER TABLE countries ADD COLUMN at timestamptz DEFAULT now()
+42501 | permission denied for schema foreshard | SELECT foreshard.decide('x')
+42501 | permission denied for schema foreshard | SELECT * FROM foreshard.range
+42501 | permission denied for schema foreshard | DROP SCHEMA foreshard CASCADE
+42501 | permission denied for schema foreshard | SET search_path = foreshard, public
+0A000 | now() in a write to several shards gives each another value | UPDATE customers SET at = now()
+0A000 | the current time in a write to several shards gives each another value | INSERT INTO customers(id, name, at) VALUES (501, 'a', LOCALTIMESTAMP), (502, 'b', LOCALTIMESTAMP), (503, 'c', LOCALTIMESTAMP), (504, 'd', LOCALTIMESTAMP), (505, 'e', LOCALTIMESTAMP)
+0A000 | nextval() counts on one shard only | SELECT nextval('s')
+0A000 | the system column ctid over several shards | SELECT ctid FROM customers
+0A000 | the system column ctid over several shards | DELETE FROM customers WHERE ctid = '(0,1)'
+0A000 | LIMIT or OFFSET in a write to a reference table: shards may choose differently | INSERT INTO countries SELECT code || 'x', name FROM countries LIMIT 1
+0A000 | random() in a write to a reference table gives each shard another value | UPDATE countries SET name = random()::text
+0A000 | LIMIT with FOR UPDATE or FOR SHARE over several shards | SELECT id FROM customers ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED
+0A000 | FOR UPDATE or FOR SHARE of a reference table beside a sharded one | SELECT c.id FROM customers c JOIN countries r ON r.code = c.country FOR UPDATE
+0A000 | pg_terminate_backend(): a process number means something on one shard only | SELECT pg_terminate_backend(1)
+0A000 | CREATE RULE | CREATE RULE r AS ON INSERT TO customers DO INSTEAD NOTHING
+0A000 | tables that are not joined on their sharding columns cannot be answered by several shards | SELECT count(*) FROM countries WHERE code NOT IN (SELECT country FROM customers WHERE country IS NOT NULL)
+0A000 | tables that are not joined on their sharding columns cannot be answered by several shards | SELECT r.code, count(c.id) FROM countries r LEFT JOIN customers c ON c.country = r.code GROUP BY r.code
+0A000 | tables that are not joined on their sharding columns cannot be answered by several shards | SELECT id FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)
+0A000 | the window function rank() over several shards | SELECT customer_id FROM orders GROUP BY customer_id ORDER BY rank() OVER (ORDER BY count(*)), customer_id
+0A000 | a WITH clause that writes cannot be answered by several shards | WITH gone AS (DELETE FROM orders RETURNING id) SELECT count(*) FROM gone
+0A000 | a WITH clause that writes to a reference table | WITH x AS (UPDATE countries SET name = 'x' RETURNING code) SELECT count(*) FROM x
+22003 | sharding column public.customers.id: value is out of range for type bigint | SELECT id FROM customers WHERE id = 99999999999999999999
+22P02 | sharding column public.customers.id: value is not a bigint | SELECT id FROM customers WHERE id = 'x'
+22023 | sharding column public.customers.id: its value is not known to the router | INSERT INTO customers(id, name) VALUES (7.4, 'x')
+22023 | sharding column public.customers.id: its value is not known to the router | DELETE FROM customers WHERE id = 7.0
+0A000 | tables that are not joined on their sharding columns cannot be answered by several shards | SELECT id FROM customers WHERE id = (SELECT max(customer_id) FROM orders WHERE customer_id = 7)
+0A000 | HAVING over several shards | SELECT customer_id, count(*) FROM orders GROUP BY ROLLUP (customer_id) HAVING customer_id = 9
