@@ -118,7 +118,29 @@ std::shared_ptr<const Catalogue> Catalogue::WithColumns(const std::string& quali
   CHECK(found, "columns of a table that is not listed", qualified);
   Result<std::shared_ptr<const Catalogue>> next = Make(std::move(spec));
   CHECK(next.ok(), "the catalogue was good before");
-  return *next;
+  return (*next)->WithFunctions(functions_);
+}
+
+std::shared_ptr<const Catalogue> Catalogue::WithFunctions(const Functions& learned) const {
+  std::shared_ptr<Catalogue> next(new Catalogue(*this));
+  for (const auto& [name, facts] : learned) {
+    if (!next->functions_.insert_or_assign(name, facts).second) continue;
+    // Each function changes what statements that call it mean, in whatever order it was learned.
+    next->fingerprint_ ^=
+        HashBytes(fmt::format("{} {} {}", name, facts.aggregate, facts.unseen)).low;
+  }
+  return next;
+}
+
+const FunctionFacts* Catalogue::FindFunction(std::string_view name) const {
+  const auto found = functions_.find(name);
+  return found == functions_.end() ? nullptr : &found->second;
+}
+
+std::optional<std::pair<std::string, FunctionFacts>> FunctionOfRow(std::string_view row) {
+  if (row.size() < 3) return std::nullopt;
+  return std::pair{std::string(row.substr(2)),
+                   FunctionFacts{.aggregate = row[0] == 'a', .unseen = row[1] == 'u'}};
 }
 
 TableInfo Catalogue::Find(std::string_view schema, std::string_view name,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,14 @@ struct TableInfo {
   std::string qualified() const;  // "public.orders", quoted where SQL needs it
 };
 
+// What pg_proc says of all functions of one name.
+struct FunctionFacts {
+  bool aggregate = false;  // one of them is an aggregate
+  bool unseen = false;     // one was made by a user, reads or writes what we cannot see
+  bool operator==(const FunctionFacts&) const = default;
+};
+using Functions = std::map<std::string, FunctionFacts, std::less<>>;
+
 class Catalogue {
  public:
   // Errors: kGiveUp naming a table without schema, one listed twice or in both lists, a sharded
@@ -54,6 +63,11 @@ class Catalogue {
   // The same with the columns of one table learned. REQUIRES: the table is listed.
   std::shared_ptr<const Catalogue> WithColumns(const std::string& qualified,
                                                std::vector<std::string> columns) const;
+
+  // The same with these functions learned too.
+  std::shared_ptr<const Catalogue> WithFunctions(const Functions& learned) const;
+  // Null: nothing is known of a function of this name.
+  const FunctionFacts* FindFunction(std::string_view name) const;
 
   // `schema` empty: system tables first, then the schemas of `search_path` in order, as PostgreSQL
   // does.
@@ -70,12 +84,24 @@ class Catalogue {
 
   CatalogueSpec spec_;
   std::map<std::pair<std::string, std::string>, TableInfo> tables_;
+  Functions functions_;
   std::uint64_t fingerprint_ = 0;
 };
 
 // The session's search path as a list: `"$user", public` -> the user's schema, public. Default:
 // {user, "public"}.
 std::vector<std::string> ParseSearchPath(std::string_view setting, std::string_view user);
+
+// Learns functions: $1 is an array of names; one row a name that exists, as FunctionOfRow() reads
+// it. What is written in C comes with PostgreSQL or an extension.
+inline constexpr std::string_view kFunctionsQuery =
+    "SELECT CASE WHEN pg_catalog.bool_or(p.prokind = 'a') THEN 'a' ELSE '-' END || "
+    "CASE WHEN pg_catalog.bool_or(n.nspname <> 'pg_catalog' AND p.provolatile <> 'i' AND p.prokind "
+    "<> 'a' AND l.lanname NOT IN ('c', 'internal')) THEN 'u' ELSE '-' END || p.proname "
+    "FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace "
+    "JOIN pg_catalog.pg_language l ON l.oid = p.prolang "
+    "WHERE p.proname = ANY ($1::pg_catalog.name[]) GROUP BY p.proname";
+std::optional<std::pair<std::string, FunctionFacts>> FunctionOfRow(std::string_view row);
 
 // Learns the columns of a table: $1 is the qualified name; one row a column, in order.
 inline constexpr std::string_view kColumnsQuery =

@@ -17,6 +17,64 @@ bool IsOneOf(const std::array<std::string_view, N>& list, std::string_view name)
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
+// Of PostgreSQL itself, and so common that asking for them would be a waste. A user's function of
+// such a name would be asked for if it were called with its schema.
+bool IsBuiltIn(const std::string& name) {
+  constexpr std::array<std::string_view, 52> kCommon = {"abs",
+                                                        "array_length",
+                                                        "ceil",
+                                                        "char_length",
+                                                        "clock_timestamp",
+                                                        "coalesce",
+                                                        "concat",
+                                                        "count",
+                                                        "current_database",
+                                                        "current_setting",
+                                                        "currval",
+                                                        "date_part",
+                                                        "date_trunc",
+                                                        "extract",
+                                                        "floor",
+                                                        "gen_random_uuid",
+                                                        "generate_series",
+                                                        "greatest",
+                                                        "lastval",
+                                                        "least",
+                                                        "left",
+                                                        "length",
+                                                        "lower",
+                                                        "lpad",
+                                                        "ltrim",
+                                                        "md5",
+                                                        "mod",
+                                                        "nextval",
+                                                        "now",
+                                                        "nullif",
+                                                        "pg_advisory_lock",
+                                                        "pg_advisory_xact_lock",
+                                                        "pg_sleep",
+                                                        "random",
+                                                        "replace",
+                                                        "right",
+                                                        "round",
+                                                        "row_number",
+                                                        "rtrim",
+                                                        "set_config",
+                                                        "setval",
+                                                        "sign",
+                                                        "split_part",
+                                                        "substr",
+                                                        "substring",
+                                                        "timezone",
+                                                        "to_char",
+                                                        "trunc",
+                                                        "unnest",
+                                                        "upper",
+                                                        "version",
+                                                        "xmlagg"};
+  return IsOneOf(kCommon, name) || KindOfFunction(name) == FunctionKind::kAggregate;
+}
+
 // Where a row lies, and which transactions of its server made it.
 bool IsSystemColumn(const Json& column_ref) {
   constexpr std::array<std::string_view, 6> kColumns = {"ctid", "xmin", "xmax",
@@ -113,9 +171,37 @@ void QueryReader::CheckFunctions(const Json& node) {
           fmt::format("{} in a write to several shards gives each another value", value),
           "compute the value in the client, or write one key at a time"));
     }
-    if (type == "FuncCall") CheckFunction(LastName(Field(body, "funcname")));
+    if (type != "FuncCall") return true;
+    const std::vector<std::string> names = Names(Field(body, "funcname"));
+    CheckFunction(names.back());
+    if (names.size() == 1 || names.front() != "pg_catalog") CheckLearned(names.back());
     return true;
   });
+}
+
+// Functions that users made: an aggregate is none that we know how to merge, and what a function
+// reads and writes stands in its body.
+void QueryReader::CheckLearned(const std::string& name) {
+  if (IsBuiltIn(name)) return;
+  const FunctionFacts* facts = source_.catalogue().FindFunction(name);
+  if (facts == nullptr) {
+    if (std::find(out_.functions.begin(), out_.functions.end(), name) == out_.functions.end())
+      out_.functions.push_back(name);
+    return;
+  }
+  if (facts->aggregate && KindOfFunction(name) != FunctionKind::kAggregate) {
+    OnOneShard(NotSupported(fmt::format("the aggregate {}() over several shards", name),
+                            "read the rows, or compare the sharding column with a value"));
+  }
+  if (!facts->unseen) return;
+  const Refusal why = NotSupported(
+      fmt::format("{}(): the router cannot see what this function reads and writes", name),
+      "declare it IMMUTABLE if it touches no table, compare the sharding column with a value, or "
+      "SET "
+      "foreshard.shard_key");
+  out_.runs_unseen = true;
+  if (out_.unless_shard_key.sqlstate.empty()) out_.unless_shard_key = why;
+  OnOneShard(why);
 }
 
 void QueryReader::OnOneShard(Refusal why) {

@@ -121,6 +121,7 @@ class QueryReader {
 
   void CheckFunctions(const Json& node);
   void CheckFunction(const std::string& name);
+  void CheckLearned(const std::string& name);
   void OnOneShard(Refusal why);
   void CheckLocks(const Json& clauses, const Scope& scope);
   void CheckReferenceWrite(const Json& node);

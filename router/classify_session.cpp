@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "router/classify_schema.h"
 #include "router/classify_tree.h"
@@ -139,6 +140,8 @@ void Inner(Source& source, const Json& query, Statement& out) {
   // EXPLAIN ANALYZE does what it explains; a cursor locks what it fetches.
   out.writes = inner.writes;
   out.locks_rows = inner.locks_rows;
+  out.functions = inner.functions;
+  out.runs_unseen = inner.runs_unseen;
   out.inner = std::make_shared<const Statement>(std::move(inner));
 }
 
@@ -166,19 +169,75 @@ void Cursor(Source& source, const Json& body, Statement& out) {
   Inner(source, Field(body, "query"), out);
 }
 
+// Of pg_type.dat. 0: not known.
+std::uint32_t OidOfType(const std::string& name) {
+  constexpr std::array<std::pair<std::string_view, std::uint32_t>, 19> kTypes = {
+      {{"bool", 16},
+       {"bytea", 17},
+       {"int8", 20},
+       {"int2", 21},
+       {"int4", 23},
+       {"text", 25},
+       {"json", 114},
+       {"float4", 700},
+       {"float8", 701},
+       {"bpchar", 1042},
+       {"varchar", 1043},
+       {"date", 1082},
+       {"time", 1083},
+       {"timestamp", 1114},
+       {"timestamptz", 1184},
+       {"interval", 1186},
+       {"numeric", 1700},
+       {"uuid", 2950},
+       {"jsonb", 3802}}};
+  const auto found = std::find_if(kTypes.begin(), kTypes.end(),
+                                  [&name](const auto& type) { return type.first == name; });
+  return found == kTypes.end() ? 0 : found->second;
+}
+
 void Prepare(Source& source, const Json& body, Statement& out) {
   out.kind = StatementKind::kPrepare;
   out.session.name = Text(body, "name");
   const std::uint32_t as = source.FindWord(0, source.token_count(), {"as"});
   out.inner_first = as + 1;
-  if (as == source.token_count()) Refuse(out, NotSupported("PREPARE written in this way"));
+  if (as == source.token_count()) return Refuse(out, NotSupported("PREPARE written in this way"));
+  for (const Json& node : Items(body, "argtypes")) {
+    const Json& type = BodyOf(node);
+    const std::string name = LastName(Field(type, "names"));
+    const std::uint32_t oid = Items(type, "arrayBounds").empty() ? OidOfType(name) : 0;
+    if (oid == 0) {
+      return Refuse(out, NotSupported(fmt::format("PREPARE with a parameter of type {}", name),
+                                      "leave the types out, or cast in the statement"));
+    }
+    out.types.push_back(oid);
+  }
+}
+
+// The value is given to the server as text, so it must be one: what is computed or cast would be
+// another.
+ValueSource ArgumentOf(Source& source, const Json& node) {
+  ValueSource value;
+  const Json& body = BodyOf(node);
+  if (TypeOf(node) != "A_Const" || body.contains("bsval")) return value;
+  if (Flag(body, "isnull")) return {ValueSource::From::kNull, 0, false, {}};
+  value.from = ValueSource::From::kConstant;
+  if (body.contains("boolval")) {
+    value.constant = Flag(Field(body, "boolval"), "boolval") ? "true" : "false";
+    return value;
+  }
+  const std::optional<std::string> literal = source.LookAt(Location(body));
+  if (!literal) return {};
+  value.constant = *literal;
+  return value;
 }
 
 void Execute(Source& source, const Json& body, Statement& out) {
   out.kind = StatementKind::kExecute;
   out.session.name = Text(body, "name");
   out.returns_rows = true;
-  for (const Json& param : Items(body, "params")) out.arguments.push_back(source.ValueOf(param));
+  for (const Json& param : Items(body, "params"))
+    out.arguments.push_back(ArgumentOf(source, param));
 }
 
 }  // namespace

@@ -343,6 +343,12 @@ void Client::LearnColumns(const std::string& table, std::vector<std::string> col
   worker_.Refresh();
 }
 
+void Client::LearnFunctions(const Functions& functions) {
+  if (functions.empty()) return;
+  worker_.state().LearnFunctions(functions);
+  worker_.Refresh();
+}
+
 void Client::ForgetColumns() {
   worker_.state().ForgetColumns();
   worker_.Refresh();

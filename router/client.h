@@ -69,6 +69,7 @@ class Client final : public StreamEvents, public SessionHost {
   bool text_orders_as_bytes() override;
   void LearnOwner(const StaleOwner& stale) override;
   void LearnColumns(const std::string& table, std::vector<std::string> columns) override;
+  void LearnFunctions(const Functions& functions) override;
   void ForgetColumns() override;
   void SchemaChanged() override;
   void Record(const StatementRecord& record) override;

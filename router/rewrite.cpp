@@ -39,6 +39,15 @@ std::uint32_t ParameterNumber(std::string_view token) {
   return number;
 }
 
+std::uint32_t HighestParameter(std::string_view text) {
+  std::uint32_t highest = 0;
+  for (const Token& token : Tokenize(text)) {
+    if (token.kind == TokenKind::kParameter)
+      highest = std::max(highest, ParameterNumber(TextOf(text, token)));
+  }
+  return highest;
+}
+
 }  // namespace
 
 std::string ApplyEdits(std::string_view text, std::span<const TextEdit> edits) {
@@ -71,17 +80,20 @@ std::string ApplyEdits(std::string_view text, std::span<const TextEdit> edits) {
   return out;
 }
 
-std::string RenumberParameters(std::string text, std::vector<std::uint32_t>& numbers) {
+std::string_view TextFromToken(std::string_view text, std::uint32_t token) {
+  const std::vector<Token> tokens = StatementTokens(text);
+  return token < tokens.size() ? text.substr(tokens[token].begin) : std::string_view();
+}
+
+bool RenumberParameters(std::string& text, std::uint32_t highest,
+                        std::vector<std::uint32_t>& numbers) {
   const std::vector<Token> tokens = Tokenize(text);
   std::set<std::uint32_t> used;
   for (const Token& token : tokens) {
     if (token.kind == TokenKind::kParameter) used.insert(ParameterNumber(TextOf(text, token)));
   }
   numbers.assign(used.begin(), used.end());
-  if (used.empty() || *used.rbegin() == used.size()) {
-    numbers.clear();
-    return text;
-  }
+  if (used.empty() || *used.rbegin() == used.size()) return used.size() != highest;
   std::string out;
   std::size_t done = 0;
   for (const Token& token : tokens) {
@@ -93,7 +105,8 @@ std::string RenumberParameters(std::string text, std::vector<std::uint32_t>& num
     done = token.end;
   }
   out.append(text, done);
-  return out;
+  text = std::move(out);
+  return true;
 }
 
 void RewriteRows(std::string_view text, const Statement& statement, RoutePart& part) {
@@ -111,7 +124,8 @@ void RewriteRows(std::string_view text, const Statement& statement, RoutePart& p
     out += SpanText(text, tokens, insert.rows[part.rows[i]]);
   }
   out += text.substr(tokens[last.first + last.count - 1].end);
-  part.text = RenumberParameters(std::move(out), part.parameters);
+  part.text = std::move(out);
+  part.renumbered = RenumberParameters(part.text, HighestParameter(text), part.parameters);
 }
 
 void RewriteForShard(const ShardText& request, RoutePart& part) {
@@ -149,7 +163,8 @@ void RewriteForShard(const ShardText& request, RoutePart& part) {
     }
   }
   if (edits.empty()) return;
-  part.text = RenumberParameters(ApplyEdits(request.text, edits), part.parameters);
+  part.text = ApplyEdits(request.text, edits);
+  part.renumbered = RenumberParameters(part.text, HighestParameter(request.text), part.parameters);
 }
 
 }  // namespace foreshard::router

@@ -27,8 +27,12 @@ struct ShardText {
 };
 void RewriteForShard(const ShardText& request, RoutePart& part);
 
-// Names parameters $1, $2 … without gaps; `numbers` says which of the client's each one is. Empty:
-// nothing changed.
-std::string RenumberParameters(std::string text, std::vector<std::uint32_t>& numbers);
+// Names parameters $1, $2 … without gaps; `numbers` says which of the client's each one is. True:
+// they are others than all of the client's `highest`, in their order.
+bool RenumberParameters(std::string& text, std::uint32_t highest,
+                        std::vector<std::uint32_t>& numbers);
+
+// The text from that token (of those that TextEdit counts) to its end.
+std::string_view TextFromToken(std::string_view text, std::uint32_t token);
 
 }  // namespace foreshard::router

@@ -58,7 +58,7 @@ RoutePart& Router::AddPart(std::uint32_t shard) {
 
 void Router::One(const Statement& statement, std::uint32_t shard) {
   out_.kind = RouteKind::kOneShard;
-  out_.read_only = !statement.writes && !statement.locks_rows;
+  out_.read_only = !statement.writes && !statement.locks_rows && !statement.runs_unseen;
   RoutePart& part = AddPart(shard);
   if (statement.names_columns)
     part.text = ApplyEdits(request_.text, {&*statement.names_columns, 1});
@@ -140,7 +140,7 @@ void Router::ByKeys(const Statement& statement) {
   if (statement.keys_complete) {
     if (out_.owners.empty()) {  // NULL or an empty array: no row anywhere
       out_.kind = RouteKind::kAnyShard;
-      out_.read_only = !statement.writes && !statement.locks_rows;
+      out_.read_only = !statement.writes && !statement.locks_rows && !statement.runs_unseen;
       return;
     }
     const std::uint32_t first = out_.owners.front().shard;
@@ -247,7 +247,7 @@ void Router::Query(const Statement& statement) {
   if (statement.locks_reference) return One(statement, 0);
   if (!statement.reads_sharded) {
     out_.kind = RouteKind::kAnyShard;
-    out_.read_only = !statement.writes && !statement.locks_rows;
+    out_.read_only = !statement.writes && !statement.locks_rows && !statement.runs_unseen;
     return;
   }
   if (statement.key_unknown) {

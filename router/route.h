@@ -61,6 +61,7 @@ struct RoutePart {
   // When `text` renumbered its parameters: for each new $n the number of the client's. Empty:
   // unchanged.
   std::vector<std::uint32_t> parameters;
+  bool renumbered = false;          // `parameters` are those that the text has, even if none
   std::vector<std::uint32_t> rows;  // multi-row INSERT: which rows of the client's VALUES, in order
 };
 

@@ -134,7 +134,10 @@ void Session::Fail(const Refusal& refusal) {
                            .detail = {},
                            .hint = refusal.hint});
   Say(error);
-  if (tx_ != Tx::kIdle) tx_ = Tx::kFailed;
+  if (tx_ != Tx::kIdle) {
+    tx_ = Tx::kFailed;
+    failed_here_ = true;
+  }
   if (!extended_) {
     EndStatement();
     return;

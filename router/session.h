@@ -42,8 +42,9 @@
 //   that goes away).
 //
 // Files: session.cpp the loop and the ends of cycles; _simple Query; _extended Parse to Sync;
-// _local what needs no shard or all; _reply what servers say; _fanout several servers; _commit
-// two-phase; _retry stale owners and lost servers; _aside questions of our own to a server.
+// _local what needs no shard or all; _set settings; _execute PREPARE and EXECUTE; _reply what
+// servers say; _fanout several servers; _commit two-phase; _retry stale owners and lost servers;
+// _aside questions of our own to a server.
 
 namespace foreshard::router {
 
@@ -188,7 +189,6 @@ class Session {
   Outcome ForwardQuery(std::uint32_t shard, std::string_view text, std::string_view frame,
                        std::shared_ptr<const Statement> effect);
   std::shared_ptr<const Statement> Meaning(std::string_view text, const Normalized& normalized);
-  bool MayLearn(const Statement& statement) const;
   const Statement* Refused(const Statement& statement, Refusal* why) const;
   const CompiledTable* routed_by_ = nullptr;  // never followed, only compared
   bool RouteStatement(const Statement& statement, std::string_view text,
@@ -243,6 +243,11 @@ class Session {
   void Apply(const Statement& statement, std::string_view text);
   void EndedTransaction(bool committed);
   void RefreshPlanContext();
+
+  // session_execute.cpp
+  Outcome PrepareSql(const Statement& statement, std::string_view text);
+  Outcome ExecuteSql(const Statement& statement);
+  Refusal CannotExecute(const Statement& statement, const PreparedStatement* prepared) const;
 
   // session_reply.cpp
   std::size_t Replies(ServerLink& link, std::string_view bytes);
@@ -314,7 +319,8 @@ class Session {
   void AskInMessages(ServerLink& link, std::string_view question);  // that end with Sync
   std::size_t AsideBytes(ServerLink& link, std::string_view bytes);
   void EndAside(ServerLink& link);
-  Outcome AskColumns(const std::string& table);
+  bool MayLearn(const Statement& statement) const;
+  Outcome Learn(const Statement& statement);  // REQUIRES: MayLearn()
   void CheckLearned(std::string_view code);
 
   SessionHost& host_;
@@ -362,12 +368,14 @@ class Session {
   bool extended_ = false;  // the cycle has extended messages
   std::set<std::string>
       asked_;  // in this cycle: once for each thing, so that nothing asks for ever
+  static constexpr const char* kParsed = "parsed";  // in asked_: what PREPARE prepares is good
   bool learned_columns_ = false;  // the statement under way names columns that we have learned
   bool flushed_ = false;          // the client asked for answers before Sync
   bool wrote_ =
       false;  // a statement of this cycle may have written, outside of a transaction block
   bool writes_now_ = false;     // the statement whose replies are awaited may write
   bool commits_now_ = false;    // it is a COMMIT
+  bool failed_here_ = false;    // the transaction failed here and its servers do not know
   bool doomed_ = false;         // the transaction has lost a server: it can only end
   std::size_t frame_left_ = 0;  // bytes of a large row that are still to be passed on
   bool frame_shown_ = false;
@@ -388,6 +396,7 @@ class Session {
   // Extended.
   std::map<std::string, std::shared_ptr<PreparedStatement>, std::less<>> named_;
   std::shared_ptr<PreparedStatement> unnamed_;
+  bool unnamed_dropped_ = false;  // by a Query
   struct PendingParse {
     std::shared_ptr<PreparedStatement> statement;
     std::string name;
@@ -416,6 +425,7 @@ class Session {
     bool describes = false;
     std::string description;  // RowDescription, whole
     std::string table;
+    std::string functions;  // names, joined
     std::vector<std::string> rows;
     std::optional<Refusal> failure;
   };

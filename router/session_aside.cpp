@@ -6,6 +6,23 @@
 // Questions of our own to a server while a message of the client waits.
 
 namespace foreshard::router {
+namespace {
+
+// {"a","b"}: an array of names as PostgreSQL reads it.
+std::string Joined(const std::vector<std::string>& names) {
+  std::string all = "{";
+  for (const std::string& name : names) {
+    all += all.size() == 1 ? "\"" : ",\"";
+    for (const char c : name) {
+      if (c == '"' || c == '\\') all += '\\';
+      all += c;
+    }
+    all += '"';
+  }
+  return all + "}";
+}
+
+}  // namespace
 
 void Session::Ask(ServerLink& link, std::string_view sql, bool is_settings) {
   std::string question;
@@ -70,6 +87,15 @@ void Session::EndAside(ServerLink& link) {
   }
   if (ended.describes) described_ = ended.description;
   if (ended.is_settings) link.settings = settings_.script();
+  if (!ended.functions.empty()) {
+    Functions learned;
+    for (const std::string& row : ended.rows) {
+      if (auto function = FunctionOfRow(row)) learned.insert(*std::move(function));
+    }
+    // One that does not exist is not remembered: it may be made later.
+    asked_.insert(ended.functions);
+    host_.LearnFunctions(learned);
+  }
   if (!ended.table.empty()) {
     if (ended.rows.empty()) {
       wait_failure_ = Refusal{.sqlstate = "42P01",
@@ -87,24 +113,35 @@ void Session::CheckLearned(std::string_view code) {
   if (std::exchange(learned_columns_, false) && code == "42703") host_.ForgetColumns();
 }
 
-// INSERT and COPY without a list of columns: ask a shard for them once.
-Session::Outcome Session::AskColumns(const std::string& table) {
+// Its meaning depends on something that a shard can be asked for, once: the columns of a table for
+// an INSERT or COPY without a list of them, or functions that it calls.
+bool Session::MayLearn(const Statement& statement) const {
+  if (tx_ == Tx::kFailed) return false;
+  if (!statement.needs_columns_of.empty()) return !asked_.contains(statement.needs_columns_of);
+  return statement.kind != StatementKind::kRefused && !statement.functions.empty() &&
+         !asked_.contains(Joined(statement.functions));
+}
+
+Session::Outcome Session::Learn(const Statement& statement) {
   if (host_.table() == nullptr) {
     Fail({.sqlstate = "57P03",
           .message = "the router has no routing table yet",
           .hint = "Retry in a moment."});
     return Outcome::kDone;
   }
+  const std::string table = statement.needs_columns_of;
+  const std::string functions = Joined(statement.functions);
   if (MustDrain()) {
     DrainUnsynced();
     return Outcome::kAgain;
   }
   ServerLink* link = Need(AnyShard());
   if (link == nullptr) return Outcome::kAgain;
-  std::string sql(kColumnsQuery);
-  sql.replace(sql.find("$1"), 2, QuoteLiteral(table));
+  std::string sql(table.empty() ? kFunctionsQuery : kColumnsQuery);
+  sql.replace(sql.find("$1"), 2, QuoteLiteral(table.empty() ? functions : table));
   Ask(*link, sql, false);
   aside_->table = table;
+  if (table.empty()) aside_->functions = functions;
   return Outcome::kAgain;
 }
 

@@ -44,8 +44,7 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
   }
   if (!Classified(*prepared)) return Outcome::kDone;
   const Statement& statement = *prepared->statement;
-  if (!statement.needs_columns_of.empty())
-    return AskColumns(std::string(statement.needs_columns_of));
+  if (MayLearn(statement)) return Learn(statement);
   if (host_.table() == nullptr) {
     Fail({.sqlstate = "57P03",
           .message = "the router has no routing table yet",
@@ -60,6 +59,11 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
       statement.kind != StatementKind::kFetch && statement.kind != StatementKind::kCloseCursor &&
       (statement.kind != StatementKind::kShow || IsOwnSetting(statement.session.name))) {
     return BindLocal(frame, *bind, std::move(prepared), Portal::Where::kLocal);
+  }
+  if (bind->value_count <
+      prepared->normalized.parameters_max) {  // The server says so in its own words.
+    decision_.Clear();
+    return BindToServer(frame, *bind, std::move(prepared), AnyShard(), false);
   }
   DecodeParameters(*bind, *prepared);
   const bool routed = RouteStatement(statement, prepared->sql, prepared->normalized);
@@ -96,7 +100,8 @@ Session::Outcome Session::BindToServer(const pg::WireFrame& frame, const pg::Bin
   ServerLink* link = Need(shard);
   if (link == nullptr || !SwitchTo(*link)) return Outcome::kAgain;
   const Statement& statement = *prepared->statement;
-  const bool writes = statement.writes || statement.writes_reference || statement.locks_rows;
+  const bool writes = statement.writes || statement.writes_reference || statement.locks_rows ||
+                      statement.runs_unseen;
   BeginBefore(*link);
   SendPendingParses(*link, prepared.get());
   writes_now_ = writes_now_ || writes;

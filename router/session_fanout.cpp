@@ -61,7 +61,11 @@ std::size_t Session::FanoutBytes(ServerLink& link, std::string_view bytes) {
     part.done = true;
     break;
   }
-  if (fanout_->merger && fanout_->error.empty() && fanout_->step == Fanout::Step::kRun) {
+  // Of a write nothing is shown, not even how its rows look, before it has given one or is done.
+  const bool may_show = fanout_->purpose == Fanout::Purpose::kRead || fanout_->round_done() ||
+                        (fanout_->merger && fanout_->merger->queued_bytes() > 0);
+  if (fanout_->merger && may_show && fanout_->error.empty() && fanout_->FirstError() == nullptr &&
+      fanout_->step == Fanout::Step::kRun) {
     std::string rows;
     const Status taken = fanout_->merger->Take(rows);
     if (!taken) {
@@ -197,8 +201,10 @@ void Session::FanoutRan() {
     if (fanout_->tag.empty()) fanout_->tag = fanout_->parts.front().tag;
     if (fanout_->tag == "ROLLBACK" && fanout_->parts.front().link->status == 'I')
       EndedTransaction(false);
-    else if (tx_ == Tx::kFailed && !doomed_ && fanout_->parts.front().link->status == 'T')
+    else if (tx_ == Tx::kFailed && !doomed_ && fanout_->parts.front().link->status == 'T') {
       tx_ = Tx::kOpen;  // ROLLBACK TO
+      failed_here_ = false;
+    }
     FinishFanout();
     return;
   }

@@ -91,7 +91,8 @@ class SessionHost {
 
   virtual void LearnOwner(const StaleOwner& stale) = 0;
   virtual void LearnColumns(const std::string& table, std::vector<std::string> columns) = 0;
-  virtual void ForgetColumns() = 0;  // all that were learned: some of it was wrong
+  virtual void LearnFunctions(const Functions& functions) = 0;
+  virtual void ForgetColumns() = 0;  // and functions: some of what was learned is no more
   virtual void SchemaChanged() = 0;
   virtual void Record(const StatementRecord& record) = 0;
 

@@ -79,11 +79,9 @@ Session::Outcome Session::RunLocal(const std::shared_ptr<const Statement>& state
       if (IsOwnSetting(statement->session.name)) return SetOwn(*statement);
       return ForwardOrAll(statement, text, frame, simple);
     case StatementKind::kPrepare:
+      return PrepareSql(*statement, text);
     case StatementKind::kExecute:
-      Fail({.sqlstate = "0A000",
-            .message = "PREPARE and EXECUTE as SQL do not go through the router",
-            .hint = "Use prepared statements of the protocol, as drivers do."});
-      return Outcome::kDone;
+      return ExecuteSql(*statement);
     case StatementKind::kDeclareCursor: {
       if (statement->session.with_hold || tx_ == Tx::kIdle) {
         Fail({.sqlstate = "0A000",
@@ -216,7 +214,7 @@ Session::Outcome Session::EndTransaction(const std::shared_ptr<const Statement>&
 
 void Session::EndedTransaction(bool committed) {
   tx_ = Tx::kIdle;
-  implicit_ = doomed_ = false;
+  implicit_ = doomed_ = failed_here_ = false;
   savepoints_.clear();
   isolation_.reset();
   if (settings_.has_locals()) {

@@ -22,6 +22,7 @@ Session::Outcome Session::OnParse(const pg::WireFrame& frame) {
     if (unnamed_ == nullptr || unnamed_.use_count() > 1)
       unnamed_ = std::make_shared<PreparedStatement>();
     prepared = unnamed_;
+    unnamed_dropped_ = false;
     prepared->id = context_.prepared.NextId();
     prepared->sql.assign(parse->sql);
     prepared->types = std::move(types);
@@ -75,7 +76,7 @@ bool Session::Classified(PreparedStatement& prepared) {
 }
 
 std::shared_ptr<PreparedStatement> Session::FindPrepared(std::string_view name) {
-  if (name.empty()) return unnamed_;
+  if (name.empty()) return unnamed_dropped_ ? nullptr : unnamed_;
   const auto found = named_.find(name);
   return found == named_.end() ? nullptr : found->second;
 }
@@ -150,8 +151,7 @@ Session::Outcome Session::DescribeStatement(const pg::WireFrame& frame, std::str
     return Outcome::kDone;
   }
   if (!Classified(*prepared)) return Outcome::kDone;
-  if (!prepared->statement->needs_columns_of.empty())
-    return AskColumns(std::string(prepared->statement->needs_columns_of));
+  if (MayLearn(*prepared->statement)) return Learn(*prepared->statement);
   if (IsLocal(*prepared->statement) && prepared->statement->kind != StatementKind::kShow) {
     AnswerPendingParses();
     std::string answer;

@@ -312,7 +312,12 @@ void Session::OnReadyReply(ServerLink& link, char status) {
   if (tx_ != Tx::kIdle && link.began) {
     if (status == 'I') EndedTransaction(commits_now_);
     if (status == 'E') tx_ = Tx::kFailed;
-    if (status == 'T' && attached_.size() == 1 && !doomed_) tx_ = Tx::kOpen;
+    // Only ROLLBACK TO, a Query, brings back what failed here.
+    const bool still_failed = failed_here_ && head.kind == Expect::Kind::kSync;
+    if (status == 'T' && attached_.size() == 1 && !doomed_ && !still_failed) {
+      tx_ = Tx::kOpen;
+      failed_here_ = false;
+    }
   }
   SayLocals();
   if (wait_ == Wait::kDrain) {

@@ -111,11 +111,22 @@ void Session::AppendPart(std::string* out, const RoutePart* part, std::string_vi
   pg::WireWriter message(out, 'P');
   message.String("").String(sql);
   const std::vector<std::uint32_t>& declared = portal->statement->types;
-  if (part == nullptr || part->parameters.empty()) {
+  std::vector<std::int16_t> formats;
+  for (std::size_t i = 0; i < bind->result_format_count; ++i)
+    formats.push_back(
+        static_cast<std::int16_t>(pg::LoadUint16(bind->result_formats.data() + 2 * i)));
+  // One for each column must be one for each hidden column too.
+  if (formats.size() > 1) formats = ShardFormats(decision_.merge, std::move(formats));
+  if (part == nullptr || !part->renumbered) {
     message.Int16(static_cast<std::int16_t>(declared.size()));
     for (const std::uint32_t type : declared) message.Int32(static_cast<std::int32_t>(type));
     message.End();
-    pg::WireWriter(out, 'B').String("").String("").Bytes(bind->after_names).End();
+    pg::WireWriter same(out, 'B');
+    same.String("").String("").Int16(static_cast<std::int16_t>(bind->format_count));
+    same.Bytes(bind->formats).Int16(static_cast<std::int16_t>(bind->value_count));
+    same.Bytes(bind->values).Int16(static_cast<std::int16_t>(formats.size()));
+    for (const std::int16_t format : formats) same.Int16(format);
+    same.End();
   } else {
     std::vector<std::optional<std::string_view>> all;
     for (pg::BindValues values(*bind); !values.Done();) all.push_back(values.Next());
@@ -135,9 +146,9 @@ void Session::AppendPart(std::string* out, const RoutePart* part, std::string_vi
       renumbered.Int32(value ? static_cast<std::int32_t>(value->size()) : -1)
           .Bytes(value.value_or(std::string_view()));
     }
-    renumbered.Int16(static_cast<std::int16_t>(bind->result_format_count))
-        .Bytes(bind->result_formats)
-        .End();
+    renumbered.Int16(static_cast<std::int16_t>(formats.size()));
+    for (const std::int16_t format : formats) renumbered.Int16(format);
+    renumbered.End();
   }
   pg::AppendDescribe(out, 'P', "");
   pg::WireWriter(out, 'E').String("").Int32(0).End();

@@ -61,6 +61,7 @@ Session::Outcome Session::OnQuery(const pg::WireFrame& frame) {
     if (wait_ != Wait::kNone) return Outcome::kAgain;
   }
   extended_ = false;
+  unnamed_dropped_ = true;
   *text = WithoutEnd(*text);
   Normalize(*text, normalized_);
   if (normalized_.statements == 0 && normalized_.complete) {
@@ -96,7 +97,7 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
   for (const std::string& part : parts_) {
     Normalize(part, normalized_);
     const std::shared_ptr<const Statement> statement = Meaning(part, normalized_);
-    if (!IsPlain(statement->kind)) return false;
+    if (!IsPlain(statement->kind) || MayLearn(*statement)) return false;
     if (!RouteStatement(*statement, part, normalized_)) return false;
     if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty() ||
         NeedsProof(*statement))
@@ -159,16 +160,10 @@ Session::Outcome Session::RunText(std::string_view text, std::string_view frame)
           .hint = "Retry in a moment."});
     return Outcome::kDone;
   }
-  if (may_learn) return AskColumns(statement->needs_columns_of);
+  if (may_learn) return Learn(*statement);
   if (IsLocal(*statement)) return RunLocal(statement, text, frame, true);
   if (!RouteStatement(*statement, text, normalized_)) return Outcome::kDone;
   return RunRouted(*statement, text, frame);
-}
-
-// It is refused for want of something that a shard can be asked for.
-bool Session::MayLearn(const Statement& statement) const {
-  return !statement.needs_columns_of.empty() && tx_ != Tx::kFailed &&
-         !asked_.contains(statement.needs_columns_of);
 }
 
 // What can be said before anything is routed. Null: nothing against it.
@@ -240,7 +235,8 @@ std::optional<Session::Outcome> Session::AdmitWork(const Statement&, std::size_t
 Session::Outcome Session::RunRouted(const Statement& statement, std::string_view text,
                                     std::string_view frame) {
   if (const std::optional<Outcome> later = AdmitWork(statement, text.size())) return *later;
-  writes_now_ = statement.writes || statement.writes_reference || statement.locks_rows;
+  writes_now_ = statement.writes || statement.writes_reference || statement.locks_rows ||
+                statement.runs_unseen;
   switch (decision_.kind) {
     case RouteKind::kOneShard: {
       if (!in_parts_ && NeedsProof(statement)) return RunSeveral(statement, text, true, nullptr);

@@ -80,6 +80,12 @@ void RouterState::LearnColumns(const std::string& table, std::vector<std::string
   version_.fetch_add(1, std::memory_order_release);
 }
 
+void RouterState::LearnFunctions(const Functions& functions) {
+  const std::lock_guard lock(mutex_);
+  view_.catalogue = view_.catalogue->WithFunctions(functions);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
 void RouterState::ForgetColumns() {
   const std::lock_guard lock(mutex_);
   auto catalogue = Catalogue::Make(view_.config->tables);

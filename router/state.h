@@ -70,7 +70,8 @@ class RouterState {
   void SetUsers(std::shared_ptr<const Users> users);
   void SetTls(std::shared_ptr<const TlsContext> client, std::shared_ptr<const TlsContext> shard);
   void LearnColumns(const std::string& table, std::vector<std::string> columns);
-  void ForgetColumns();
+  void LearnFunctions(const Functions& functions);
+  void ForgetColumns();  // and functions
   void LearnCollation(const std::string& shard, bool as_bytes);
 
   // The feed may have a new table. Any thread; cheap if it has not.

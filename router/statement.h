@@ -252,6 +252,10 @@ struct Statement {
   std::optional<TextEdit> names_columns;
   std::string needs_columns_of;  // learn this table's columns (kColumnsQuery) and classify again;
                                  // else `refusal`
+  std::vector<std::string> functions;  // called, and not known to the catalogue: learn them, and
+                                       // classify again
+  bool runs_unseen = false;  // calls a function that may write: treated as a write of its shard
+  std::vector<std::uint32_t> types;      // PREPARE: OIDs of the parameters
   std::vector<std::uint32_t> looked_at;  // literals whose value decided something here
 
   bool operator==(const Statement&) const;  // compares `inner` deeply

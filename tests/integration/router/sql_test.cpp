@@ -23,7 +23,13 @@ constexpr const char* kTables =
     "NULL DEFAULT 0, score numeric(10,2), born date, active boolean, at timestamp, note text);"
     "CREATE TABLE orders(customer_id bigint NOT NULL, id int, total int, country text, note text, "
     "PRIMARY KEY(customer_id, id));"
-    "CREATE TABLE countries(code text PRIMARY KEY, name text);";
+    "CREATE TABLE countries(code text PRIMARY KEY, name text);"
+    "CREATE FUNCTION pure(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + 1';"
+    "CREATE FUNCTION peek() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM customers';"
+    "CREATE FUNCTION mark(bigint) RETURNS void LANGUAGE sql AS 'UPDATE customers SET v = 42 WHERE "
+    "id "
+    "= $1';"
+    "CREATE AGGREGATE product(int) (sfunc = int4mul, stype = int, initcond = '1');";
 
 std::string Rows() {
   std::string sql =

@@ -94,6 +94,39 @@ TEST(ClassifyFunctions, LocksOfReferenceTablesMeetOnOneShard) {
   EXPECT_EQ(Answer("SELECT id FROM customers FOR UPDATE"), "several 0,1,2,3");
 }
 
+TEST(ClassifyFunctions, FunctionsOfUsersAreLearnedOnce) {
+  World world;
+  EXPECT_EQ(
+      world.Meaning("SELECT f(g(5)), count(*), pg_catalog.lower('X'), public.h(1), f(2)").functions,
+      (std::vector<std::string>{"f", "g", "h"}));
+  const std::uint64_t before = world.catalogue->fingerprint();
+  world.catalogue = world.catalogue->WithFunctions({{"f", {.aggregate = false, .unseen = true}},
+                                                    {"g", {.aggregate = true, .unseen = false}},
+                                                    {"h", {}}});
+  EXPECT_NE(world.catalogue->fingerprint(), before);
+  EXPECT_TRUE(world.Meaning("SELECT f(g(5)), h(1)").functions.empty());
+  // The columns that are learned later do not make them forgotten.
+  world.catalogue = world.catalogue->WithColumns("public.customers", {"id"});
+  ASSERT_NE(world.catalogue->FindFunction("f"), nullptr);
+  const auto answer = [&world](const std::string& text) { return Where(world.Go(text).decision); };
+  EXPECT_EQ(answer("SELECT f(5)"), "refused 0A000");
+  EXPECT_EQ(answer("SELECT f(id) FROM customers"), "refused 0A000");
+  EXPECT_EQ(answer("SELECT f(id) FROM customers WHERE id = 5"), OneOf(5));
+  EXPECT_TRUE(world.Meaning("SELECT f(id) FROM customers WHERE id = 5").runs_unseen);
+  EXPECT_FALSE(world.Go("SELECT f(id) FROM customers WHERE id = 5").decision.read_only);
+  EXPECT_EQ(answer("SELECT g(id) FROM customers"), "refused 0A000");
+  EXPECT_EQ(answer("SELECT g(id) FROM customers WHERE id = 5"), OneOf(5));
+  EXPECT_EQ(answer("SELECT h(id) FROM customers"), "several 0,1,2,3");
+  EXPECT_EQ(answer("SELECT h(5)"), "any");
+}
+
+TEST(ClassifyFunctions, RowsOfPgProcAreRead) {
+  EXPECT_EQ(FunctionOfRow("a-product"), (std::pair<std::string, FunctionFacts>{
+                                            "product", {.aggregate = true, .unseen = false}}));
+  EXPECT_EQ(FunctionOfRow("-upeek")->second.unseen, true);
+  EXPECT_FALSE(FunctionOfRow("-u").has_value());
+}
+
 TEST(ClassifyFunctions, ExplainAnalyzeWritesWhatItExplains) {
   const Statement statement =
       World().Meaning("EXPLAIN ANALYZE UPDATE customers SET name = 'x' WHERE id = 5");

@@ -23,12 +23,20 @@ TEST(Rewrite, AnInsertionComesBeforeAReplacementAtItsPlace) {
 
 TEST(Rewrite, ParametersAreRenumberedWithoutGaps) {
   std::vector<std::uint32_t> numbers;
-  EXPECT_EQ(RenumberParameters("$5 + $2 || '$3' -- $4\n $5", numbers),
-            "$2 + $1 || '$3' -- $4\n $2");
+  std::string text = "$5 + $2 || '$3' -- $4\n $5";
+  EXPECT_TRUE(RenumberParameters(text, 5, numbers));
+  EXPECT_EQ(text, "$2 + $1 || '$3' -- $4\n $2");
   EXPECT_EQ(numbers, (std::vector<std::uint32_t>{2, 5}));
-  EXPECT_EQ(RenumberParameters("$2 $1", numbers), "$2 $1");
+  text = "$2 $1";
+  EXPECT_FALSE(RenumberParameters(text, 2, numbers));
+  // The same text, of a client that gave more values.
+  EXPECT_TRUE(RenumberParameters(text, 3, numbers));
+  EXPECT_EQ(text, "$2 $1");
+  EXPECT_EQ(numbers, (std::vector<std::uint32_t>{1, 2}));
+  text = "none";
+  EXPECT_FALSE(RenumberParameters(text, 0, numbers));
+  EXPECT_TRUE(RenumberParameters(text, 1, numbers));
   EXPECT_TRUE(numbers.empty());
-  EXPECT_EQ(RenumberParameters("none", numbers), "none");
 }
 
 TEST(Rewrite, RowsAreLeftOutWhole) {

@@ -150,5 +150,48 @@ TEST(SessionSet, ColumnsThatAreNoMoreAreForgotten) {
   EXPECT_NE(o.w.links_[0].Take().find("pg_attribute"), std::string::npos);
 }
 
+// A function is asked for once; then the statement is routed by what it is.
+TEST(SessionSet, FunctionsAreAskedForOnce) {
+  SessionWorld w;
+  const std::string call =
+      "SELECT peek(id) FROM customers WHERE id = " + std::to_string(w.SomeKeyOf(2));
+  w.ClientSays(W::Query(call));
+  EXPECT_NE(w.links_[0].Take().find("ANY ('{\"peek\"}'"), std::string::npos);
+  std::string row;
+  pg::WireWriter(&row, 'D').Int16(1).Int32(6).Bytes("-upeek").End();
+  w.ServerSays(0, row + W::Done("SELECT 1"));
+  EXPECT_NE(w.links_[2].Take().find("peek(id)"), std::string::npos);
+  w.ServerSays(2, W::Done("SELECT 1"));
+  w.ToClient();
+  w.ClientSays(W::Query("SELECT peek(1)"));
+  EXPECT_EQ(w.links_[0].Take(), "");
+  EXPECT_NE(w.ToClient().find("the router cannot see what this function"), std::string::npos);
+}
+
+// What the router itself refuses ends a transaction as PostgreSQL would end it, in a pipeline too.
+TEST(SessionSet, ARefusalInAPipelineFailsTheTransaction) {
+  SessionWorld w;
+  const std::uint32_t shard = w.OwnerOf(7);
+  w.ClientSays(W::Query("BEGIN") + W::Query("SELECT * FROM customers WHERE id = 7"));
+  w.ServerSays(shard, W::Done("BEGIN", 'T'));
+  w.ServerSays(shard, W::Done("SELECT 0", 'T'));
+  w.ToClient();
+  std::string pipeline;
+  pg::AppendParse(&pipeline, "", "SELECT name FROM customers WHERE id = 7", {});
+  pg::WireWriter(&pipeline, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+  pg::WireWriter(&pipeline, 'E').String("nowhere").Int32(0).End();
+  pg::AppendEmpty(&pipeline, 'S');
+  w.ClientSays(pipeline);
+  std::string answer;
+  pg::AppendEmpty(&answer, '1');
+  pg::AppendEmpty(&answer, '2');
+  w.ServerSays(shard, answer + W::Ready('T'));
+  EXPECT_TRUE(w.ToClient().ends_with(W::Ready('E')));
+  w.ClientSays(W::Query("SELECT * FROM customers WHERE id = 7"));
+  EXPECT_NE(w.ToClient().find("25P02"), std::string::npos);
+  w.ClientSays(W::Query("COMMIT"));
+  EXPECT_NE(w.links_[shard].Take().find("ROLLBACK"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace foreshard::router

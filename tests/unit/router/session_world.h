@@ -131,6 +131,9 @@ class SessionWorld : public SessionHost {
   void LearnColumns(const std::string& table, std::vector<std::string> columns) override {
     world_.catalogue = world_.catalogue->WithColumns(table, std::move(columns));
   }
+  void LearnFunctions(const Functions& functions) override {
+    world_.catalogue = world_.catalogue->WithFunctions(functions);
+  }
   void ForgetColumns() override { world_.catalogue = TestCatalogue(); }
   void SchemaChanged() override { ++schema_changes_; }
   void Record(const StatementRecord& record) override { records_.push_back(record); }

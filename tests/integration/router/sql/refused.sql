@@ -51,8 +51,6 @@
 0A000 | MERGE | MERGE INTO customers c USING countries r ON r.code = c.country WHEN MATCHED THEN UPDATE SET v = 1
 0A000 | table public.no_such_table is neither sharded nor a reference table | SELECT * FROM no_such_table
 0A000 | LISTEN: notifications do not survive transaction pooling | LISTEN news
-0A000 | PREPARE and EXECUTE as SQL do not go through the router | PREPARE p AS SELECT 1
-0A000 | PREPARE and EXECUTE as SQL do not go through the router | EXECUTE p
 0A000 | cursors live inside a transaction here | DECLARE c CURSOR FOR SELECT 1
 0A000 | DECLARE … WITH HOLD: the cursor would outlive its server connection | DECLARE c CURSOR WITH HOLD FOR SELECT 1
 0A000 | temporary tables | CREATE TEMP TABLE t(x int)
@@ -116,3 +114,15 @@
 22023 | sharding column public.customers.id: its value is not known to the router | DELETE FROM customers WHERE id = 7.0
 0A000 | tables that are not joined on their sharding columns cannot be answered by several shards | SELECT id FROM customers WHERE id = (SELECT max(customer_id) FROM orders WHERE customer_id = 7)
 0A000 | HAVING over several shards | SELECT customer_id, count(*) FROM orders GROUP BY ROLLUP (customer_id) HAVING customer_id = 9
+0A000 | peek(): the router cannot see what this function reads and writes | SELECT peek()
+0A000 | peek(): the router cannot see what this function reads and writes | SELECT id, public.peek() FROM customers
+0A000 | peek(): the router cannot see what this function reads and writes | SELECT * FROM peek() AS n
+0A000 | peek(): the router cannot see what this function reads and writes | INSERT INTO countries VALUES ('zz', peek()::text)
+0A000 | peek(): the router cannot see what this function reads and writes | UPDATE customers SET v = peek()
+0A000 | the aggregate product() over several shards | SELECT product(v) FROM customers
+0A000 | the aggregate product() over several shards | SELECT country, product(v) FROM customers GROUP BY country
+0A000 | the aggregate product() over several shards | SELECT p FROM (SELECT product(v) AS p FROM customers) x
+26000 | prepared statement "nothing" does not exist | EXECUTE nothing(1)
+0A000 | PREPARE with a parameter of type int4range | PREPARE p(int4range) AS SELECT $1
+0A000 | UPDATE of the sharding column public.customers.id | PREPARE p AS UPDATE customers SET id = $1
+42501 | permission denied for schema foreshard | PREPARE p AS SELECT * FROM foreshard.range

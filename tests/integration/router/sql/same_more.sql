@@ -166,11 +166,46 @@ FETCH FORWARD 2 FROM c
 MOVE 1 IN c
 CLOSE c
 COMMIT
+-- Functions and aggregates that users made.
+SELECT pure(5)
+SELECT id, pure(v) FROM customers WHERE id = 7
+SELECT sum(pure(v)) FROM customers
+SELECT id FROM customers WHERE pure(v) = 3 ORDER BY id
+SELECT product(v) FROM customers WHERE id = 7
+SELECT customer_id, product(total) FROM orders WHERE customer_id = 9 GROUP BY customer_id
+SELECT mark(id) FROM customers WHERE id = 7
+SELECT v FROM customers WHERE id = 7
+SELECT reverse(name), initcap(name), strpos(name, 'm') FROM customers WHERE id = 7
+SELECT no_such_function(id) FROM customers WHERE id = 7
+-- Statements prepared in SQL.
+PREPARE one(bigint) AS SELECT id, name FROM customers WHERE id = $1
+EXECUTE one(7)
+EXECUTE one('8')
+PREPARE many AS SELECT id, v FROM customers WHERE v > $1 ORDER BY id LIMIT 5
+EXECUTE many(3)
+EXECUTE many(NULL)
+PREPARE pair AS SELECT count(*), sum(total) FROM orders WHERE customer_id IN ($1, $2)
+EXECUTE pair(8, 9)
+PREPARE add(bigint, text) AS INSERT INTO customers(id, name) VALUES ($1, $2) RETURNING id, name
+EXECUTE add(710, 'it''s')
+EXECUTE add(710, 'again')
+PREPARE raise_all AS UPDATE customers SET v = v + $1 WHERE country = $2
+EXECUTE raise_all(1, 'de')
+PREPARE named AS SELECT name FROM countries WHERE code = $1
+EXECUTE named('at')
+PREPARE three AS INSERT INTO customers(id, name) VALUES ($1, 'a'), ($2, 'b'), ($3, 'c')
+EXECUTE three(711, 712, 713)
+SELECT id, name FROM customers WHERE id > 700 ORDER BY id
+DEALLOCATE one
+EXECUTE one(7)
+DEALLOCATE ALL
+EXECUTE pair(8, 9)
 -- Schema changes and what they mean for statements that name no columns.
 ALTER TABLE customers ADD COLUMN extra int DEFAULT 5
 SELECT sum(extra) FROM customers
 INSERT INTO customers VALUES (701, 'all', 'at', 1, 2.5, '1999-01-01', true, '2024-01-01', 'n', 6)
 INSERT INTO customers VALUES (702, 'few')
+DROP FUNCTION peek(), mark(bigint)
 ALTER TABLE customers DROP COLUMN name
 INSERT INTO customers VALUES (703, 'de', 1)
 INSERT INTO customers VALUES (704), (705), (706), (707) RETURNING id
