@@ -179,7 +179,8 @@ std::optional<Blocker> WhyNotReady(const ReadyView& seen) {
     return Blocker{"LagUnknown", "the mover has not measured the lag lately"};
   }
   const std::int64_t limit = kProbeLagMax.count();
-  if (progress.lag_p99_millis >= limit || progress.lag_last3_millis >= limit) {
+  const bool patient = seen.since_last_attempt < kLagPatience;
+  if ((patient && progress.lag_p99_millis >= limit) || progress.lag_last3_millis >= limit) {
     return Blocker{"LagTooHigh",
                    fmt::format("probes take {} ms (p99), the last three {} ms; "
                                "a cutover needs less than {} ms",

@@ -103,11 +103,11 @@ struct ReadyView {
   bool stream_healthy =
       false;  // subscription enabled, worker connected, slot reserved, no apply error
   bool shards_healthy = false;
-  std::optional<GateHolder> oldest_holder;  // on the losing shard
-  std::chrono::milliseconds lease_left{0};  // of the leader
-  std::chrono::milliseconds since_last_attempt{0};
-  model::Attempt attempt;  // the last one; 0: none yet
-  bool frozen = false;     // inside a freeze window
+  std::optional<GateHolder> oldest_holder;          // on the losing shard
+  std::chrono::milliseconds lease_left{0};          // of the leader
+  std::chrono::milliseconds since_last_attempt{0};  // since Ready began where there was none
+  model::Attempt attempt;                           // the last one; 0: none yet
+  bool frozen = false;                              // inside a freeze window
 };
 
 struct Blocker {

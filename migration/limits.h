@@ -34,6 +34,9 @@ inline constexpr std::chrono::milliseconds kLastRetryPause = 5min;
 
 // Ready (6.4).
 inline constexpr std::chrono::milliseconds kProbeLagMax = 50ms;
+// After this long in Ready a single slow probe among many no longer keeps a cutover away (ADR
+// 0015).
+inline constexpr std::chrono::seconds kLagPatience = 30s;
 inline constexpr std::chrono::milliseconds kHolderAgeMax = 200ms;
 inline constexpr std::chrono::milliseconds kProgressAgeMax = 5s;
 inline constexpr std::chrono::milliseconds kLeaseLeft = 5s;

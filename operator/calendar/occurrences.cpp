@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <libical/ical.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 
@@ -14,6 +15,7 @@ namespace {
 
 // An hourly event of ten years; a rule that needs more steps to reach the present is refused.
 constexpr int kStepsMax = 100'000;
+constexpr std::chrono::microseconds kTick{1};
 
 std::time_t Seconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -126,6 +128,13 @@ Status CheckWindow(const model::FreezeWindow& window) {
   }
   return Error::GiveUp(
       fmt::format("schedule: '{}' never happens; a day that exists is expected", window.schedule));
+}
+
+bool IsFrozen(const std::vector<model::FreezeWindow>& windows, WallTime now) {
+  return std::any_of(windows.begin(), windows.end(), [now](const model::FreezeWindow& window) {
+    const auto starts = StartsWithin(window, now - window.duration + kTick, now + kTick);
+    return !starts || !starts->empty();
+  });
 }
 
 }  // namespace foreshard::op

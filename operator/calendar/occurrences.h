@@ -26,4 +26,8 @@ Result<std::vector<WallTime>> StartsWithin(const model::FreezeWindow& window, Wa
 // That the window can be read and happens at all (30 February does not). Errors as above.
 Status CheckWindow(const model::FreezeWindow& window);
 
+// That `now` lies in one of the windows. One that cannot be read counts: whoever wanted a freeze
+// and wrote it wrongly must not be surprised in it.
+bool IsFrozen(const std::vector<model::FreezeWindow>& windows, WallTime now);
+
 }  // namespace foreshard::op

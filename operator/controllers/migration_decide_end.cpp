@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "operator/api/conditions.h"
+#include "operator/calendar/occurrences.h"
 #include "operator/controllers/cutover_loop.h"
 #include "operator/controllers/migration_decide.h"
 #include "operator/controllers/migration_status.h"
@@ -117,7 +118,8 @@ migration::ReadyView ReadyViewOf(const MigrationObservation& seen, bool forward)
           .oldest_holder = lose.oldest_holder,
           .lease_left = seen.lease.left,
           .since_last_attempt = SincePhase(seen),
-          .attempt = {seen.migration.status.attempt}};
+          .attempt = {seen.migration.status.attempt},
+          .frozen = forward && IsFrozen(seen.set->set.spec.scaling.freeze_windows, seen.now)};
 }
 
 migration::SoakView SoakViewOf(const MigrationObservation& seen) {

@@ -144,5 +144,29 @@ TEST(PauseAfterAttempt, DoublesUpToFiveMinutes) {
   EXPECT_EQ(PauseAfterAttempt({50}), kLastRetryPause);
 }
 
+TEST(WhyNotReady, ASlowProbeAmongManyKeepsACutoverAwayForAWhileOnly) {
+  Progress progress;
+  progress.lag_p99_millis = 80;
+  progress.lag_last3_millis = 9;
+  ReadyView seen{.progress = progress,
+                 .stream_healthy = true,
+                 .shards_healthy = true,
+                 .oldest_holder = {},
+                 .lease_left = std::chrono::seconds(10),
+                 .since_last_attempt = kLagPatience - std::chrono::milliseconds(1),
+                 .attempt = {}};
+  ASSERT_TRUE(WhyNotReady(seen));
+  EXPECT_EQ(WhyNotReady(seen)->reason, "LagTooHigh");
+  seen.since_last_attempt = kLagPatience;
+  EXPECT_FALSE(WhyNotReady(seen));
+  progress.lag_last3_millis = 50;
+  ASSERT_TRUE(WhyNotReady(seen)) << "the newest probes count always";
+  EXPECT_EQ(WhyNotReady(seen)->reason, "LagTooHigh");
+  progress.lag_last3_millis = 9;
+  seen.frozen = true;
+  ASSERT_TRUE(WhyNotReady(seen));
+  EXPECT_EQ(WhyNotReady(seen)->reason, "FreezeWindow");
+}
+
 }  // namespace
 }  // namespace foreshard::migration

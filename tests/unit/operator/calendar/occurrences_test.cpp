@@ -130,6 +130,18 @@ TEST(Occurrences, AWindowMayBeginLateOnTheDayOfTheQuestion) {
       Texts{"2026-11-20T13:30:00Z"});
 }
 
+TEST(Occurrences, IsFrozenFromTheBeginningOfAWindowUntilItsEnd) {
+  const auto frozen = [](const std::string& time) {
+    return IsFrozen({Window("0 8 28 * *")}, *ParseRfc3339(time));
+  };
+  EXPECT_FALSE(frozen("2026-11-28T07:59:59Z"));
+  EXPECT_TRUE(frozen("2026-11-28T08:00:00Z"));
+  EXPECT_TRUE(frozen("2026-11-28T11:59:59Z"));
+  EXPECT_FALSE(frozen("2026-11-28T12:00:00Z"));
+  EXPECT_TRUE(IsFrozen({Window("whenever")}, *ParseRfc3339("2026-11-28T07:59:59Z")));
+  EXPECT_FALSE(IsFrozen({}, *ParseRfc3339("2026-11-28T08:00:00Z")));
+}
+
 TEST(Occurrences, AWindowThatCannotBeIsRefused) {
   const auto refused = [](const model::FreezeWindow& window) {
     const Status good = CheckWindow(window);
