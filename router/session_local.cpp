@@ -137,7 +137,7 @@ Session::Outcome Session::Begin(const Statement& statement, std::string_view tex
     tx_ = Tx::kOpen;
     begin_ = std::string(text);
     settings_at_begin_ = settings_;
-    ApplyModes({.name = "transaction", .value = {}, .target = statement.session.target});
+    if (!statement.session.target.empty()) ApplyModes(statement.session);
   }
   implicit_ = false;
   Complete("BEGIN");

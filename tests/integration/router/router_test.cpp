@@ -207,6 +207,10 @@ TEST_F(RouterTest, SettingsFollowTheClientFromServerToServer) {
   EXPECT_EQ(FirstValue(*one->Ask("SHOW work_mem")), "7MB");
   ASSERT_EQ(FirstError(*one->Ask("RESET ALL")), "");
   EXPECT_EQ(FirstValue(*one->Ask("SHOW work_mem")), "4MB");
+  ASSERT_EQ(FirstError(*one->Ask("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")), "");
+  EXPECT_EQ(FirstValue(*two->Ask("SHOW default_transaction_read_only")), "off");
+  EXPECT_EQ(FirstError(*two->Ask("INSERT INTO customers(id) VALUES (1)")), "");
+  EXPECT_EQ(FirstError(*one->Ask("INSERT INTO customers(id) VALUES (2)")), "25006");
 }
 
 TEST_F(RouterTest, AServerThatEndsHurtsOnlyWhatItWasDoing) {
@@ -260,6 +264,35 @@ TEST_F(RouterTest, CancelHitsTheRightQueryOnly) {
   ASSERT_TRUE(Good(answer));
   EXPECT_EQ(FirstError(*answer), "57014");
   EXPECT_EQ(FirstValue(*sleeper->Ask("SELECT 2")), "2");
+}
+
+// Sessions share servers: a cancel that comes late must find its own session's query or none.
+TEST_F(RouterTest, LateCancelsHitNoOtherSession) {
+  const auto idle = Client();
+  const auto busy = Client();
+  for (int i = 0; i < 150; ++i) {
+    // The server that worked for `idle` works for `busy` next.
+    ASSERT_EQ(FirstValue(*idle->Ask("SELECT 1")), "1");
+    std::string query;
+    pg::AppendQuery(&query, "SELECT pg_sleep(0.001), 7");
+    ASSERT_TRUE(busy->Send(query).ok());
+    ASSERT_TRUE(Good(SendCancel(bed_->port(), idle->process_id(), idle->secret_key())));
+    const auto answer = busy->ReceiveUntilReady();
+    ASSERT_TRUE(Good(answer));
+    ASSERT_EQ(FirstError(*answer), "") << i;
+  }
+}
+
+// An INSERT without columns after somebody changed the table behind this router's back.
+TEST_F(RouterTest, ATableThatChangedElsewhereNeverGetsAValueInTheWrongPlace) {
+  const auto client = Client();
+  ASSERT_EQ(FirstError(*client->Ask("ALTER TABLE customers ADD COLUMN w int")), "");
+  ASSERT_EQ(FirstError(*client->Ask("INSERT INTO customers VALUES (1, 'a', 5, 6)")), "");
+  for (const int shard : {0, 1})
+    ASSERT_EQ(OnShard(shard, "ALTER TABLE public.customers DROP COLUMN name"), "");
+  EXPECT_EQ(FirstError(*client->Ask("INSERT INTO customers VALUES (2, 5, 6)")), "42703");
+  EXPECT_EQ(FirstError(*client->Ask("INSERT INTO customers VALUES (2, 7, 8)")), "");
+  EXPECT_EQ(Psql("SELECT id, v, w FROM customers WHERE id = 2"), "2|7|8\n");
 }
 
 TEST_F(RouterTest, AStaleTableCostsTimeNotAnError) {
