@@ -31,17 +31,17 @@ constexpr std::array<const char*, 5> kTypes = {"Split", "Move", "Merge", "Isolat
 // rate().
 constexpr const char* kFailures[] = {
     // after the copy began
-    "ShardFailedOver", "TooManyAttempts", "DeadlineExceeded", "PhaseTookTooLong", "ReverseSlotLost",
-    "DigestMismatch", "ApplyFailed", "SchemaCopyFailed", "SnapshotGone", "TableRewritten",
-    "NumberTaken", "MoverFailed",
+    "ShardFailedOver", "TooManyAttempts", "DeadlineExceeded", "PhaseTookTooLong", "SlotLost",
+    "ReverseSlotLost", "DigestMismatch", "ApplyFailed", "SchemaCopyFailed", "SnapshotGone",
+    "TableRewritten", "NumberTaken", "MoverFailed",
     // refused
-    "UnknownShard", "RangeNotOwned", "RangeEmpty", "KeysAreMoving", "TypeNotSupported",
-    "NoPrimaryKey", "UniqueWithoutKey", "ReplicaIdentityWithoutKey", "KeyMissing", "KeyNullable",
-    "KeyGenerated", "KeyType", "KeyCollation", "PartitionedTable", "NotATable", "UnloggedTable",
-    "LargeObjects", "TableMissing", "SchemaDiffers", "TriggerFiresOnReplication",
-    "TriggerAfterGate", "FedBySubscription", "DestinationNotEmpty", "WalLevelTooLow",
-    "NoFreeReplicationSlot", "NoFreeWalSender", "NoFreeReplicationWorker", "OldPreparedTransaction",
-    "LongTransaction", "NotEnoughDisk", "WalFuseTooSmall"};
+    "UnknownShard", "NotOnePiece", "RangeNotOwned", "RangeEmpty", "KeysAreMoving",
+    "TypeNotSupported", "NoPrimaryKey", "UniqueWithoutKey", "ReplicaIdentityWithoutKey",
+    "KeyMissing", "KeyNullable", "KeyGenerated", "KeyType", "KeyCollation", "PartitionedTable",
+    "NotATable", "UnloggedTable", "LargeObjects", "TableMissing", "SchemaDiffers",
+    "TriggerFiresOnReplication", "TriggerAfterGate", "FedBySubscription", "DestinationNotEmpty",
+    "WalLevelTooLow", "NoFreeReplicationSlot", "NoFreeWalSender", "NoFreeReplicationWorker",
+    "OldPreparedTransaction", "LongTransaction", "NotEnoughDisk", "WalFuseTooSmall"};
 constexpr std::array<const char*, 15> kPhases = {
     "Planned",    "Preflight", "Preparing", "Copying",    "CatchingUp",
     "Verifying",  "Ready",     "Cutover",   "Soaking",    "RollingBack",
