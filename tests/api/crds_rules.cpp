@@ -232,6 +232,9 @@ std::vector<SchemaRule> MigrationStatus() {
   return {
       {"TheNumberNeverChanges", "status.number", "number never changes", Status(R"("number":7)"),
        Status(R"("number":7)"), Status(R"("number":8)")},
+      {"TheRangeNeverChanges", "status.range", "range never changes",
+       Status(R"("range":{"from":"40","to":"80"})"), Status(R"("range":{"from":"40","to":"80"})"),
+       Status(R"("range":{"from":"40","to":"c0"})")},
       {"TheRecordOnlyGrows", "status.record", "record only grows", Status(R"("record":12)"),
        Status(R"("record":13)"), Status(R"("record":11)")},
       {"TheAttemptOnlyGrows", "status.attempt", "attempt only grows", Status(R"("attempt":2)"),
