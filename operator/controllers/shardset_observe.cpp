@@ -69,8 +69,12 @@ bool IsOurs(const ShardSetObservation& seen, const Child& child) {
     if (owner["kind"].Text() == "ShardSet") return false;  // an earlier one of this name
   }
   if (metadata["labels"][kManagedByLabel].Text() == kManagedBy) return true;
-  // Patroni's own labels are fewer.
-  return child.resource == kube::kEndpoints && !metadata["labels"][kShardLabel].Text().empty();
+  // What Patroni makes has fewer labels: Endpoints, and the Service that protects -config.
+  const std::string shard = metadata["labels"][kShardLabel].Text();
+  if (shard.empty()) return false;
+  return child.resource == kube::kEndpoints ||
+         (child.resource == kube::kServices &&
+          metadata["name"].Text() == ShardName(NameOf(seen.set), {shard}) + "-config");
 }
 
 std::string LeaderOf(const ShardSetObservation& seen, const model::ShardId& shard) {

@@ -215,7 +215,8 @@ TEST_F(ShardSetControllerTest, DeletionKeepsTheClaimsAndThePasswords) {
   EXPECT_EQ(world.Condition("Ready"), "False");
   EXPECT_NE(world.ConditionMessage("Ready").find("is stopping"), std::string::npos)
       << "it says what it waits for";
-  EXPECT_EQ(world.Count(kube::kServices), 7U) << "as long as a pod runs, its Services stay";
+  EXPECT_EQ(world.Count(kube::kServices), 7U + 2U)
+      << "as long as a pod runs, its Services stay: ours and Patroni's";
   world.StopPods();
   world.Settle();
   EXPECT_FALSE(world.Exists(kube::kShardSets, "orders"));
@@ -240,6 +241,8 @@ TEST_F(ShardSetControllerTest, DeletionWithPolicyDeleteLeavesNothing) {
   EXPECT_FALSE(world.Exists(kube::kShardSets, "orders"));
   EXPECT_EQ(world.Count(kube::kPersistentVolumeClaims), 0U);
   EXPECT_EQ(world.Count(kube::kSecrets), 0U);
+  EXPECT_EQ(world.Count(kube::kServices), 0U) << "Patroni's too";
+  EXPECT_EQ(world.Count(kube::kEndpoints), 0U);
 }
 
 // behaviour-22

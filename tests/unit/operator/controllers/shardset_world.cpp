@@ -72,20 +72,26 @@ void ShardSetWorld::StartPod(const Value& stateful_set, int ordinal) {
 void ShardSetWorld::StartLeader(const Value& stateful_set) {
   const std::string name = stateful_set.At("metadata.name").Text();
   if (Exists(kube::kEndpoints, name)) return;
-  const auto endpoints = [&](const std::string& object_name, Value annotations) {
-    Create(kube::kEndpoints, object_name,
-           ToJson(Value::Object(
-               {{"apiVersion", "v1"},
-                {"kind", "Endpoints"},
-                {"metadata", Value::Object({{"name", object_name},
-                                            {"namespace", ref.name_space},
-                                            {"labels", stateful_set.At("metadata.labels")},
-                                            {"annotations", std::move(annotations)}})}})));
-  };
-  endpoints(name, Value::Object({{"leader", name + "-0"}}));
   const Result<Value> file =
       ParseJson(Get(kube::kConfigMaps, name + "-patroni")["data"]["patroni.yml"].Text());
   ASSERT_TRUE(file.ok());
+  // Patroni's objects: no owner, and only the labels that it was told.
+  const auto make = [&](const kube::ResourceKind& kind, const std::string& object_name,
+                        Value annotations) {
+    Create(kind, object_name,
+           ToJson(Value::Object(
+               {{"apiVersion", "v1"},
+                {"kind", kind.kind},
+                {"metadata", Value::Object({{"name", object_name},
+                                            {"namespace", ref.name_space},
+                                            {"labels", file->At("kubernetes.labels")},
+                                            {"annotations", std::move(annotations)}})}})));
+  };
+  const auto endpoints = [&](const std::string& object_name, Value annotations) {
+    make(kube::kEndpoints, object_name, std::move(annotations));
+  };
+  endpoints(name, Value::Object({{"leader", name + "-0"}}));
+  make(kube::kServices, name + "-config", Value::Object({}));
   endpoints(name + "-config", Value::Object({{"config", ToJson(file->At("bootstrap.dcs"))}}));
 }
 
