@@ -71,10 +71,12 @@ void Worker::ResolveDoubts(MonotonicTime now) {
 }
 
 // What a router that is no more left prepared: looked for on every shard as each user that is known
-// here, because only its owner may end it. Whoever prepared it may still be alive: then it finds
+// here, because only its owner may end it. Every event loop looks, since each knows only the users
+// whose clients came to it; that two find the same does no harm, the second is told that it is
+// ended. Whoever prepared it may still be alive: then it finds
 // the decision made, and does what it says.
 void Worker::LookForOrphans(MonotonicTime now) {
-  if (options_.index != 0 || now < next_look_ || view_.table == nullptr) return;
+  if (now < next_look_ || view_.table == nullptr) return;
   next_look_ = now + kLookPause;
   orphan_calls_.clear();
   for (const auto& [who, parameters] : welcome_) {
