@@ -19,6 +19,7 @@
 #include "router/prepared.h"
 #include "router/route.h"
 #include "router/session_host.h"
+#include "router/session_parts.h"
 #include "router/session_settings.h"
 
 // One client after its login: what did it say, and what may happen next? A protocol state machine
@@ -109,53 +110,13 @@ class Session {
   enum class Wait { kNone, kServer, kParked, kPause, kDrain, kReady, kFanout, kAside, kClosed };
   enum class Outcome { kDone, kAgain };  // kAgain: S4
 
-  struct Expect {
-    enum class Kind : std::uint8_t {
-      kParse,
-      kBind,
-      kDescribeStatement,
-      kDescribePortal,
-      kExecute,
-      kClose,
-      kSync,
-      kQuery,
-      kLocal
-    };
-    Kind kind = Kind::kQuery;
-    bool swallow = false;
-    std::uint32_t work = 0;      // kExecute, kQuery: index into works_
-    std::uint64_t prepared = 0;  // kParse: its id
-    std::size_t begin = 0;       // kLocal: bytes of local_
-    std::size_t end = 0;
-  };
-
-  // A statement that was sent, until its end; objects are reused.
-  struct Work {
-    bool write = false;
-    bool insert = false;
-    std::uint32_t shard = 0;
-    const CompiledTable* table = nullptr;
-    std::vector<Key> keys;
-    std::vector<Owner> owners;
-    std::string text;  // of `effect`
-    std::shared_ptr<const Statement>
-        effect;  // SET and the like: to be remembered once it succeeded
-    MonotonicTime started;
-    std::optional<MonotonicTime> ended;
-    bool failed = false;
-    std::uint64_t rows = 0;
-    std::uint64_t bytes = 0;
-  };
-
-  struct Portal {
-    enum class Where { kNone, kServer, kLocal, kFanout };
-    Where where = Where::kNone;
-    ServerLink* link = nullptr;
-    std::shared_ptr<PreparedStatement> statement;
-    std::string bind;               // kLocal, kFanout: body of the Bind
-    std::uint32_t work = 0;         // kServer
-    std::uint32_t describe_on = 0;  // kFanout: a shard that it will run on
-  };
+  using Aside = SessionAside;
+  using Expect = SessionExpect;
+  using PendingParse = SessionPendingParse;
+  using Work = SessionWork;
+  using Portal = SessionPortal;
+  using Savepoint = SessionSavepoint;
+  using Unproven = SessionUnproven;
 
   // session.cpp
   Outcome Handle(const pg::WireFrame& frame);
@@ -251,6 +212,8 @@ class Session {
 
   // session_reply.cpp
   std::size_t Replies(ServerLink& link, std::string_view bytes);
+  bool BeginLargeRow(std::string_view rest);
+  bool SaysAgain(ServerLink& link, const pg::WireFrame& frame, std::size_t mark);
   bool OnReply(ServerLink& link, const pg::WireFrame& frame);
   bool OnErrorReply(ServerLink& link, const pg::WireFrame& frame);
   bool OnCompleteReply(const pg::WireFrame& frame);
@@ -346,10 +309,6 @@ class Session {
   std::string begin_;          // the client's BEGIN
   std::vector<std::string>
       replay_;  // SAVEPOINT, SET LOCAL, SET TRANSACTION: for shards that join later
-  struct Savepoint {
-    std::string name;
-    SessionSettings settings;
-  };
   std::vector<Savepoint> savepoints_;
   std::optional<std::string> isolation_;  // as BEGIN or SET TRANSACTION said
   bool answered_ = false;     // the client has seen a server's answer in this transaction
@@ -397,17 +356,7 @@ class Session {
   std::map<std::string, std::shared_ptr<PreparedStatement>, std::less<>> named_;
   std::shared_ptr<PreparedStatement> unnamed_;
   bool unnamed_dropped_ = false;  // by a Query
-  struct PendingParse {
-    std::shared_ptr<PreparedStatement> statement;
-    std::string name;
-    std::string frame;  // of the unnamed statement: as the client sent it
-  };
   std::vector<PendingParse> pending_parses_;
-  struct Unproven {
-    std::string name;
-    std::uint64_t id = 0;
-    bool confirmed = false;
-  };
   std::vector<Unproven> unproven_;  // named in this cycle
   Portal unnamed_portal_;
   std::map<std::string, Portal, std::less<>> portals_;
@@ -419,16 +368,6 @@ class Session {
   std::vector<ParameterValue> parameters_;
 
   std::unique_ptr<Fanout> fanout_;
-  struct Aside {
-    ServerLink* link = nullptr;
-    bool is_settings = false;
-    bool describes = false;
-    std::string description;  // RowDescription, whole
-    std::string table;
-    std::string functions;  // names, joined
-    std::vector<std::string> rows;
-    std::optional<Refusal> failure;
-  };
   std::optional<Aside> aside_;
 };
 

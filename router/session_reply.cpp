@@ -36,6 +36,25 @@ std::size_t Session::Unasked(ServerLink& link, std::string_view bytes) {
   return at;
 }
 
+// A large row is passed on as it comes, not when it is whole. False: `rest` begins none.
+bool Session::BeginLargeRow(std::string_view rest) {
+  const std::size_t announced = pg::FrameBytesAnnounced(rest);
+  const bool row = rest[0] == 'D' || rest[0] == 'd';
+  if (!row || announced < kStreamedFrameBytes) return false;
+  frame_left_ = announced - rest.size();
+  frame_shown_ = !expects_[expects_head_].swallow;
+  return true;
+}
+
+// The statement that was refused goes to another server, and the client sees nothing of it.
+bool Session::SaysAgain(ServerLink& link, const pg::WireFrame& frame, std::size_t mark) {
+  const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
+  if (!error || !OnRetryableError(link, error->code, error->detail)) return false;
+  host_.client_out().resize(mark);
+  answered_ = said_locals_ = false;
+  return true;
+}
+
 std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
   std::size_t at = 0;
   std::size_t shown = 0;  // [shown, at) waits to be appended
@@ -55,9 +74,8 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
     SayLocals();
   };
   if (frame_left_ > 0) {
-    const std::size_t part = std::min(frame_left_, bytes.size());
-    frame_left_ -= part;
-    at = part;
+    at = std::min(frame_left_, bytes.size());
+    frame_left_ -= at;
     if (!frame_shown_) shown = at;
   }
   while (at < bytes.size()) {
@@ -69,11 +87,7 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
       return bytes.size();
     }
     if (seen == pg::WireFrameState::kIncomplete) {
-      const std::size_t announced = pg::FrameBytesAnnounced(bytes.substr(at));
-      const bool row = bytes[at] == 'D' || bytes[at] == 'd';
-      if (!row || announced < kStreamedFrameBytes) break;
-      frame_left_ = announced - (bytes.size() - at);
-      frame_shown_ = !expects_[expects_head_].swallow;
+      if (!BeginLargeRow(bytes.substr(at))) break;
       if (frame_shown_) {
         answered_ = true;
       } else {
@@ -94,10 +108,7 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
       continue;
     }
     if (retryable) {
-      const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
-      if (error && OnRetryableError(link, error->code, error->detail)) {
-        host_.client_out().resize(mark);
-        answered_ = said_locals_ = false;
+      if (SaysAgain(link, frame, mark)) {
         if (current_ != &link) return bytes.size();
         at += frame.whole.size();
         shown = at;

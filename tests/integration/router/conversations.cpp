@@ -260,6 +260,7 @@ std::vector<Conversation> ValuesForShards() {
 std::vector<Conversation> Copies() {
   const std::string into = "COPY customers(id, name) FROM STDIN";
   return {
+      {"copy out", {Query("COPY (SELECT 1, 'x') TO STDOUT")}},
       {"copy in",
        {{Query(into), 1},
         CopyData("11\tone\n12\ttwo\n") + CopyEnd(),
@@ -380,7 +381,6 @@ std::vector<Conversation> Conversations() {
        {Say().Bind("", "nothing", {}).Sync(), Say().Execute("nothing").Sync(),
         Say().Describe('P', "nothing").Sync(),
         Say().Close('S', "nothing").Close('P', "nothing").Sync(), Say().Sync()}},
-      {"copy out", {Query("COPY (SELECT 1, 'x') TO STDOUT")}},
       {"settings",
        {Query("SET work_mem = '5MB'"), Query("SHOW work_mem"), Query("SET no_such = 1"),
         Query("RESET work_mem"), Query("SHOW work_mem")}},

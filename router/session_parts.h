@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "router/plan_cache.h"
+#include "router/prepared.h"
+#include "router/route.h"
+#include "router/session_host.h"
+#include "router/session_settings.h"
+
+// What a session keeps of each thing that is under way. Plain values; session.h says what they mean
+// together.
+
+namespace foreshard::router {
+
+// A reply that is awaited.
+struct SessionExpect {
+  enum class Kind : std::uint8_t {
+    kParse,
+    kBind,
+    kDescribeStatement,
+    kDescribePortal,
+    kExecute,
+    kClose,
+    kSync,
+    kQuery,
+    kLocal
+  };
+  Kind kind = Kind::kQuery;
+  bool swallow = false;
+  std::uint32_t work = 0;      // kExecute, kQuery: index into works_
+  std::uint64_t prepared = 0;  // kParse: its id
+  std::size_t begin = 0;       // kLocal: bytes of local_
+  std::size_t end = 0;
+};
+
+// A statement that was sent, until its end; objects are reused.
+struct SessionWork {
+  bool write = false;
+  bool insert = false;
+  std::uint32_t shard = 0;
+  const CompiledTable* table = nullptr;
+  std::vector<Key> keys;
+  std::vector<Owner> owners;
+  std::string text;                         // of `effect`
+  std::shared_ptr<const Statement> effect;  // SET and the like: to be remembered once it succeeded
+  MonotonicTime started;
+  std::optional<MonotonicTime> ended;
+  bool failed = false;
+  std::uint64_t rows = 0;
+  std::uint64_t bytes = 0;
+};
+
+struct SessionPortal {
+  enum class Where { kNone, kServer, kLocal, kFanout };
+  Where where = Where::kNone;
+  ServerLink* link = nullptr;
+  std::shared_ptr<PreparedStatement> statement;
+  std::string bind;               // kLocal, kFanout: body of the Bind
+  std::uint32_t work = 0;         // kServer
+  std::uint32_t describe_on = 0;  // kFanout: a shard that it will run on
+};
+
+struct SessionSavepoint {
+  std::string name;
+  SessionSettings settings;
+};
+
+// A Parse that no server was told yet.
+struct SessionPendingParse {
+  std::shared_ptr<PreparedStatement> statement;
+  std::string name;
+  std::string frame;  // of the unnamed statement: as the client sent it
+};
+
+// Named in this cycle; a server may still refuse it.
+struct SessionUnproven {
+  std::string name;
+  std::uint64_t id = 0;
+  bool confirmed = false;
+};
+
+// A question of our own to a server, and what it said.
+struct SessionAside {
+  ServerLink* link = nullptr;
+  bool is_settings = false;
+  bool describes = false;
+  std::string description;  // RowDescription, whole
+  std::string table;
+  std::string functions;  // names, joined
+  std::vector<std::string> rows;
+  std::optional<Refusal> failure;
+};
+
+}  // namespace foreshard::router

@@ -1,0 +1,176 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "router/limits.h"
+#include "router/worker.h"
+
+// The worker's side of its connections to shards: who gets one, when another is opened, and what
+// becomes of one that is lost.
+
+namespace foreshard::router {
+namespace {
+
+// What no repetition cures: the user, its password or the database is wrong on the shard.
+bool IsFinal(std::string_view code) {
+  return code.starts_with("28") || code == "3D000" || code == "42501" || code == "08P01";
+}
+
+}  // namespace
+
+Upstream* Worker::Acquire(GroupId group, Slot slot) {
+  while (true) {
+    const Pool::Answer answer = pool_.Acquire(group, slot, Now());
+    if (answer.close_first != nullptr) {
+      auto& old = static_cast<Upstream&>(*answer.close_first);
+      old.Close();
+      Bury(old);
+    }
+    if (answer.connect) OpenConnection(group);
+    if (answer.use == nullptr) return nullptr;
+    auto& upstream = static_cast<Upstream&>(*answer.use);
+    if (!upstream.retired()) return &upstream;
+    upstream.Close();
+    pool_.Closed(group, upstream);
+    Bury(upstream);
+  }
+}
+
+void Worker::OpenConnection(GroupId group) {
+  const Pool::Group& key = pool_.group(group);
+  ShardInfo& shard = shards_[key.shard];
+  if (Now() < shard.retry_at) {
+    pool_.ConnectFailed(group);
+    if (std::exchange(shard.retry_planned, true)) return;
+    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(shard.retry_at - Now());
+    loop_.After(wait + std::chrono::milliseconds(1), [this, number = key.shard] {
+      shards_[number].retry_planned = false;
+      OpenWanted(number);
+    });
+    return;
+  }
+  Upstream::Options options;
+  options.group = group;
+  options.address = shard.address;
+  options.login = {.user = key.user,
+                   .database = shard.database.empty() ? key.database : shard.database,
+                   .identity = identities_[key.user],
+                   .router = state_.options().name,
+                   .epoch = view_.table ? view_.table->epoch().value : 0,
+                   .nonce = RandomNonce(),
+                   .binding_hash = {}};
+  options.tls_mode = state_.options().shard_tls_mode;
+  options.tls = view_.shard_tls;
+  auto upstream = std::make_unique<Upstream>(*this, std::move(options));
+  Upstream& opened = *upstream;
+  upstreams_.emplace(&opened, std::move(upstream));
+  opened.Connect();
+}
+
+void Worker::OpenWanted(std::uint32_t shard) {
+  if (Now() < shards_[shard].retry_at) return;
+  while (const std::optional<GroupId> group = pool_.WantsConnection(shard)) OpenConnection(*group);
+}
+
+void Worker::UpstreamReady(Upstream& upstream) {
+  ShardInfo& shard = shards_[upstream.shard];
+  shard.pause = std::chrono::milliseconds(0);
+  shard.retry_at = {};
+  pool_.Connected(upstream.group());
+  state_.LearnRanges(upstream.login().ranges(), shards_[upstream.shard].id);
+  state_.LearnCollation(shard.id, upstream.login().text_orders_as_bytes());
+  view();
+  UpstreamFree(upstream);
+}
+
+void Worker::UpstreamFree(Upstream& upstream) {
+  if (upstream.retired()) {
+    upstream.Close();
+    UpstreamGone(upstream, {});
+    return;
+  }
+  const std::optional<WaiterId> waiter = pool_.Free(upstream.group(), upstream, Now());
+  if (!waiter) {
+    OpenWanted(upstream.shard);
+    return;
+  }
+  Client* client = clients_[*waiter].get();
+  client->ServerReady(upstream);
+  handoff_.push_back(*waiter);
+  HandOff();
+}
+
+// Sessions that may go on do so one after another, never inside one another.
+void Worker::HandOff() {
+  if (std::exchange(handing_off_, true)) return;
+  for (std::size_t i = 0; i < handoff_.size(); ++i) {
+    if (Client* client = clients_[handoff_[i]].get(); client != nullptr) client->Continue();
+  }
+  handoff_.clear();
+  handing_off_ = false;
+}
+
+void Worker::Continue(Client& client) {
+  handoff_.push_back(client.slot());
+  HandOff();
+}
+
+void Worker::UpstreamFailed(Upstream& upstream, const std::string& code,
+                            const std::string& reason) {
+  const GroupId group = upstream.group();
+  const std::uint32_t number = upstream.shard;
+  ShardInfo& shard = shards_[number];
+  pool_.ConnectFailed(group);
+  Bury(upstream);
+  if (shard.last_failure != reason) {
+    log::Warning("shard_connection_failed",
+                 {{"shard", shard.id}, {"code", code}, {"reason", reason}});
+    shard.last_failure = reason;
+  }
+  if (IsFinal(code)) {
+    FailWaiters(
+        group,
+        {.sqlstate = code, .message = fmt::format("shard {}: {}", shard.id, reason), .hint = {}});
+    return;
+  }
+  shard.pause = std::clamp(shard.pause * 2, kReconnectPauseMin, kReconnectPauseMax);
+  shard.retry_at = Now() + shard.pause;
+  if (std::exchange(shard.retry_planned, true)) return;
+  loop_.After(shard.pause + std::chrono::milliseconds(1), [this, number] {
+    shards_[number].retry_planned = false;
+    OpenWanted(number);
+  });
+}
+
+void Worker::FailWaiters(GroupId group, const Refusal& why) {
+  const std::uint32_t shard = pool_.group(group).shard;
+  for (const WaiterId waiter : pool_.TakeWaiters(group)) {
+    if (Client* client = clients_[waiter].get(); client != nullptr) {
+      client->ServerFailed(shard, why);
+      Continue(*client);
+    }
+  }
+}
+
+void Worker::UpstreamGone(Upstream& upstream, const std::string& reason) {
+  if (!reason.empty()) {
+    log::Info("shard_connection_closed",
+              {{"shard", shards_[upstream.shard].id}, {"reason", reason}});
+  }
+  const std::uint32_t shard = upstream.shard;
+  pool_.Closed(upstream.group(), upstream);
+  Bury(upstream);
+  OpenWanted(shard);
+}
+
+void Worker::Bury(Upstream& upstream) {
+  const auto found = upstreams_.find(&upstream);
+  CHECK(found != upstreams_.end(), "a connection that is not ours");
+  graveyard_.push_back(std::move(found->second));
+  upstreams_.erase(found);
+  if (std::exchange(reap_planned_, true)) return;
+  loop_.After(std::chrono::milliseconds(0), [this] { Reap(); });
+}
+
+}  // namespace foreshard::router
