@@ -28,29 +28,6 @@ constexpr const char* kHealth =
     "pg_replication_slots WHERE slot_type = 'physical'), 0)::float8, "
     "(SELECT setting::float8 * 1048576 FROM pg_settings WHERE name = 'max_slot_wal_keep_size')";
 
-bool HasPulses(Phase phase) {
-  switch (phase) {
-    case Phase::kPreparing:
-    case Phase::kCopying:
-    case Phase::kCatchingUp:
-    case Phase::kVerifying:
-    case Phase::kSoaking:
-    case Phase::kCleaningUp:
-    case Phase::kAborting:
-      return true;
-    case Phase::kPlanned:
-    case Phase::kPreflight:
-    case Phase::kReady:
-    case Phase::kCutover:
-    case Phase::kRollingBack:
-    case Phase::kCompleted:
-    case Phase::kRolledBack:
-    case Phase::kAborted:
-      return false;
-  }
-  Unreachable(phase);
-}
-
 }  // namespace
 
 void Throttle::SetPhase(Phase phase) {
@@ -61,7 +38,7 @@ void Throttle::SetPhase(Phase phase) {
 bool Throttle::wants_pulses() const {
   const std::lock_guard lock(mutex_);
   // A soak lasts: pulses only while its digest is made.
-  return HasPulses(phase_) && (phase_ != Phase::kSoaking || beginning_ || working_);
+  return IsMoversPhase(phase_) && (phase_ != Phase::kSoaking || beginning_ || working_);
 }
 
 bool Throttle::Begin(std::int64_t bytes, const std::stop_token& stop) {

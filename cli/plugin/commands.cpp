@@ -36,6 +36,19 @@ void PrintJson(Output form, const std::string& json) {
 
 bool IsData(Output form) { return form == Output::kJson || form == Output::kYaml; }
 
+// What every command about one set needs first. Without a view `code` is what to end with.
+struct Opened {
+  int code = 0;
+  Output form = Output::kText;
+  std::optional<SetView> view{};
+};
+Opened OpenSet(const Arguments& arguments, Session& session) {
+  const auto form = FormOf(arguments);
+  if (!form) return {.code = kBadUsage};
+  if (!session.Open()) return {.code = kRefused};
+  return {.code = kRefused, .form = *form, .view = session.Set()};
+}
+
 // Waits for the next turn; false: somebody pressed Enter, or nobody can.
 bool NextTurn(int seconds) {
   pollfd entry{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
@@ -63,16 +76,13 @@ Result<SetForecast> AskPrometheus(Session& session, const model::ShardSet& set,
 }  // namespace
 
 int ShowStatus(Arguments& arguments) {
-  const auto form = FormOf(arguments);
   Session session(arguments);
-  if (!form) return kBadUsage;
-  if (!session.Open()) return kRefused;
-  const auto view = session.Set();
-  if (!view) return kRefused;
-  if (IsData(*form)) {
-    PrintJson(*form, StatusJson(*view));
+  const Opened set = OpenSet(arguments, session);
+  if (!set.view) return set.code;
+  if (IsData(set.form)) {
+    PrintJson(set.form, StatusJson(*set.view));
   } else {
-    fmt::print("{}", StatusText(*view, *form == Output::kWide));
+    fmt::print("{}", StatusText(*set.view, set.form == Output::kWide));
   }
   return 0;
 }
@@ -85,16 +95,13 @@ int Plan(Arguments& arguments) {
         "needs",
         "  try: foreshard-simulate --help    (answers it for a trace)\n");
   }
-  const auto form = FormOf(arguments);
   Session session(arguments);
-  if (!form) return kBadUsage;
-  if (!session.Open()) return kRefused;
-  const auto view = session.Set();
-  if (!view) return kRefused;
-  if (IsData(*form)) {
-    PrintJson(*form, PlanJson(*view));
+  const Opened set = OpenSet(arguments, session);
+  if (!set.view) return set.code;
+  if (IsData(set.form)) {
+    PrintJson(set.form, PlanJson(*set.view));
   } else {
-    fmt::print("{}", PlanText(*view));
+    fmt::print("{}", PlanText(*set.view));
   }
   return 0;
 }
@@ -118,44 +125,38 @@ int Top(Arguments& arguments, const Surroundings& where) {
 }
 
 int Forecast(Arguments& arguments, const Surroundings& where) {
-  const auto form = FormOf(arguments);
   Session session(arguments);
-  if (!form) return kBadUsage;
-  if (!session.Open()) return kRefused;
-  const auto view = session.Set();
-  if (!view) return kRefused;
+  const Opened set = OpenSet(arguments, session);
+  if (!set.view) return set.code;
   const ForecastQuestion question{.past = std::chrono::hours(arguments.hours),
                                   .now = session.clock().Wall()};
-  const std::string& url =
-      arguments.prometheus.empty() ? view->set.spec.metrics.prometheus_url : arguments.prometheus;
-  const Result<SetForecast> forecast = AskPrometheus(session, view->set, url, question);
+  const std::string& url = arguments.prometheus.empty() ? set.view->set.spec.metrics.prometheus_url
+                                                        : arguments.prometheus;
+  const Result<SetForecast> forecast = AskPrometheus(session, set.view->set, url, question);
   // Asked for it in words: then its absence is an error, not a shorter table.
   if (!forecast && (arguments.plot || !arguments.prometheus.empty())) {
     return Complain(kRefused, forecast.error().message, PrometheusAdvice(arguments, url));
   }
   const SetForecast* known = forecast ? &*forecast : nullptr;
-  if (IsData(*form)) {
-    PrintJson(*form, ForecastJson(*view, known));
+  if (IsData(set.form)) {
+    PrintJson(set.form, ForecastJson(*set.view, known));
     return 0;
   }
-  fmt::print("{}\n", ForecastText(*view, known));
+  fmt::print("{}\n", ForecastText(*set.view, known));
   if (known == nullptr) {
     fmt::print("\ndemand and the fan of quantiles are in Prometheus: {}\n{}",
                forecast.error().message, PrometheusAdvice(arguments, url));
   }
   if (arguments.plot)
     fmt::print("\n{}",
-               ForecastPlot(*forecast, view->set.spec.scaling.horizon, question, where.width));
+               ForecastPlot(*forecast, set.view->set.spec.scaling.horizon, question, where.width));
   return 0;
 }
 
 int Create(Arguments& arguments, model::MigrationType type) {
-  const auto form = FormOf(arguments);
   Session session(arguments);
-  if (!form) return kBadUsage;
-  if (!session.Open()) return kRefused;
-  const auto view = session.Set();
-  if (!view) return kRefused;
+  const Opened set = OpenSet(arguments, session);
+  if (!set.view) return set.code;
   model::ShardMigration migration;
   migration.name_space = arguments.name_space;
   migration.spec.shard_set_name = arguments.name;
@@ -168,7 +169,7 @@ int Create(Arguments& arguments, model::MigrationType type) {
   if (type == model::MigrationType::kMove)
     migration.spec.range = model::KeyRange{.from = arguments.from, .to = arguments.to};
   if (type == model::MigrationType::kSplit) {
-    const auto range = RangeAbove(*view, {arguments.source}, arguments.at);
+    const auto range = RangeAbove(*set.view, {arguments.source}, arguments.at);
     if (!range)
       return Complain(kRefused, range.error().message,
                       fmt::format("  try: kubectl get routingtable {} -n {} -o yaml    (who owns "
@@ -178,9 +179,9 @@ int Create(Arguments& arguments, model::MigrationType type) {
   }
   const auto name = CreateMigration(session.api(), std::move(migration), session.deadline());
   if (!name) return session.Fail(name.error());
-  if (IsData(*form)) {
-    PrintJson(*form, fmt::format("{{\n  \"namespace\": \"{}\",\n  \"name\": \"{}\"\n}}",
-                                 arguments.name_space, *name));
+  if (IsData(set.form)) {
+    PrintJson(set.form, fmt::format("{{\n  \"namespace\": \"{}\",\n  \"name\": \"{}\"\n}}",
+                                    arguments.name_space, *name));
     return 0;
   }
   fmt::print("shardmigration {} created\nfollow it: kubectl get shardmigration {} -n {} -w\n",

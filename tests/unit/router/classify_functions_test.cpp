@@ -1,24 +1,11 @@
 #include <gtest/gtest.h>
 
-#include "tests/unit/router/brain_world.h"
+#include "tests/unit/router/refusals.h"
 
 // What means one server's state, or another value on each, is said of one shard or refused.
 
 namespace foreshard::router {
 namespace {
-
-std::string Answer(const std::string& text) {
-  const World::Routed routed = World().Go(text);
-  const Refusal& why = routed.decision.refusal;
-  return routed.decision.kind == RouteKind::kRefused ? why.sqlstate + " " + why.message
-                                                     : Where(routed.decision);
-}
-
-void ExpectRefused(const std::string& text, const std::string& message) {
-  const std::string answer = Answer(text);
-  EXPECT_TRUE(answer.starts_with("0A000 ")) << text << "\n" << answer;
-  EXPECT_NE(answer.find(message), std::string::npos) << text << "\n" << answer;
-}
 
 std::string OneOf(std::int64_t key) { return "one " + std::to_string(World().ShardOf(key)); }
 
@@ -32,11 +19,12 @@ TEST(ClassifyFunctions, AWriteToSeveralShardsHasOneTimeOrNone) {
                     ", now()), (" + std::to_string(world.KeyOn(2)) + ", now())",
                 "now() in a write to several shards");
   ExpectRefused("INSERT INTO orders (customer_id, at) SELECT id, now() FROM customers", "now()");
-  EXPECT_EQ(Answer("UPDATE orders SET at = now() WHERE customer_id = 5"), OneOf(5));
-  EXPECT_EQ(Answer("INSERT INTO orders (customer_id, at) VALUES (5, now())"), OneOf(5));
+  EXPECT_EQ(AnswerTo("UPDATE orders SET at = now() WHERE customer_id = 5"), OneOf(5));
+  EXPECT_EQ(AnswerTo("INSERT INTO orders (customer_id, at) VALUES (5, now())"), OneOf(5));
   // What is only compared may be a moment apart, and random values differ from row to row anyway.
-  EXPECT_EQ(Answer("DELETE FROM orders WHERE at < now() - interval '30 days'"), "several 0,1,2,3");
-  EXPECT_EQ(Answer("UPDATE orders SET token = gen_random_uuid()"), "several 0,1,2,3");
+  EXPECT_EQ(AnswerTo("DELETE FROM orders WHERE at < now() - interval '30 days'"),
+            "several 0,1,2,3");
+  EXPECT_EQ(AnswerTo("UPDATE orders SET token = gen_random_uuid()"), "several 0,1,2,3");
 }
 
 TEST(ClassifyFunctions, SequencesAndProcessesAreOfOneShard) {
@@ -48,7 +36,7 @@ TEST(ClassifyFunctions, SequencesAndProcessesAreOfOneShard) {
   ExpectRefused("SELECT pg_cancel_backend(pid) FROM pg_stat_activity", "pg_cancel_backend()");
   ExpectRefused("SELECT pg_advisory_xact_lock(id) FROM customers WHERE id IN (1, 2, 3, 4, 5, 6)",
                 "locks on one shard only");
-  EXPECT_EQ(Answer("INSERT INTO orders (customer_id, id) VALUES (5, nextval('s'))"), OneOf(5));
+  EXPECT_EQ(AnswerTo("INSERT INTO orders (customer_id, id) VALUES (5, nextval('s'))"), OneOf(5));
   World world;
   world.facts.shard_key = "5";
   EXPECT_EQ(Where(world.Go("SELECT nextval('s')").decision), OneOf(5));
@@ -58,7 +46,7 @@ TEST(ClassifyFunctions, SystemColumnsAreOfOneShard) {
   ExpectRefused("SELECT ctid FROM customers", "the system column ctid over several shards");
   ExpectRefused("DELETE FROM customers WHERE ctid = '(0,1)'", "the system column ctid");
   ExpectRefused("UPDATE customers c SET v = 1 WHERE c.xmin = '5'", "the system column xmin");
-  EXPECT_EQ(Answer("UPDATE customers SET name = 'x' WHERE id = 5 AND xmin = '7'"), OneOf(5));
+  EXPECT_EQ(AnswerTo("UPDATE customers SET name = 'x' WHERE id = 5 AND xmin = '7'"), OneOf(5));
 }
 
 TEST(ClassifyFunctions, CopiesOfAReferenceTableGetTheSameRows) {
@@ -72,26 +60,27 @@ TEST(ClassifyFunctions, CopiesOfAReferenceTableGetTheSameRows) {
   ExpectRefused("UPDATE countries SET name = (SELECT string_agg(name, ',') FROM countries)",
                 choose);
   ExpectRefused("INSERT INTO countries SELECT oid, relname FROM pg_class", "reads a system table");
-  EXPECT_EQ(Answer("UPDATE countries SET name = (SELECT string_agg(name, ',' ORDER BY id) FROM "
-                   "countries)"),
+  EXPECT_EQ(AnswerTo("UPDATE countries SET name = (SELECT string_agg(name, ',' ORDER BY id) FROM "
+                     "countries)"),
             "all");
 }
 
 TEST(ClassifyFunctions, LocksOfReferenceTablesMeetOnOneShard) {
-  EXPECT_EQ(Answer("SELECT * FROM countries WHERE id = 1 FOR UPDATE"), "one 0");
-  EXPECT_EQ(Answer("SELECT * FROM countries FOR SHARE OF countries"), "one 0");
-  EXPECT_EQ(Answer("SELECT * FROM countries"), "any");
+  EXPECT_EQ(AnswerTo("SELECT * FROM countries WHERE id = 1 FOR UPDATE"), "one 0");
+  EXPECT_EQ(AnswerTo("SELECT * FROM countries FOR SHARE OF countries"), "one 0");
+  EXPECT_EQ(AnswerTo("SELECT * FROM countries"), "any");
   ExpectRefused(
       "SELECT * FROM customers c JOIN countries k ON k.id = c.country WHERE c.id = 5 FOR UPDATE",
       "FOR UPDATE or FOR SHARE of a reference table beside a sharded one");
-  EXPECT_EQ(Answer("SELECT * FROM customers c JOIN countries k ON k.id = c.country WHERE c.id = 5 "
-                   "FOR UPDATE OF c"),
-            OneOf(5));
+  EXPECT_EQ(
+      AnswerTo("SELECT * FROM customers c JOIN countries k ON k.id = c.country WHERE c.id = 5 "
+               "FOR UPDATE OF c"),
+      OneOf(5));
   ExpectRefused("SELECT id FROM customers ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED",
                 "LIMIT with FOR UPDATE or FOR SHARE over several shards");
-  EXPECT_EQ(Answer("SELECT id FROM orders WHERE customer_id = 5 LIMIT 1 FOR UPDATE SKIP LOCKED"),
+  EXPECT_EQ(AnswerTo("SELECT id FROM orders WHERE customer_id = 5 LIMIT 1 FOR UPDATE SKIP LOCKED"),
             OneOf(5));
-  EXPECT_EQ(Answer("SELECT id FROM customers FOR UPDATE"), "several 0,1,2,3");
+  EXPECT_EQ(AnswerTo("SELECT id FROM customers FOR UPDATE"), "several 0,1,2,3");
 }
 
 TEST(ClassifyFunctions, FunctionsOfUsersAreLearnedOnce) {
