@@ -80,7 +80,7 @@ void ApiServer::Crash() {
   CHECK(ended.ok(), "a killed API server does not end");
 }
 
-void ApiServer::Freeze() { kill(apiserver_, SIGSTOP); }
+void ApiServer::Freeze() { FreezeProcess(apiserver_); }
 void ApiServer::Thaw() { kill(apiserver_, SIGCONT); }
 
 std::string ApiServer::Log() const {

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 
 #include "tests/support/await.h"
@@ -114,7 +115,28 @@ std::string End(const std::string& text) {
   return "..." + text.substr(text.size() - kErrorOutputShown);
 }
 
+// Whether a thread of the process can still run; "T" is stopped, "Z" and "X" have ended
+// (proc_pid_stat(5), the field after the name).
+bool AnyThreadRuns(pid_t pid) {
+  std::error_code gone;
+  for (const auto& task :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), gone)) {
+    const std::string stat = ReadFile(task.path() / "stat");
+    const std::size_t name_end = stat.rfind(") ");
+    if (name_end == std::string::npos) continue;  // It ended meanwhile.
+    if (std::string_view("TZX").find(stat[name_end + 2]) == std::string_view::npos) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+void FreezeProcess(pid_t pid) {
+  if (kill(pid, SIGSTOP) != 0) return;
+  const Status frozen = Await(fmt::format("process {} to stand", pid), std::chrono::seconds(30),
+                              [pid] { return Seen(!AnyThreadRuns(pid), "a thread runs"); });
+  CHECK(frozen.ok(), "a process does not stop", pid);
+}
 
 std::string ToString(const ExitStatus& status) {
   if (status.signal != 0) return fmt::format("ended by signal {}", status.signal);

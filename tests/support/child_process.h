@@ -32,6 +32,10 @@ struct ExitStatus {
 
 std::string ToString(const ExitStatus& status);
 
+// SIGSTOP, and waits until each thread stands: the signal alone returns before, and a thread on
+// another processor may answer one more question. Nothing happens if the process has ended.
+void FreezeProcess(pid_t pid);
+
 // A program started by a test: it leads a process group of its own, its output goes to files, and
 // it ends with us.
 //

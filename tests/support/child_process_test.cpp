@@ -63,6 +63,21 @@ TEST(ChildProcess, WhatDoesNotStopInTimeIsKilledAndTold) {
   EXPECT_FALSE((*process)->Running());
 }
 
+TEST(ChildProcess, WhatIsFrozenDoesNothingMore) {
+  Result<std::unique_ptr<ChildProcess>> process =
+      ChildProcess::Start({.command = {"sh", "-c", "while :; do echo x; done"}});
+  ASSERT_TRUE(Good(process));
+  for (int round = 0; round < 50; ++round) {
+    const std::size_t before = (*process)->Output().size();
+    ASSERT_TRUE(
+        WaitFor("more output", 10s, [&] { return Seen((*process)->Output().size() > before); }));
+    FreezeProcess((*process)->pid());
+    const std::string stat = ReadFile("/proc/" + std::to_string((*process)->pid()) + "/stat");
+    ASSERT_NE(stat.find(") T "), std::string::npos) << "round " << round << ": " << stat;
+    (*process)->Signal(SIGCONT);
+  }
+}
+
 TEST(ChildProcess, TheDestructorEndsTheWholeGroup) {
   pid_t grandchild = 0;
   {

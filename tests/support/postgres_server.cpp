@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <iterator>
 #include <sstream>
 
 #include "tests/support/await.h"
@@ -165,23 +166,27 @@ Status PostgresServer::Stop(StopMode mode) {
 
 void PostgresServer::Crash() {
   if (!Running()) return;
-  process_->Signal(SIGSTOP);  // So that it starts no other while its children are killed.
+  FreezeProcess(process_->pid());  // So that it starts no other while its children are killed.
   SignalAll(SIGKILL);
   const Result<ExitStatus> ended = process_->Wait(30s);
   CHECK(ended.ok(), "a killed server does not end");
 }
 
 void PostgresServer::Freeze() {
-  process_->Signal(SIGSTOP);
-  SignalAll(SIGSTOP);
+  FreezeProcess(process_->pid());  // First, so that it starts no other.
+  for (const pid_t child : Children()) FreezeProcess(child);
 }
 
 void PostgresServer::Thaw() { SignalAll(SIGCONT); }
 
-void PostgresServer::SignalAll(int signal) {
+std::vector<pid_t> PostgresServer::Children() const {
   const std::string pid = std::to_string(process_->pid());
-  std::istringstream children(ReadFile("/proc/" + pid + "/task/" + pid + "/children"));
-  for (pid_t child = 0; children >> child;) kill(child, signal);
+  std::istringstream text(ReadFile("/proc/" + pid + "/task/" + pid + "/children"));
+  return {std::istream_iterator<pid_t>(text), std::istream_iterator<pid_t>()};
+}
+
+void PostgresServer::SignalAll(int signal) {
+  for (const pid_t child : Children()) kill(child, signal);
   process_->Signal(signal);
 }
 

@@ -72,6 +72,7 @@ class PostgresServer {
   std::string SettingsText() const;
   // The server's processes: each of PostgreSQL's leads a session of its own, so the group has the
   // first one only.
+  std::vector<pid_t> Children() const;
   void SignalAll(int signal);
   ProcessOptions AsPostgres(std::vector<std::string> command) const;
 

@@ -34,7 +34,7 @@ class PrometheusServer {
   // Stop() and Start() keep data and port.
   Status Stop();
   Status Start();
-  void Freeze() { process_->Signal(SIGSTOP); }
+  void Freeze() { FreezeProcess(process_->pid()); }
   void Thaw() { process_->Signal(SIGCONT); }
 
  private:
