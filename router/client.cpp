@@ -139,7 +139,9 @@ void Client::Feed(std::string_view bytes) {
 
 void Client::KeepRest(std::string_view rest) {
   if (rest.empty()) {
-    if (buffer_.capacity() > 0) worker_.GiveBuffer(std::move(buffer_));
+    buffer_.clear();
+    if (buffer_.capacity() <= kKeptBufferBytes) return;  // Small ones stay for the next statement.
+    worker_.GiveBuffer(std::move(buffer_));
     buffer_ = {};
     return;
   }
@@ -274,11 +276,6 @@ std::string& Client::client_out() {
 }
 
 MonotonicTime Client::Now() const { return worker_.Now(); }
-
-void Client::Answered(std::size_t handled) {
-  const std::size_t said = heard_.empty() ? buffer_.size() : heard_.size();
-  if (stream_ != nullptr && !closing_ && handled >= said) stream_->Flush();
-}
 
 GroupId Client::GroupOf(std::uint32_t shard) {
   if (groups_.size() <= shard) groups_.resize(shard + 1);

@@ -54,7 +54,6 @@ class Client final : public StreamEvents, public SessionHost {
   // SessionHost.
   std::string& client_out() override;
   MonotonicTime Now() const override;
-  void Answered(std::size_t handled) override;
   ServerLink* Acquire(std::uint32_t shard) override;
   void Release(ServerLink& link, bool reusable) override;
   void StopWaiting() override;

@@ -12,7 +12,8 @@ namespace foreshard::router {
 inline constexpr std::size_t kClientMessageBytesMax =
     64 * 1024 * 1024;  // one message of a client (54000)
 inline constexpr std::size_t kServerMessageBytesMax =
-    1'024 * 1024 * 1024;  // PostgreSQL's own limit
+    1'024 * 1024 * 1024;                               // PostgreSQL's own limit
+inline constexpr std::size_t kKeptBufferBytes = 1024;  // an idle connection keeps, each way
 inline constexpr std::size_t kAuthMessageBytesMax = 10'000;
 inline constexpr std::size_t kClientBacklogBytesMax =
     1024 * 1024;  // unread by a slow client: its servers wait

@@ -1,7 +1,9 @@
 #include "router/loop.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,9 +16,7 @@
 namespace foreshard::router {
 namespace {
 
-Error UvError(std::string_view what, int code) {
-  return Error::Retry(fmt::format("{}: {}", what, uv_strerror(code)), uv_err_name(code));
-}
+constexpr int kAcceptsATurnMax = 64;
 
 void OnWake(uv_async_t* handle) {
   auto& loop = *static_cast<LoopImpl*>(handle->data);
@@ -48,22 +48,51 @@ void OnTimer(uv_timer_t* handle) {
   loop.EndTurn();
 }
 
-void OnAccept(uv_stream_t* server, int status) {
-  if (status < 0) return;
-  auto* listener = static_cast<LoopImpl::Listener*>(server->data);
-  LoopImpl& loop = *listener->loop;
+// A connection that nobody can serve for want of descriptors is taken and closed: left alone, it
+// would wake the loop for ever.
+void RefuseOne(LoopImpl::Listener& listener) {
+  ::close(std::exchange(listener.spare_fd, -1));
+  const int fd = ::accept(listener.fd, nullptr, nullptr);
+  if (fd >= 0) ::close(fd);
+  listener.spare_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void Accepted(LoopImpl::Listener& listener, int fd) {
+  LoopImpl& loop = *listener.loop;
+  const int on = 1;
+  const int idle_s = 60;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
   Stream* stream = LoopImpl::New(loop.owner);
   Stream::Impl& impl = LoopImpl::Of(*stream);
-  if (uv_accept(server, reinterpret_cast<uv_stream_t*>(&impl.tcp)) != 0) {
-    loop.BeginClose(*stream);
-    return;
-  }
-  uv_tcp_nodelay(&impl.tcp, 1);
-  uv_tcp_keepalive(&impl.tcp, 1, 60);
+  LoopImpl::Adopt(*stream, fd);
   impl.connected = true;
-  impl.events = listener->on_stream(*stream);
-  if (!impl.closing && !impl.paused) LoopImpl::StartReading(*stream);
+  impl.events = listener.on_stream(*stream);
+  LoopImpl::Watch(*stream);
   loop.EndTurn();
+}
+
+void OnAcceptable(uv_poll_t* handle, int status, int) {
+  if (status < 0) return;
+  auto& listener = *static_cast<LoopImpl::Listener*>(handle->data);
+  // A storm of connections must not keep the others waiting.
+  for (int taken = 0; taken < kAcceptsATurnMax; ++taken) {
+    const int fd = ::accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == EMFILE || errno == ENFILE) RefuseOne(listener);
+      return;
+    }
+    Accepted(listener, fd);
+    if (uv_is_closing(reinterpret_cast<uv_handle_t*>(handle)) != 0) return;
+  }
+}
+
+void CloseListener(LoopImpl::Listener* listener) {
+  uv_close(reinterpret_cast<uv_handle_t*>(&listener->poll),
+           [](uv_handle_t* handle) { delete static_cast<LoopImpl::Listener*>(handle->data); });
+  ::close(listener->fd);
+  if (listener->spare_fd >= 0) ::close(listener->spare_fd);
 }
 
 // A bound socket of our own, because libuv 1.44 does not know SO_REUSEPORT.
@@ -98,6 +127,11 @@ Loop::Loop() : impl_(std::make_unique<LoopImpl>(*this)) {
   CHECK(uv_loop_init(&impl_->uv) == 0, "no event loop");
   CHECK(uv_async_init(&impl_->uv, &impl_->wake, OnWake) == 0, "no wake-up handle");
   impl_->wake.data = impl_.get();
+  CHECK(uv_check_init(&impl_->uv, &impl_->turn_end) == 0, "no check handle");
+  impl_->turn_end.data = impl_.get();
+  uv_check_start(&impl_->turn_end,
+                 [](uv_check_t* handle) { static_cast<LoopImpl*>(handle->data)->EndTurn(); });
+  uv_unref(reinterpret_cast<uv_handle_t*>(&impl_->turn_end));
 }
 
 Loop::~Loop() {
@@ -109,6 +143,7 @@ Loop::~Loop() {
   if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&impl_->wake)) == 0) {
     uv_close(reinterpret_cast<uv_handle_t*>(&impl_->wake), nullptr);
   }
+  uv_close(reinterpret_cast<uv_handle_t*>(&impl_->turn_end), nullptr);
   uv_run(&impl_->uv, UV_RUN_DEFAULT);
   CHECK(uv_loop_close(&impl_->uv) == 0, "a handle outlives its loop");
 }
@@ -151,24 +186,25 @@ Result<std::uint16_t> Loop::Listen(std::string_view address, std::uint16_t port,
   if (code != 0) return Error::GiveUp(fmt::format("{} is not an address to listen on", host));
   const Result<int> fd = BoundSocket(where);
   if (!fd) return fd.error();
+  if (::listen(*fd, 1024) != 0) {
+    const int failure = errno;
+    ::close(*fd);
+    return Error::Retry(fmt::format("listen on {}:{}: {}", host, port, std::strerror(failure)));
+  }
   auto listener = std::make_unique<LoopImpl::Listener>();
   listener->loop = impl_.get();
   listener->on_stream = std::move(on_stream);
-  listener->tcp.data = listener.get();
-  uv_tcp_init(&impl_->uv, &listener->tcp);
+  listener->fd = *fd;
+  listener->spare_fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  listener->poll.data = listener.get();
+  CHECK(uv_poll_init(&impl_->uv, &listener->poll, *fd) == 0, "a listener cannot be watched");
+  uv_poll_start(&listener->poll, UV_READABLE, OnAcceptable);
   impl_->listeners.push_back(std::move(listener));
-  auto& tcp = impl_->listeners.back()->tcp;
-  code = uv_tcp_open(&tcp, *fd);
-  if (code == 0) code = uv_listen(reinterpret_cast<uv_stream_t*>(&tcp), 1024, OnAccept);
-  if (code != 0) return UvError(fmt::format("listen on {}:{}", host, port), code);
   return PortOf(*fd);
 }
 
 void Loop::StopListening() {
-  for (auto& listener : impl_->listeners) {
-    uv_close(reinterpret_cast<uv_handle_t*>(&listener.release()->tcp),
-             [](uv_handle_t* handle) { delete static_cast<LoopImpl::Listener*>(handle->data); });
-  }
+  for (auto& listener : impl_->listeners) CloseListener(listener.release());
   impl_->listeners.clear();
 }
 

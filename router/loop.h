@@ -13,12 +13,14 @@
 #include "router/tls.h"
 
 // One event loop of one thread, and what lives on it: streams, listeners, timers. libuv stays
-// behind this header (loop.cpp, loop_stream.cpp).
+// behind this header (loop*.cpp): its poll, timers and look-ups. The bytes go
+// through recv() and send() of ours, since its streams cost more a message (docs/router-speed.md).
 //
 // Reading: one recv() per readiness into a large buffer of the thread; the bytes are valid during
-// OnBytes() only. Writing: Write() gathers; everything gathered while one event was handled goes
-// out in one system call at its end. Ending:  Close() of a handle ends all calls to its owner at
-// once; its memory goes when libuv says so. Run() returns when
+// OnBytes() only. Writing: Write() gathers; everything gathered for a stream during a turn (all
+// that one poll brought, but at most 32 streams) goes out in one system call at its end. Ending:
+// Close() of a handle ends all calls to its owner at once; its memory goes when libuv says so.
+// Run() returns when
 //          Stop() was called and every handle is closed.
 
 namespace foreshard::router {

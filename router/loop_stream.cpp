@@ -1,10 +1,11 @@
-#include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <optional>
 
 #include "base/check.h"
+#include "router/limits.h"
 #include "router/loop_impl.h"
 
 namespace foreshard::router {
@@ -12,95 +13,53 @@ namespace {
 
 Stream& StreamOf(const void* data) { return *static_cast<Stream*>(const_cast<void*>(data)); }
 
-void OnAlloc(uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
-  Stream& stream = StreamOf(handle->data);
-  auto& bytes = LoopImpl::Of(stream).loop.impl().read_buffer;
-  *buffer = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
-}
-
-void OnRead(uv_stream_t* handle, ssize_t length, const uv_buf_t* buffer) {
-  Stream& stream = StreamOf(handle->data);
-  LoopImpl& loop = LoopImpl::Of(stream).loop.impl();
-  if (length > 0) {
-    loop.Received(stream, std::string_view(buffer->base, static_cast<std::size_t>(length)));
-  } else if (length < 0) {
-    loop.Gone(stream,
-              length == UV_EOF ? "closed by the peer" : uv_strerror(static_cast<int>(length)));
+// One recv(). False when nothing more is to be had now, or the stream is gone.
+bool ReceiveOnce(LoopImpl& loop, Stream& stream) {
+  auto& bytes = loop.read_buffer;
+  const ssize_t got = ::recv(LoopImpl::Of(stream).fd, bytes.data(), bytes.size(), 0);
+  if (got > 0) {
+    loop.Received(stream, std::string_view(bytes.data(), static_cast<std::size_t>(got)));
+    return true;
   }
-  loop.EndTurn();
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  loop.Gone(stream, got == 0 ? "closed by the peer" : SystemError(errno));
+  return false;
 }
 
-void OnWritten(uv_write_t* request, int status) {
-  Stream& stream = StreamOf(request->data);
+// libuv has stopped to watch: the peer reset the connection, or it never came to be. What came
+// before is still to be had, unless reading is paused: then Resume() comes here again.
+void OnBroken(LoopImpl& loop, Stream& stream) {
   Stream::Impl& impl = LoopImpl::Of(stream);
-  LoopImpl& loop = impl.loop.impl();
-  impl.writing = false;
-  impl.sending.clear();
-  if (impl.closing) return;
-  if (status < 0) {
-    loop.Gone(stream, uv_strerror(status));
-  } else {
-    loop.SendNow(stream);
-    if (!impl.closing && !impl.writing && impl.events != nullptr) impl.events->OnDrained();
-  }
-  loop.EndTurn();
-}
-
-// A frozen or cut-off server must be noticed within seconds, even while nothing is being sent to
-// it.
-void SetServerTimeouts(uv_tcp_t& tcp, std::chrono::milliseconds user_timeout) {
-  uv_os_fd_t fd = -1;
-  if (uv_fileno(reinterpret_cast<uv_handle_t*>(&tcp), &fd) != 0) return;
-  const int on = 1;
-  const int idle_s = 2;
-  const int interval_s = 1;
-  const int probes = 3;
-  const int timeout_ms = static_cast<int>(user_timeout.count());
-  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-}
-
-void OnConnect(uv_connect_t* request, int status) {
-  Stream& stream = StreamOf(request->data);
-  Stream::Impl& impl = LoopImpl::Of(stream);
-  LoopImpl& loop = impl.loop.impl();
-  if (impl.closing) return;
-  if (status < 0) {
-    loop.Gone(stream, fmt::format("cannot connect to {}:{}: {}", impl.options.host,
-                                  impl.options.port, uv_strerror(status)));
-  } else {
-    uv_tcp_nodelay(&impl.tcp, 1);
-    SetServerTimeouts(impl.tcp, impl.options.user_timeout);
-    impl.connected = true;
-    if (!impl.paused) LoopImpl::StartReading(stream);
-    impl.events->OnConnected(stream);
-  }
-  loop.EndTurn();
-}
-
-void OnResolved(uv_getaddrinfo_t* request, int status, addrinfo* found) {
-  Stream& stream = StreamOf(request->data);
-  Stream::Impl& impl = LoopImpl::Of(stream);
-  LoopImpl& loop = impl.loop.impl();
-  impl.resolving = false;
-  if (impl.closing) {
-    uv_freeaddrinfo(found);
-    LoopImpl::Delete(&stream);
+  impl.watched = 0;
+  if (!impl.connected) {
+    loop.FinishConnect(stream);
     return;
   }
-  int code = status;
-  if (code == 0) {
-    impl.connect.data = &stream;
-    code = uv_tcp_connect(&impl.connect, &impl.tcp, found->ai_addr, OnConnect);
+  if (impl.paused) return;
+  while (!impl.closing && !impl.paused && ReceiveOnce(loop, stream)) {
   }
-  uv_freeaddrinfo(found);
-  if (code != 0) {
-    loop.Gone(stream, fmt::format("cannot reach {}: {}", impl.options.host, uv_strerror(code)));
+  if (!impl.closing && !impl.paused) loop.Gone(stream, "the connection broke");
+}
+
+void OnPoll(uv_poll_t* handle, int status, int events) {
+  Stream& stream = StreamOf(handle->data);
+  Stream::Impl& impl = LoopImpl::Of(stream);
+  LoopImpl& loop = impl.loop.impl();
+  if (status < 0) {
+    OnBroken(loop, stream);
+  } else {
+    if ((events & UV_WRITABLE) != 0) {
+      if (impl.connected) {
+        loop.SendRest(stream);
+      } else {
+        loop.FinishConnect(stream);
+      }
+    }
+    if ((events & UV_READABLE) != 0 && !impl.closing && !impl.paused && impl.connected) {
+      ReceiveOnce(loop, stream);
+    }
   }
-  loop.EndTurn();
+  if (loop.dirty.size() >= kDirtyStreamsMax) loop.EndTurn();
 }
 
 }  // namespace
@@ -110,19 +69,37 @@ Stream::~Stream() = default;
 
 Stream* LoopImpl::New(Loop& loop) {
   auto* stream = new Stream(loop);
-  Stream::Impl& impl = *stream->impl_;
-  uv_tcp_init(&loop.impl().uv, &impl.tcp);
-  impl.tcp.data = stream;
-  impl.write.data = stream;
   loop.impl().streams.insert(stream);
   return stream;
 }
 
+void LoopImpl::Adopt(Stream& stream, int fd) {
+  Stream::Impl& impl = Of(stream);
+  impl.fd = fd;
+  CHECK(uv_poll_init(&impl.loop.impl().uv, &impl.poll, fd) == 0, "a socket cannot be watched");
+  impl.poll.data = &stream;
+  impl.poll_open = true;
+}
+
 // A stream is freed when its handle is closed and no look-up of its name is under way.
 void LoopImpl::Delete(Stream* stream) {
-  Stream::Impl& impl = *stream->impl_;
-  if (impl.resolving || uv_is_closing(reinterpret_cast<uv_handle_t*>(&impl.tcp)) == 0) return;
-  if (impl.tcp.data == nullptr) delete stream;
+  const Stream::Impl& impl = *stream->impl_;
+  if (!impl.resolving && !impl.poll_open) delete stream;
+}
+
+// Tells libuv what to wait for, if that is not what it waits for.
+void LoopImpl::Watch(Stream& stream) {
+  Stream::Impl& impl = *stream.impl_;
+  if (impl.closing || !impl.poll_open) return;
+  int wanted = impl.connected && !impl.paused ? UV_READABLE : 0;
+  if (!impl.connected || impl.writing()) wanted |= UV_WRITABLE;
+  if (wanted == impl.watched) return;
+  impl.watched = wanted;
+  if (wanted == 0) {
+    uv_poll_stop(&impl.poll);
+  } else {
+    uv_poll_start(&impl.poll, wanted, OnPoll);
+  }
 }
 
 void LoopImpl::BeginClose(Stream& stream) {
@@ -134,11 +111,13 @@ void LoopImpl::BeginClose(Stream& stream) {
   GiveBuffer(std::move(impl.out));
   impl.out = {};
   streams.erase(&stream);
-  uv_close(reinterpret_cast<uv_handle_t*>(&impl.tcp), [](uv_handle_t* handle) {
-    auto* closed = static_cast<Stream*>(handle->data);
-    handle->data = nullptr;
-    Delete(closed);
+  if (!impl.poll_open) return;  // The end of the look-up frees it.
+  uv_close(reinterpret_cast<uv_handle_t*>(&impl.poll), [](uv_handle_t* handle) {
+    Stream& closed = StreamOf(handle->data);
+    Of(closed).poll_open = false;
+    Delete(&closed);
   });
+  ::close(impl.fd);
 }
 
 void LoopImpl::Gone(Stream& stream, std::string_view reason) {
@@ -147,13 +126,6 @@ void LoopImpl::Gone(Stream& stream, std::string_view reason) {
   StreamEvents* events = impl.events;
   BeginClose(stream);
   if (events != nullptr) events->OnGone(reason);
-}
-
-void LoopImpl::StartReading(Stream& stream) {
-  Stream::Impl& impl = *stream.impl_;
-  if (impl.reading || impl.closing || !impl.connected) return;
-  impl.reading = true;
-  uv_read_start(reinterpret_cast<uv_stream_t*>(&impl.tcp), OnAlloc, OnRead);
 }
 
 void LoopImpl::Received(Stream& stream, std::string_view bytes) {
@@ -215,9 +187,18 @@ void LoopImpl::EndTurn() {
   turn_nanos = 0;
 }
 
+// How many bytes the kernel took, or nothing if the connection is broken.
+std::optional<std::size_t> LoopImpl::Send(Stream& stream, std::string_view bytes) {
+  const ssize_t sent = ::send(stream.impl_->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (sent >= 0) return static_cast<std::size_t>(sent);
+  if (errno == EAGAIN || errno == EINTR) return 0;
+  Gone(stream, SystemError(errno));
+  return std::nullopt;
+}
+
 void LoopImpl::SendNow(Stream& stream) {
   Stream::Impl& impl = *stream.impl_;
-  if (impl.closing || impl.writing || !impl.connected) return;
+  if (impl.closing || impl.writing() || !impl.connected) return;
   if (impl.tls != nullptr) {
     const Status sealed =
         impl.tls->handshake_done() ? impl.tls->Send(impl.out, &impl.sealed) : Ok();
@@ -226,31 +207,46 @@ void LoopImpl::SendNow(Stream& stream) {
       Gone(stream, sealed.error().message);
       return;
     }
-    impl.sending.swap(impl.sealed);
-  } else {
-    impl.sending.swap(impl.out);
+  }
+  std::string& bytes = impl.tls != nullptr ? impl.sealed : impl.out;
+  if (!bytes.empty()) {
+    const std::optional<std::size_t> sent = Send(stream, bytes);
+    if (!sent) return;
+    if (*sent < bytes.size()) {
+      impl.sending.swap(bytes);
+      impl.sending_from = *sent;
+      Watch(stream);
+      return;
+    }
+    bytes.clear();
+  }
+  Sent(impl);
+  if (impl.close_when_sent) BeginClose(stream);
+}
+
+// Small buffers stay for the next answer; a thousand idle clients must not keep large ones.
+void LoopImpl::Sent(Stream::Impl& impl) {
+  if (impl.out.capacity() > kKeptBufferBytes && impl.out.empty()) {
     GiveBuffer(std::move(impl.out));
     impl.out = {};
   }
-  auto* handle = reinterpret_cast<uv_stream_t*>(&impl.tcp);
-  if (!impl.sending.empty()) {
-    uv_buf_t buffer = uv_buf_init(impl.sending.data(), static_cast<unsigned>(impl.sending.size()));
-    const int sent = uv_try_write(handle, &buffer, 1);
-    if (sent < 0 && sent != UV_EAGAIN) {
-      Gone(stream, uv_strerror(sent));
-      return;
-    }
-    if (static_cast<std::size_t>(std::max(sent, 0)) < impl.sending.size()) {
-      impl.sending.erase(0, static_cast<std::size_t>(std::max(sent, 0)));
-      buffer = uv_buf_init(impl.sending.data(), static_cast<unsigned>(impl.sending.size()));
-      impl.writing = true;
-      uv_write(&impl.write, handle, &buffer, 1, OnWritten);
-      return;
-    }
-  }
+  if (impl.sealed.capacity() > kKeptBufferBytes) impl.sealed = {};
+}
+
+// The kernel takes bytes again.
+void LoopImpl::SendRest(Stream& stream) {
+  Stream::Impl& impl = *stream.impl_;
+  if (impl.closing) return;
+  const std::string_view rest = std::string_view(impl.sending).substr(impl.sending_from);
+  const std::optional<std::size_t> sent = Send(stream, rest);
+  if (!sent) return;
+  impl.sending_from += *sent;
+  if (*sent < rest.size()) return;
   GiveBuffer(std::move(impl.sending));
   impl.sending = {};
-  if (impl.close_when_sent) BeginClose(stream);
+  SendNow(stream);
+  Watch(stream);
+  if (!impl.closing && !impl.writing() && impl.events != nullptr) impl.events->OnDrained();
 }
 
 std::string& Stream::out() {
@@ -261,19 +257,17 @@ std::string& Stream::out() {
 void Stream::Flush() { impl_->loop.impl().SendNow(*this); }
 
 std::size_t Stream::backlog_bytes() const {
-  return impl_->out.size() + impl_->sealed.size() + impl_->sending.size();
+  return impl_->out.size() + impl_->sealed.size() + impl_->sending.size() - impl_->sending_from;
 }
 
 void Stream::Pause() {
   impl_->paused = true;
-  if (!impl_->reading) return;
-  impl_->reading = false;
-  uv_read_stop(reinterpret_cast<uv_stream_t*>(&impl_->tcp));
+  LoopImpl::Watch(*this);
 }
 
 void Stream::Resume() {
   impl_->paused = false;
-  LoopImpl::StartReading(*this);
+  LoopImpl::Watch(*this);
 }
 
 void Stream::Close() { impl_->loop.impl().BeginClose(*this); }
@@ -281,10 +275,10 @@ void Stream::Close() { impl_->loop.impl().BeginClose(*this); }
 void Stream::CloseAfterFlush() {
   if (impl_->closing) return;
   impl_->events = nullptr;
-  if (impl_->tls != nullptr && impl_->tls->handshake_done() && !impl_->writing) {
+  if (impl_->tls != nullptr && impl_->tls->handshake_done() && !impl_->writing()) {
     Flush();
     if (impl_->closing) return;
-    if (!impl_->writing) impl_->tls->Close(&impl_->sealed);
+    if (!impl_->writing()) impl_->tls->Close(&impl_->sealed);
   }
   impl_->close_when_sent = true;
   impl_->loop.impl().Touch(*this);
@@ -305,33 +299,17 @@ const TlsStream* Stream::tls() const { return impl_->tls.get(); }
 
 std::string Stream::PeerAddress() const {
   sockaddr_storage address{};
-  int length = sizeof address;
+  socklen_t length = sizeof address;
   char text[INET6_ADDRSTRLEN] = {};
-  if (uv_tcp_getpeername(&impl_->tcp, reinterpret_cast<sockaddr*>(&address), &length) != 0)
+  if (::getpeername(impl_->fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
     return "unknown";
+  }
   if (address.ss_family == AF_INET) {
     uv_ip4_name(reinterpret_cast<const sockaddr_in*>(&address), text, sizeof text);
   } else {
     uv_ip6_name(reinterpret_cast<const sockaddr_in6*>(&address), text, sizeof text);
   }
   return text;
-}
-
-Stream* Loop::Connect(const ConnectOptions& options, StreamEvents* events) {
-  Stream* stream = LoopImpl::New(*this);
-  Stream::Impl& impl = LoopImpl::Of(*stream);
-  impl.options = options;
-  impl.events = events;
-  impl.resolve.data = stream;
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  impl.resolving = true;
-  const std::string port = std::to_string(options.port);
-  const int code = uv_getaddrinfo(&impl_->uv, &impl.resolve, OnResolved, options.host.c_str(),
-                                  port.c_str(), &hints);
-  CHECK(code == 0, "the look-up of a host name cannot be queued", code);
-  return stream;
 }
 
 }  // namespace foreshard::router

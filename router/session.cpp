@@ -176,7 +176,6 @@ void Session::EndStatement() {
 
 void Session::SendReady() {
   pg::AppendReadyForQuery(&host_.client_out(), client_status());
-  host_.Answered(done_);
   EndCycle();
 }
 

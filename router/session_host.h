@@ -60,9 +60,6 @@ class SessionHost {
   // Bytes for the client; sent at the end of the turn.
   virtual std::string& client_out() = 0;
   virtual MonotonicTime Now() const = 0;
-  // A cycle is answered. `handled` bytes of the client's are dealt with: if it has said no more,
-  // the answer may go out at once, before what is still to be done here.
-  virtual void Answered(std::size_t handled) = 0;
 
   // A server of the shard, ours until Release(). Null: OnServerReady() or OnServerFailed() comes
   // later.

@@ -102,7 +102,6 @@ class SessionWorld : public SessionHost {
   // SessionHost.
   std::string& client_out() override { return client_; }
   MonotonicTime Now() const override { return now_; }
-  void Answered(std::size_t) override {}
   ServerLink* Acquire(std::uint32_t shard) override {
     if (none_free_) {
       waiting_.push_back(shard);

@@ -1,0 +1,103 @@
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "router/loop_impl.h"
+
+// From a name to a connected stream: look-up, connect(), the timeouts of a server.
+
+namespace foreshard::router {
+namespace {
+
+Stream& StreamOf(const void* data) { return *static_cast<Stream*>(const_cast<void*>(data)); }
+
+// A frozen or cut-off server must be noticed within seconds, even while nothing is being sent to
+// it.
+void SetServerTimeouts(int fd, std::chrono::milliseconds user_timeout) {
+  const int on = 1;
+  const int idle_s = 2;
+  const int interval_s = 1;
+  const int probes = 3;
+  const int timeout_ms = static_cast<int>(user_timeout.count());
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+void FailConnect(LoopImpl& loop, Stream& stream, std::string_view why) {
+  const ConnectOptions& to = LoopImpl::Of(stream).options;
+  loop.Gone(stream, fmt::format("cannot connect to {}:{}: {}", to.host, to.port, why));
+}
+
+// Errors: the text, of a socket that cannot be made or an address that cannot be reached.
+std::optional<std::string> BeginConnect(Stream& stream, const addrinfo& to) {
+  const int fd = ::socket(to.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return SystemError(errno);
+  LoopImpl::Adopt(stream, fd);
+  if (::connect(fd, to.ai_addr, to.ai_addrlen) != 0 && errno != EINPROGRESS) {
+    return SystemError(errno);
+  }
+  LoopImpl::Watch(stream);
+  return std::nullopt;
+}
+
+void OnResolved(uv_getaddrinfo_t* request, int status, addrinfo* found) {
+  Stream& stream = StreamOf(request->data);
+  Stream::Impl& impl = LoopImpl::Of(stream);
+  LoopImpl& loop = impl.loop.impl();
+  impl.resolving = false;
+  if (!impl.closing && status != 0) {
+    loop.Gone(stream, fmt::format("cannot reach {}: {}", impl.options.host, uv_strerror(status)));
+  } else if (!impl.closing) {
+    if (const auto failed = BeginConnect(stream, *found)) FailConnect(loop, stream, *failed);
+  }
+  uv_freeaddrinfo(found);
+  loop.EndTurn();
+  if (impl.closing) LoopImpl::Delete(&stream);
+}
+
+}  // namespace
+
+void LoopImpl::FinishConnect(Stream& stream) {
+  Stream::Impl& impl = *stream.impl_;
+  int code = 0;
+  socklen_t length = sizeof code;
+  if (::getsockopt(impl.fd, SOL_SOCKET, SO_ERROR, &code, &length) != 0) code = errno;
+  if (code != 0) {
+    FailConnect(*this, stream, SystemError(code));
+    return;
+  }
+  SetServerTimeouts(impl.fd, impl.options.user_timeout);
+  impl.connected = true;
+  Watch(stream);
+  if (impl.events == nullptr) {
+    SendNow(stream);  // Its owner left meanwhile: CloseAfterFlush().
+  } else {
+    impl.events->OnConnected(stream);
+  }
+}
+
+Stream* Loop::Connect(const ConnectOptions& options, StreamEvents* events) {
+  Stream* stream = LoopImpl::New(*this);
+  Stream::Impl& impl = LoopImpl::Of(*stream);
+  impl.options = options;
+  impl.events = events;
+  impl.resolve.data = stream;
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  impl.resolving = true;
+  const std::string port = std::to_string(options.port);
+  const int code = uv_getaddrinfo(&impl_->uv, &impl.resolve, OnResolved, options.host.c_str(),
+                                  port.c_str(), &hints);
+  CHECK(code == 0, "the look-up of a host name cannot be queued", code);
+  return stream;
+}
+
+}  // namespace foreshard::router
