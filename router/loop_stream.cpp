@@ -244,6 +244,7 @@ void LoopImpl::SendRest(Stream& stream) {
   if (*sent < rest.size()) return;
   GiveBuffer(std::move(impl.sending));
   impl.sending = {};
+  impl.sending_from = 0;
   SendNow(stream);
   Watch(stream);
   if (!impl.closing && !impl.writing() && impl.events != nullptr) impl.events->OnDrained();

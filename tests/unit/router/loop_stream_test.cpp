@@ -46,11 +46,16 @@ TEST_F(LoopStream, ASlowReaderGetsAllOfItOnceItReadsAgain) {
   client.on_bytes = [&] {
     if (client.bytes.size() == text.size() + 1 && server.drained > 0) Done();
   };
-  server.on_drained = client.on_bytes;
+  std::size_t backlog_after = 1;
+  server.on_drained = [&] {
+    backlog_after = server.stream->backlog_bytes();
+    client.on_bytes();
+  };
   Connect();
   Run();
   EXPECT_GT(backlog, 0U);
   EXPECT_GT(server.drained, 0);
+  EXPECT_EQ(backlog_after, 0U) << "whoever waits for less would wait for ever";
   EXPECT_TRUE(client.bytes == text + "!") << client.bytes.size() << " bytes";
 }
 
