@@ -52,7 +52,8 @@ class Stream {
   void Write(std::string_view bytes) { out().append(bytes); }
   // Sends what is gathered, now. Called by the loop at the end of each turn.
   void Flush();
-  // Not yet taken by the kernel.
+  // What waits since the kernel did not take all of it; 0 while it takes everything, so that
+  // OnDrained() comes to whoever saw more than 0.
   std::size_t backlog_bytes() const;
 
   void Pause();  // no OnBytes() until Resume()

@@ -258,6 +258,7 @@ std::string& Stream::out() {
 void Stream::Flush() { impl_->loop.impl().SendNow(*this); }
 
 std::size_t Stream::backlog_bytes() const {
+  if (!impl_->writing()) return 0;
   return impl_->out.size() + impl_->sealed.size() + impl_->sending.size() - impl_->sending_from;
 }
 

@@ -59,6 +59,22 @@ TEST_F(LoopStream, ASlowReaderGetsAllOfItOnceItReadsAgain) {
   EXPECT_TRUE(client.bytes == text + "!") << client.bytes.size() << " bytes";
 }
 
+// Nobody is told when they are sent, so nobody may wait for it.
+TEST_F(LoopStream, BytesOfThisTurnAreNoBacklog) {
+  Listen();
+  client.on_connected = [&] { client.stream->Write("?"); };
+  server.on_bytes = [&] {
+    server.stream->Write(std::string(100'000, 'x'));
+    EXPECT_EQ(server.stream->backlog_bytes(), 0U);
+  };
+  client.on_bytes = [&] {
+    if (client.bytes.size() == 100'000) Done();
+  };
+  Connect();
+  Run();
+  EXPECT_EQ(server.drained, 0);
+}
+
 TEST_F(LoopStream, WhoIsPausedHearsNothing) {
   Listen();
   client.on_connected = [&] {
