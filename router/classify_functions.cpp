@@ -210,6 +210,7 @@ void QueryReader::OnOneShard(Refusal why) {
 
 void QueryReader::CheckFunction(const std::string& name) {
   const auto needs_shard = [&](const std::string& message, const char* hint) {
+    out_.on_primary = true;
     out_.unless_shard_key = NotSupported(message, hint);
     OnOneShard(NotSupported(message, hint));
   };

@@ -200,13 +200,13 @@ void Client::ServerReady(Upstream& link) {
   session_->OnServerReady(link.shard, link);
 }
 
-void Client::ServerFailed(std::uint32_t shard, const Refusal& why) {
+void Client::ServerFailed(std::uint32_t shard, const Refusal& why, bool may_retry) {
   if (welcome_shard_) {
     welcome_shard_.reset();
     End(why.sqlstate, why.message);
     return;
   }
-  if (session_ && !closing_) session_->OnServerFailed(shard, why, false);
+  if (session_ && !closing_) session_->OnServerFailed(shard, why, may_retry);
 }
 
 void Client::ServerLost(Upstream& link, std::string_view reason) {
@@ -357,6 +357,12 @@ void Client::SchemaChanged() {
 }
 
 void Client::Record(const StatementRecord& record) { worker_.Record(record); }
+
+Consistency Client::default_consistency() { return worker_.view().config->read_consistency; }
+
+std::uint32_t Client::ReaderOf(std::uint32_t shard, const ReadDemand& demand) {
+  return worker_.ReaderOf(shard, demand, user_, database_);
+}
 
 std::vector<Proof> Client::ProofsFor(const Footprint& footprint) {
   if (worker_.view().leased.empty()) return {};

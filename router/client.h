@@ -34,7 +34,7 @@ class Client final : public StreamEvents, public SessionHost {
   // From the worker.
   std::size_t ServerBytes(Upstream& link, std::string_view bytes);
   void ServerReady(Upstream& link);
-  void ServerFailed(std::uint32_t shard, const Refusal& why);
+  void ServerFailed(std::uint32_t shard, const Refusal& why, bool may_retry = false);
   void ServerLost(Upstream& link, std::string_view reason);
   void ServerDrained();
   void Unparked(bool may_go);
@@ -72,6 +72,8 @@ class Client final : public StreamEvents, public SessionHost {
   void ForgetColumns() override;
   void SchemaChanged() override;
   void Record(const StatementRecord& record) override;
+  Consistency default_consistency() override;
+  std::uint32_t ReaderOf(std::uint32_t shard, const ReadDemand& demand) override;
   std::vector<Proof> ProofsFor(const Footprint& footprint) override;
   std::string NewTransactionName(std::uint32_t first_shard) override;
   void FinishLater(std::uint32_t shard, std::string name) override;

@@ -84,7 +84,6 @@ Result<RouterConfig> ParseRouterConfig(std::string_view text) {
   config.shard_set = Text(object, "shardSet", "");
   config.name_space = Text(object, "namespace", "default");
   config.database = Text(object, "database", "app");
-  config.read_consistency = Text(object, "readConsistency", "Strong");
   if (config.shard_set.empty()) return Wrong("shardSet", "missing");
   if (const Status read = ReadKeySpace(object, &config.tables.key_space); !read)
     return read.error();
@@ -92,16 +91,25 @@ Result<RouterConfig> ParseRouterConfig(std::string_view text) {
   const Result<TlsMode> tls = ParseTlsMode(Text(object, "tlsMode", "Prefer"));
   if (!tls) return tls.error();
   config.tls_mode = *tls;
+  const std::string reads = Text(object, "readConsistency", "Strong");
+  const std::optional<Consistency> consistency = ParseConsistency(reads);
+  if (!consistency) {
+    return Wrong("readConsistency",
+                 "'" + reads + "' is not Strong, ReadYourWrites, Bounded or Eventual");
+  }
+  config.read_consistency = *consistency;
   const Result<std::int64_t> servers = Count(object, "serverConnectionsPerShard", 20, 1);
   const Result<std::int64_t> clients = Count(object, "clientConnections", 2'000, 1);
   const Result<std::int64_t> park = Count(object, "parkMaxMillis", 20'000, 0);
+  const Result<std::int64_t> staleness = Count(object, "boundedStalenessMillis", 500, 0);
   const Result<std::int64_t> routers = Count(object, "routers", 1, 1);
-  for (const auto* count : {&servers, &clients, &park, &routers}) {
+  for (const auto* count : {&servers, &clients, &park, &staleness, &routers}) {
     if (!*count) return count->error();
   }
   config.server_connections_per_shard = static_cast<std::size_t>(*servers);
   config.client_connections_max = static_cast<std::size_t>(*clients);
   config.park_max_millis = *park;
+  config.bounded_staleness_millis = *staleness;
   config.routers = *routers;
   const Result<std::shared_ptr<const Catalogue>> catalogue = Catalogue::Make(config.tables);
   if (!catalogue) return catalogue.error();

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "router/catalogue.h"
+#include "router/replicas.h"
 
 // router.json, as the operator writes it (ConfigMap <set>-router) or a user without Kubernetes.
 
@@ -21,8 +22,9 @@ struct RouterConfig {
   CatalogueSpec tables;  // with the key space
   std::size_t server_connections_per_shard = 20;
   std::size_t client_connections_max = 2'000;
-  TlsMode tls_mode = TlsMode::kPrefer;  // towards clients
-  std::string read_consistency = "Strong";
+  TlsMode tls_mode = TlsMode::kPrefer;                  // towards clients
+  Consistency read_consistency = Consistency::kStrong;  // of a session that does not say
+  std::int64_t bounded_staleness_millis = 500;
   std::int64_t park_max_millis = 20'000;
   std::int64_t routers = 1;  // share the shards' connections
 };

@@ -73,6 +73,7 @@ void Add(WorkerStats::Shard* into, const WorkerStats::Shard& from) {
   into->latency.Add(from.latency);
   into->open += from.open;
   into->idle += from.idle;
+  into->replica_statements += from.replica_statements;
 }
 
 void ExportShards(const std::map<std::string, WorkerStats::Shard>& shards, Families* out) {
@@ -84,6 +85,8 @@ void ExportShards(const std::map<std::string, WorkerStats::Shard>& shards, Famil
     out->Gauge("foreshard_router_server_connections", "Connections to shards.",
                {{"shard", id}, {"state", "used"}},
                static_cast<double>(shard.open - std::min(shard.open, shard.idle)));
+    out->Counter("foreshard_router_replica_statements_total", "Statements that replicas answered.",
+                 {{"shard", id}}, static_cast<double>(shard.replica_statements));
     out->Latency("foreshard_router_latency_seconds", "Time from sending a statement to its end.",
                  {{"shard", id}}, shard.latency);
   }

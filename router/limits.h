@@ -40,6 +40,11 @@ inline constexpr std::chrono::milliseconds kStaleOwnerPause{
 inline constexpr std::chrono::milliseconds kLameDuck{2'000};  // still accepting, no longer ready
 inline constexpr std::chrono::milliseconds kDrainTimeout{
     25'000};  // below a Kubernetes grace period of 30 s
+inline constexpr std::chrono::milliseconds kReplicaLook{100};        // how far is each replayed?
+inline constexpr std::chrono::milliseconds kReplicaSilence{1'000};   // then it gets no more reads
+inline constexpr std::chrono::milliseconds kReplicaOut{1'000};       // after a failure
+inline constexpr std::chrono::milliseconds kReplicaResolve{5'000};   // where are they?
+inline constexpr std::chrono::milliseconds kReplicasWanted{60'000};  // looked at so long after use
 inline constexpr const char* kSpanningLockTimeout = "10s";  // of a transaction on several shards
 inline constexpr std::chrono::milliseconds kUserTimeout{5'000};  // a frozen server
 

@@ -99,6 +99,8 @@ class Loop {
 
   // Resolves, connects, reports to `events` later (never inside this call).
   Stream* Connect(const ConnectOptions& options, StreamEvents* events);
+  // The addresses of a name, none if it has none; never inside this call.
+  void Resolve(const std::string& host, std::function<void(std::vector<std::string>)> done);
   // `on_stream` is called for each accepted connection and sets its events. Port 0: from the
   // kernel; the port is returned.
   Result<std::uint16_t> Listen(std::string_view address, std::uint16_t port,

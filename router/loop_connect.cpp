@@ -62,6 +62,24 @@ void OnResolved(uv_getaddrinfo_t* request, int status, addrinfo* found) {
   if (impl.closing) LoopImpl::Delete(&stream);
 }
 
+struct Resolution {
+  uv_getaddrinfo_t request{};
+  LoopImpl* loop = nullptr;
+  std::function<void(std::vector<std::string>)> done;
+};
+
+void OnAddresses(uv_getaddrinfo_t* request, int status, addrinfo* found) {
+  const std::unique_ptr<Resolution> resolution(static_cast<Resolution*>(request->data));
+  std::vector<std::string> addresses;
+  for (const addrinfo* at = found; status == 0 && at != nullptr; at = at->ai_next) {
+    char text[INET6_ADDRSTRLEN] = {};
+    if (uv_ip_name(at->ai_addr, text, sizeof text) == 0) addresses.emplace_back(text);
+  }
+  uv_freeaddrinfo(found);
+  resolution->done(std::move(addresses));
+  resolution->loop->EndTurn();
+}
+
 }  // namespace
 
 void LoopImpl::FinishConnect(Stream& stream) {
@@ -98,6 +116,17 @@ Stream* Loop::Connect(const ConnectOptions& options, StreamEvents* events) {
                                   port.c_str(), &hints);
   CHECK(code == 0, "the look-up of a host name cannot be queued", code);
   return stream;
+}
+
+void Loop::Resolve(const std::string& host, std::function<void(std::vector<std::string>)> done) {
+  auto* resolution = new Resolution{.request = {}, .loop = impl_.get(), .done = std::move(done)};
+  resolution->request.data = resolution;
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  const int code =
+      uv_getaddrinfo(&impl_->uv, &resolution->request, OnAddresses, host.c_str(), nullptr, &hints);
+  CHECK(code == 0, "the look-up of a host name cannot be queued", code);
 }
 
 }  // namespace foreshard::router

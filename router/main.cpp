@@ -28,6 +28,7 @@ struct Arguments {
   std::string name;
   std::string shard_tls = "prefer";
   bool no_heat = false;
+  std::string zone;
 };
 
 void Declare(CLI::App* app, Arguments* arguments) {
@@ -52,6 +53,8 @@ void Declare(CLI::App* app, Arguments* arguments) {
   app->add_option("--name", arguments->name,
                   "of this router, in logs and on shards; default: the host's name");
   app->add_option("--shard-tls", arguments->shard_tls, "disable, prefer or require");
+  app->add_option("--zone", arguments->zone,
+                  "where this router runs: replicas whose foreshard.zone says the same come first");
   app->add_flag("--no-heat", arguments->no_heat,
                 "neither count nor sample keys: the operator then knows nothing of hot ones");
 }
@@ -83,6 +86,7 @@ Result<ServiceOptions> ToOptions(const Arguments& arguments) {
   options.metrics = *metrics;
   options.shard_tls = *tls;
   options.heat = !arguments.no_heat;
+  options.zone = arguments.zone;
   options.threads =
       arguments.threads > 0 ? arguments.threads : std::max(1U, std::thread::hardware_concurrency());
   options.name = arguments.name.empty() ? Environment("HOSTNAME") : arguments.name;

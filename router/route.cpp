@@ -13,6 +13,11 @@ namespace foreshard::router {
 
 namespace {
 
+bool ReadsOnly(const Statement& statement) {
+  return !statement.writes && !statement.locks_rows && !statement.runs_unseen &&
+         !statement.on_primary;
+}
+
 class Router {
  public:
   Router(const RouteRequest& request, RouteDecision& out)
@@ -58,7 +63,7 @@ RoutePart& Router::AddPart(std::uint32_t shard) {
 
 void Router::One(const Statement& statement, std::uint32_t shard) {
   out_.kind = RouteKind::kOneShard;
-  out_.read_only = !statement.writes && !statement.locks_rows && !statement.runs_unseen;
+  out_.read_only = ReadsOnly(statement);
   RoutePart& part = AddPart(shard);
   if (statement.names_columns)
     part.text = ApplyEdits(request_.text, {&*statement.names_columns, 1});
@@ -140,7 +145,7 @@ void Router::ByKeys(const Statement& statement) {
   if (statement.keys_complete) {
     if (out_.owners.empty()) {  // NULL or an empty array: no row anywhere
       out_.kind = RouteKind::kAnyShard;
-      out_.read_only = !statement.writes && !statement.locks_rows && !statement.runs_unseen;
+      out_.read_only = ReadsOnly(statement);
       return;
     }
     const std::uint32_t first = out_.owners.front().shard;
@@ -247,7 +252,7 @@ void Router::Query(const Statement& statement) {
   if (statement.locks_reference) return One(statement, 0);
   if (!statement.reads_sharded) {
     out_.kind = RouteKind::kAnyShard;
-    out_.read_only = !statement.writes && !statement.locks_rows && !statement.runs_unseen;
+    out_.read_only = ReadsOnly(statement);
     return;
   }
   if (statement.key_unknown) {

@@ -20,6 +20,9 @@ class ServerLink {
 
   std::uint32_t shard = 0;  // index into the shards of the worker (stable while the link lives)
 
+  bool replica = false;  // `shard` is then the number of the member
+  std::uint32_t replica_of = 0;
+
   // What the server keeps from one use to the next.
   std::shared_ptr<const std::string> settings;  // SETs in force, see session_settings.h; null: none
   std::unordered_set<std::uint64_t> prepared;   // "fs<id>" of PreparedStatement::id

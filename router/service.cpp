@@ -33,10 +33,11 @@ Error InFile(const std::string& path, const Error& error) {
 
 Service::Service(const Clock& clock, ServiceOptions options)
     : clock_(clock), options_(std::move(options)) {
-  state_ = std::make_unique<RouterState>(
-      RouterState::Options{
-          .name = options_.name, .shard_tls_mode = options_.shard_tls, .heat = options_.heat},
-      feed_);
+  state_ = std::make_unique<RouterState>(RouterState::Options{.name = options_.name,
+                                                              .shard_tls_mode = options_.shard_tls,
+                                                              .heat = options_.heat,
+                                                              .zone = options_.zone},
+                                         feed_);
 }
 
 Service::~Service() {

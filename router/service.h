@@ -29,6 +29,7 @@ struct ServiceOptions {
   std::string name = "router";
   TlsMode shard_tls = TlsMode::kPrefer;
   bool heat = true;
+  std::string zone;
 };
 
 class Service {

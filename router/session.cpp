@@ -186,6 +186,9 @@ void Session::EndCycle() {
   expects_head_ = 0;
   local_.clear();
   RecordWorks();
+  if (has_written_) last_write_ = host_.Now();
+  has_written_ = has_written_ && tx_ != Tx::kIdle;
+  primary_only_ = false;
   skip_to_sync_ = extended_ = flushed_ = wrote_ = writes_now_ = commits_now_ = false;
   said_locals_ = false;
   described_.clear();
@@ -279,8 +282,11 @@ bool Session::Ready(ServerLink& link) {
 
 // For statements that any shard can answer: the one in use, else the first.
 std::uint32_t Session::AnyShard() {
-  if (current_ != nullptr) return current_->shard;
-  return attached_.empty() ? host_.ShardNumber(0) : attached_.front()->shard;
+  if (current_ != nullptr && !current_->replica) return current_->shard;
+  for (const ServerLink* link : attached_) {
+    if (!link->replica) return link->shard;
+  }
+  return host_.ShardNumber(0);
 }
 
 Session::Outcome Session::Block(Wait wait) {
@@ -294,10 +300,14 @@ void Session::OnServerReady(std::uint32_t shard, ServerLink& link) {
   if (wait_ == Wait::kServer) wait_ = Wait::kNone;
 }
 
-void Session::OnServerFailed(std::uint32_t, const Refusal& why, bool) {
+void Session::OnServerFailed(std::uint32_t, const Refusal& why, bool may_retry) {
   if (wait_ != Wait::kServer) return;
-  wait_failure_ = why;
   wait_ = Wait::kNone;
+  if (may_retry) {
+    primary_only_ = true;
+    return;
+  }
+  wait_failure_ = why;
 }
 
 void Session::OnUnparked(bool may_go) {

@@ -44,8 +44,9 @@
 //
 // Files: session.cpp the loop and the ends of cycles; _simple Query; _extended Parse to Sync;
 // _local what needs no shard or all; _set settings; _execute PREPARE and EXECUTE; _reply what
-// servers say; _fanout several servers; _commit two-phase; _retry stale owners and lost servers;
-// _aside questions of our own to a server.
+// servers say; _fanout several servers; _commit two-phase; _reads what
+// replicas may answer; _retry stale owners and lost servers; _aside questions of our own to a
+// server.
 
 namespace foreshard::router {
 
@@ -79,6 +80,7 @@ class Session {
   std::size_t OnServerBytes(ServerLink& link, std::string_view bytes);
   // Answers to the host's calls. Then call Advance().
   void OnServerReady(std::uint32_t shard, ServerLink& link);
+  // `may_retry`: it was a replica's; the message is read again and goes to the primary.
   void OnServerFailed(std::uint32_t shard, const Refusal& why, bool may_retry);
   // The link stays ours until Release(), which may come later: a statement on several servers ends
   // first.
@@ -265,12 +267,18 @@ class Session {
   void LeaveInDoubt(Fanout::Part& part);
   void StartRollback();
 
+  // session_reads.cpp
+  std::uint32_t ReaderOf(std::uint32_t shard, const Statement& statement);
+  std::optional<Refusal> WrongConsistency(const SessionCommand& command) const;
+  Consistency consistency() const;
+
   // session_retry.cpp
   bool MayRetry() const;
   std::uint32_t TargetOf(const RoutePart& part);
   bool CanBeSaidAgain() const;  // but for what the client has seen
   bool OnRetryableError(ServerLink& link, std::string_view code, std::string_view detail);
   void Retry(std::chrono::milliseconds pause);
+  void LeaveBeforeRetry(ServerLink& link);
   void OnRetryReady(ServerLink& link);
   void LoseReplies(const std::string& where, bool began);
   void Doom();
@@ -292,6 +300,8 @@ class Session {
   SessionSettings settings_;
   SessionSettings settings_at_begin_;
   SessionFacts facts_;
+  std::optional<Consistency> consistency_;  // as the client said
+  MonotonicTime last_write_{};              // when its last write was answered
   std::vector<std::string> search_path_;
   PlanContext plan_context_;
   std::uint64_t plan_catalogue_ = 0;
@@ -334,6 +344,8 @@ class Session {
       false;  // a statement of this cycle may have written, outside of a transaction block
   bool writes_now_ = false;     // the statement whose replies are awaited may write
   bool commits_now_ = false;    // it is a COMMIT
+  bool has_written_ = false;    // and the end of that transaction was not yet answered
+  bool primary_only_ = false;   // a replica could not answer this cycle
   bool failed_here_ = false;    // the transaction failed here and its servers do not know
   bool doomed_ = false;         // the transaction has lost a server: it can only end
   std::size_t frame_left_ = 0;  // bytes of a large row that are still to be passed on

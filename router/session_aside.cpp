@@ -81,6 +81,11 @@ void Session::EndAside(ServerLink& link) {
     OnRetryReady(link);
     return;
   }
+  if (ended.failure && link.replica) {  // A setting that a replica does not take.
+    primary_only_ = true;
+    ReleaseOne(link, false);
+    return;
+  }
   if (ended.failure) {
     wait_failure_ = ended.failure;
     return;

@@ -42,7 +42,7 @@ Session::Outcome Session::StartCopyIn(const Statement& statement, std::string_vi
                               .lost = false,
                               .error = {},
                               .tag = {}});
-    link->wrote = link->used = true;
+    link->wrote = link->used = has_written_ = true;
     link->unnamed = 0;
     statement.names_columns
         ? pg::AppendQuery(&link->out(), ApplyEdits(text, {&*statement.names_columns, 1}))

@@ -78,7 +78,7 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
     return bound;
   }
   if (const std::optional<Outcome> later = AdmitWork(statement, frame.whole.size())) return *later;
-  const std::uint32_t shard = one ? TargetOf(decision_.parts[0]) : AnyShard();
+  const std::uint32_t shard = one ? ReaderOf(TargetOf(decision_.parts[0]), statement) : AnyShard();
   return BindToServer(frame, *bind, std::move(prepared), shard, true);
 }
 
@@ -106,6 +106,7 @@ Session::Outcome Session::BindToServer(const pg::WireFrame& frame, const pg::Bin
   SendPendingParses(*link, prepared.get());
   writes_now_ = writes_now_ || writes;
   link->wrote = link->wrote || writes;
+  has_written_ = has_written_ || writes;
   link->used = true;
   if (tx_ == Tx::kIdle) wrote_ = wrote_ || writes;
   if (bind.statement.empty()) {

@@ -11,6 +11,7 @@
 #include "router/catalogue.h"
 #include "router/compiled_table.h"
 #include "router/hold.h"
+#include "router/replicas.h"
 #include "router/route.h"
 #include "router/server_link.h"
 
@@ -92,6 +93,11 @@ class SessionHost {
   virtual void ForgetColumns() = 0;  // and functions: some of what was learned is no more
   virtual void SchemaChanged() = 0;
   virtual void Record(const StatementRecord& record) = 0;
+
+  // What a session reads that did not say (SET foreshard.consistency).
+  virtual Consistency default_consistency() = 0;
+  // The number of a replica that may answer a read of this shard, or the shard's own.
+  virtual std::uint32_t ReaderOf(std::uint32_t shard, const ReadDemand& demand) = 0;
 
   // What a Strong read of these keys must ask first, in its own snapshot, and on which shards.
   // Nearly always empty.

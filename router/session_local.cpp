@@ -235,7 +235,8 @@ void Session::EndedTransaction(bool committed) {
 }
 
 Session::Outcome Session::Show(const Statement& statement) {
-  const std::string value = settings_.Find(statement.session.name).value_or("");
+  std::string value = settings_.Find(statement.session.name).value_or("");
+  if (statement.session.name == kConsistencySetting) value = ToString(consistency());
   std::string out;
   const pg::TextColumn column{.name = statement.session.name};
   const std::string_view values[] = {value};

@@ -18,6 +18,8 @@
 
 namespace foreshard::router {
 
+inline constexpr std::string_view kConsistencySetting = "foreshard.consistency";
+
 // A reply that is awaited.
 struct SessionExpect {
   enum class Kind : std::uint8_t {

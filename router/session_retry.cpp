@@ -41,11 +41,15 @@ bool Session::CanBeSaidAgain() const {
 
 // True: the error stays between us and the server.
 bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::string_view detail) {
+  // Whatever a replica cannot do, the primary is asked for; what is wrong there too, it says
+  // itself.
+  const bool elsewhere = link.replica && code != "57014";
+  if (elsewhere) primary_only_ = true;
   const bool stale = code == "FS001";
   const bool going = code == "57P01" || code == "57P02" || code == "57P03";
   const bool demoted =
       code == "25006" && tx_ == Tx::kIdle && !settings_.Find("default_transaction_read_only");
-  if (!stale && !going && !demoted) return false;
+  if (!stale && !going && !demoted && !elsewhere) return false;
   if (!retry_since_) retry_since_ = host_.Now();
   if (host_.Now() - *retry_since_ > host_.park_max()) return false;
   if (stale) {
@@ -57,23 +61,30 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
     if (shard >= 0) retry_at_ = static_cast<std::uint32_t>(shard);
     retry_table_ = host_.table();
     if (fanout_) return true;
-    retrying_ = true;
-    if (link.unsynced) {
-      pg::AppendEmpty(&link.out(), 'S');
-      link.unsynced = false;
-    }
-    expects_.clear();
-    expects_head_ = 0;
-    Expect expect;
-    expect.kind = Expect::Kind::kSync;
-    expect.swallow = true;
-    Push(expect);
-    wait_ = Wait::kDrain;
+  }
+  if (stale || (elsewhere && !going)) {
+    LeaveBeforeRetry(link);
     return true;
   }
   ReleaseOne(link, false);
   Retry(kStaleOwnerPause);
   return true;
+}
+
+// The refused statement's server says the rest of its answer, and the client sees none of it.
+void Session::LeaveBeforeRetry(ServerLink& link) {
+  retrying_ = true;
+  if (link.unsynced) {
+    pg::AppendEmpty(&link.out(), 'S');
+    link.unsynced = false;
+  }
+  expects_.clear();
+  expects_head_ = 0;
+  Expect expect;
+  expect.kind = Expect::Kind::kSync;
+  expect.swallow = true;
+  Push(expect);
+  wait_ = Wait::kDrain;
 }
 
 // The shard that a refusal named, until more is heard. A login or a new table may have said since
@@ -146,6 +157,7 @@ Refusal Session::Translate(std::string_view code, std::string_view message) cons
 
 void Session::OnServerLost(ServerLink& link, std::string_view reason) {
   link.status = '?';
+  primary_only_ = primary_only_ || link.replica;
   if (wait_ == Wait::kClosed) return;
   const std::string where =
       "the connection to shard " + host_.ShardId(link.shard) + " broke: " + std::string(reason);

@@ -109,6 +109,10 @@ bool Session::IsOwnSetting(std::string_view name) const { return name.starts_wit
 Session::Outcome Session::SetOwn(const Statement& statement) {
   const SessionCommand& command = statement.session;
   const bool reset = statement.kind == StatementKind::kReset || command.to_default;
+  if (const std::optional<Refusal> wrong = WrongConsistency(command); wrong && !reset) {
+    Fail(*wrong);
+    return Outcome::kDone;
+  }
   if (command.local && tx_ == Tx::kIdle) {
     std::string notice;
     pg::AppendNotice(&notice, {.severity = "WARNING",

@@ -88,6 +88,7 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
                               .error = {},
                               .tag = {}});
     link->wrote = link->wrote || writes;
+    has_written_ = has_written_ || writes;
     link->used = true;
     link->unnamed = 0;
     AppendPart(&link->out(), decision_.parts.empty() ? nullptr : &decision_.parts[i], text, portal);

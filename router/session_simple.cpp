@@ -36,6 +36,8 @@ void Session::RefreshPlanContext() {
   plan_context_ = PlanContextOf(catalogue, search_path_);
   plan_catalogue_ = catalogue.fingerprint();
   facts_.shard_key = settings_.Find("foreshard.shard_key");
+  const std::optional<std::string> reads = settings_.Find(kConsistencySetting);
+  consistency_ = reads ? ParseConsistency(*reads) : std::nullopt;
   facts_.cross_shard_writes =
       settings_.Find("foreshard.cross_shard_writes").value_or("on") != "off";
 }
@@ -241,7 +243,7 @@ Session::Outcome Session::RunRouted(const Statement& statement, std::string_view
     case RouteKind::kOneShard: {
       if (!in_parts_ && NeedsProof(statement)) return RunSeveral(statement, text, true, nullptr);
       const RoutePart& part = decision_.parts[0];
-      const std::uint32_t shard = TargetOf(part);
+      const std::uint32_t shard = ReaderOf(TargetOf(part), statement);
       learned_columns_ = statement.names_columns.has_value();
       if (!part.text.empty()) return ForwardQuery(shard, part.text, {}, nullptr);
       return ForwardQuery(shard, text, frame, nullptr);
@@ -279,6 +281,7 @@ Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view tex
   frame.empty() ? pg::AppendQuery(&link->out(), text) : void(link->out().append(frame));
   link->unnamed = 0;  // A Query drops the unnamed statement.
   link->wrote = link->wrote || writes_now_;
+  has_written_ = has_written_ || writes_now_;
   Expect expect;
   expect.work = work;
   Push(expect);

@@ -17,6 +17,14 @@ ShardCall::~ShardCall() {
 
 void ShardCall::Start() { stream_ = loop_.Connect(options_.address, this); }
 
+void ShardCall::Again(Done done) {
+  CHECK(idle(), "the answer before is not there yet");
+  done_ = std::move(done);
+  value_.clear();
+  state_ = State::kAsked;
+  pg::AppendQuery(&stream_->out(), options_.sql);
+}
+
 void ShardCall::OnConnected(Stream& stream) {
   if (stream.tls() != nullptr || options_.tls_mode == TlsMode::kDisable ||
       options_.tls == nullptr) {
@@ -93,8 +101,14 @@ void ShardCall::OnGone(std::string_view reason) {
 }
 
 void ShardCall::End(Result<std::string> answer) {
-  if (std::exchange(state_, State::kOver) == State::kOver) return;
-  if (stream_ != nullptr) std::exchange(stream_, nullptr)->Close();
+  const State before = std::exchange(state_, State::kOver);
+  if (before == State::kOver) return;
+  if (answer && options_.stays) {
+    state_ = State::kIdle;
+  } else if (stream_ != nullptr) {
+    std::exchange(stream_, nullptr)->Close();
+  }
+  if (before == State::kIdle) return;  // Nobody asked.
   // Later, so that the owner may forget this call in it.
   loop_.After(std::chrono::milliseconds(0),
               [done = std::move(done_), answer = std::move(answer)] { done(answer); });

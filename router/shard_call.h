@@ -11,8 +11,8 @@
 // One statement on one shard, with a connection of its own: for the few things that no client waits
 // for.
 //
-// Owner: the worker. Threads: its event loop's. `done` is called exactly once, never inside
-// Start().
+// Owner: the worker. Threads: its event loop's. `done` is called exactly once for each Start() and
+// Again(), never inside them.
 
 namespace foreshard::router {
 
@@ -24,6 +24,7 @@ class ShardCall final : public StreamEvents {
     TlsMode tls_mode = TlsMode::kPrefer;
     std::shared_ptr<const TlsContext> tls;
     std::string sql;
+    bool stays = false;  // after an answer the same may be asked Again()
   };
   // The first column of the first row, empty if there is none. Errors: kRetry; `code` is
   // PostgreSQL's where it answered.
@@ -33,6 +34,10 @@ class ShardCall final : public StreamEvents {
   ~ShardCall() override;
 
   void Start();
+  // REQUIRES: idle().
+  void Again(Done done);
+  bool idle() const { return state_ == State::kIdle; }
+  bool over() const { return state_ == State::kOver; }
   void Fail(std::string_view reason,
             std::string_view code = {});  // also for a call that takes too long
 
@@ -41,7 +46,7 @@ class ShardCall final : public StreamEvents {
   void OnGone(std::string_view reason) override;
 
  private:
-  enum class State { kConnecting, kAskedTls, kLogin, kAsked, kOver };
+  enum class State { kConnecting, kAskedTls, kLogin, kAsked, kIdle, kOver };
   void LogIn();
   void Hear();
   void End(Result<std::string> answer);

@@ -59,6 +59,7 @@ class RouterState {
     std::string name;  // of this router
     TlsMode shard_tls_mode = TlsMode::kPrefer;
     bool heat = true;  // count and sample keys
+    std::string zone{};  // where this router runs; empty: not known
   };
 
   RouterState(Options options, TableFeed& feed) : options_(std::move(options)), feed_(feed) {}

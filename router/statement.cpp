@@ -85,8 +85,8 @@ bool Statement::operator==(const Statement& other) const {
                     s.returns_rows, s.no_transaction, s.keys, s.keys_complete, s.key_unknown,
                     s.key_column, s.colocated, s.not_colocated, s.merge, s.not_mergeable, s.insert,
                     s.table_spots, s.where_spots, s.copy, s.session, s.arguments, s.inner_first,
-                    s.names_columns, s.needs_columns_of, s.functions, s.runs_unseen, s.types,
-                    s.looked_at);
+                    s.names_columns, s.needs_columns_of, s.functions, s.runs_unseen, s.on_primary,
+                    s.types, s.looked_at);
   };
   if (fields(*this) != fields(other)) return false;
   if (inner == nullptr || other.inner == nullptr) return inner == other.inner;

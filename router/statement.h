@@ -255,6 +255,7 @@ struct Statement {
   std::vector<std::string> functions;  // called, and not known to the catalogue: learn them, and
                                        // classify again
   bool runs_unseen = false;  // calls a function that may write: treated as a write of its shard
+  bool on_primary = false;   // calls a function that means something on the primary only
   std::vector<std::uint32_t> types;      // PREPARE: OIDs of the parameters
   std::vector<std::uint32_t> looked_at;  // literals whose value decided something here
 

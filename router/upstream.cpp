@@ -12,6 +12,10 @@ namespace foreshard::router {
 Upstream::Upstream(Worker& worker, Options options)
     : worker_(worker), options_(std::move(options)) {
   shard = worker_.pool().group(options_.group).shard;
+  if (const std::optional<std::uint32_t> of = worker_.ReplicaOf(shard)) {
+    replica = true;
+    replica_of = *of;
+  }
   registered_epoch_ = options_.login.epoch;
 }
 
@@ -81,12 +85,12 @@ void Upstream::LoginBytes(std::string_view bytes) {
     FailLogin(login_->failure_code(), login_->failure());
     return;
   }
-  if (login_->in_recovery()) {
+  if (login_->in_recovery() && !replica) {
     FailLogin("57P03", "the server is in recovery: not the primary");
     return;
   }
   state_ = State::kReady;
-  has_schema = login_->has_foreshard_schema();
+  has_schema = login_->has_foreshard_schema() && !replica;
   worker_.UpstreamReady(*this);
 }
 

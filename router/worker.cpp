@@ -42,6 +42,7 @@ Worker::~Worker() {
   clients_.clear();
   doubts_.clear();
   orphan_calls_.clear();
+  replicas_.clear();
   upstreams_.clear();
   graveyard_.clear();
 }
@@ -112,6 +113,7 @@ void Worker::ReadShards() {
     info.address = address;
     info.database =
         slash == std::string::npos ? std::string() : shard.primary_service.substr(slash + 1);
+    ReadReplicas(number, shard.replica_service);
     if (!moved) continue;
     for (const auto& [key, upstream] : upstreams_) {
       if (upstream->shard == number) upstream->Retire();
@@ -184,13 +186,14 @@ void Worker::Tick() {
   for (const Pool::Expired& expired : pool_.Expire(now - kQueryWaitTimeout)) {
     const std::uint32_t shard = pool_.group(expired.group).shard;
     if (Client* client = clients_[expired.waiter].get(); client != nullptr) {
-      client->ServerFailed(
-          shard, {.sqlstate = "57P03",
-                  .message = fmt::format("no connection to shard {}: {}", shards_[shard].id,
-                                         shards_[shard].last_failure.empty()
-                                             ? "all are in use"
-                                             : shards_[shard].last_failure),
-                  .hint = "Retry in a moment."});
+      client->ServerFailed(shard,
+                           {.sqlstate = "57P03",
+                            .message = fmt::format(
+                                "no connection to shard {}: {}", shards_[shard].id,
+                                shards_[shard].last_failure.empty() ? "all are in use"
+                                                                    : shards_[shard].last_failure),
+                            .hint = "Retry in a moment."},
+                           shards_[shard].replica_of.has_value());
       Continue(*client);
     }
   }
@@ -200,6 +203,7 @@ void Worker::Tick() {
     Bury(upstream);
   }
   LookForOrphans(now);
+  if (now < replicas_wanted_until_) LookAtReplicas(now);
   if (!doubts_.empty()) ResolveDoubts(now);
   std::vector<Upstream*> overdue;
   for (const auto& [key, upstream] : upstreams_) {

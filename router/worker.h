@@ -13,6 +13,7 @@
 #include "router/latency.h"
 #include "router/loop.h"
 #include "router/pool.h"
+#include "router/replicas.h"
 #include "router/shard_call.h"
 #include "router/state.h"
 #include "router/upstream.h"
@@ -32,6 +33,7 @@ struct WorkerStats {
     Latencies latency;
     std::uint64_t open = 0;
     std::uint64_t idle = 0;
+    std::uint64_t replica_statements = 0;
   };
   struct Range {
     model::KeyRange range;
@@ -117,6 +119,13 @@ class Worker {
   void CancelRequested(const Greeter::CancelTarget& target);
   void CancelOn(Upstream& upstream);
 
+  // A replica that may answer, or the shard itself.
+  std::uint32_t ReaderOf(std::uint32_t shard, const ReadDemand& demand, const std::string& user,
+                         const std::string& database);
+  std::optional<std::uint32_t> ReplicaOf(std::uint32_t number) const {
+    return shards_[number].replica_of;
+  }
+
   std::uint32_t ShardNumber(std::uint32_t index) { return numbers_.at(index); }
   std::int64_t ShardNumberOf(std::string_view id) const;
   std::string ShardId(std::uint32_t shard) const { return shards_.at(shard).id; }
@@ -136,11 +145,24 @@ class Worker {
     std::string id;
     ConnectOptions address;
     std::string database;  // "host:port/database": another name there than clients use
+    std::optional<std::uint32_t> replica_of;  // not a shard but a member of that one
     MonotonicTime retry_at{};
     std::chrono::milliseconds pause{0};
     bool retry_planned = false;
     std::string last_failure;
     WorkerStats::Shard stats;
+  };
+  // The replicas of one shard: where they are, and how far each has come.
+  struct ReplicaSet {
+    struct Look {
+      std::unique_ptr<ShardCall> call;
+      MonotonicTime asked{};
+    };
+    std::string service;  // as the routing table says
+    Replicas book;
+    std::map<std::uint32_t, Look> looks;  // by number; the shard's own is its primary
+    MonotonicTime next_look{};
+    MonotonicTime next_resolve{};
   };
   struct CancelConnection;
   // A two-phase transaction that a broken connection left prepared on a shard.
@@ -174,7 +196,16 @@ class Worker {
   void DoubtFailed(std::uint32_t shard, const std::string& name, const Error& error);
   InDoubt* FindDoubt(std::uint32_t shard, const std::string& name);
   ShardCall::Options CallOptions(const InDoubt& doubt, std::uint32_t shard, std::string sql);
-  void FailWaiters(GroupId group, const Refusal& why);
+  void FailWaiters(GroupId group, const Refusal& why, bool may_retry = false);
+  void ReadReplicas(std::uint32_t shard, const std::string& service);
+  void LookAtReplicas(MonotonicTime now);
+  void ResolveReplicas(std::uint32_t shard, ReplicaSet& set);
+  void ReplicasAre(std::uint32_t shard, const HostPort& place, const std::string& database,
+                   const std::vector<std::string>& addresses);
+  void LookAt(std::uint32_t shard, ReplicaSet& set, std::uint32_t number, MonotonicTime now);
+  void Seen(std::uint32_t shard, std::uint32_t number, MonotonicTime asked,
+            const Result<std::string>& answer);
+  void ReplicaFailed(std::uint32_t number);
 
   RouterState& state_;
   const Clock& clock_;
@@ -214,6 +245,10 @@ class Worker {
   std::vector<std::shared_ptr<CancelConnection>> cancels_;
   std::vector<std::unique_ptr<InDoubt>> doubts_;
   std::vector<std::unique_ptr<ShardCall>> orphan_calls_;
+  std::map<std::uint32_t, ReplicaSet> replicas_;  // by shard
+  MonotonicTime replicas_wanted_until_{};
+  std::string reader_;  // whose name is used to look at them
+  std::string reader_database_;
   MonotonicTime next_look_{};
   Loop loop_;  // last: its handles end before what they call
 };

@@ -100,7 +100,7 @@ void Worker::LearnWelcome(const std::string& user, const std::string& database,
 // milliseconds, and all of them would pay in the moment before a cutover.
 std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {
   std::vector<Proof> proofs;
-  if (view_.table == nullptr || view_.config->read_consistency != "Strong") return proofs;
+  if (view_.table == nullptr) return proofs;
   const model::KeySpace& space = view_.table->table().key_space;
   for (const LeasedKeys& leased : view_.leased) {
     const auto add = [&](const model::ShardId& owner) {
@@ -130,6 +130,10 @@ std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {
 
 void Worker::Record(const StatementRecord& record) {
   WorkerStats::Shard& stats = shards_[record.shard].stats;
+  if (const std::optional<std::uint32_t> of = shards_[record.shard].replica_of) {
+    ++stats.replica_statements;
+    replicas_[*of].book.Answered(record.shard, record.backend);
+  }
   ++stats.statements[record.write ? 1 : 0][record.error ? 1 : 0];
   stats.rows += record.rows;
   stats.bytes += record.bytes;

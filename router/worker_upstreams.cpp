@@ -78,8 +78,10 @@ void Worker::UpstreamReady(Upstream& upstream) {
   shard.pause = std::chrono::milliseconds(0);
   shard.retry_at = {};
   pool_.Connected(upstream.group());
-  state_.LearnRanges(upstream.login().ranges(), shards_[upstream.shard].id);
-  state_.LearnCollation(shard.id, upstream.login().text_orders_as_bytes());
+  if (!upstream.replica) {
+    state_.LearnRanges(upstream.login().ranges(), shard.id);
+    state_.LearnCollation(shard.id, upstream.login().text_orders_as_bytes());
+  }
   view();
   UpstreamFree(upstream);
 }
@@ -128,6 +130,12 @@ void Worker::UpstreamFailed(Upstream& upstream, const std::string& code,
                  {{"shard", shard.id}, {"code", code}, {"reason", reason}});
     shard.last_failure = reason;
   }
+  if (shard.replica_of) {
+    ReplicaFailed(number);
+    FailWaiters(group, {.sqlstate = code, .message = reason, .hint = {}}, true);
+    OpenWanted(number);
+    return;
+  }
   if (IsFinal(code)) {
     FailWaiters(
         group,
@@ -143,11 +151,11 @@ void Worker::UpstreamFailed(Upstream& upstream, const std::string& code,
   });
 }
 
-void Worker::FailWaiters(GroupId group, const Refusal& why) {
+void Worker::FailWaiters(GroupId group, const Refusal& why, bool may_retry) {
   const std::uint32_t shard = pool_.group(group).shard;
   for (const WaiterId waiter : pool_.TakeWaiters(group)) {
     if (Client* client = clients_[waiter].get(); client != nullptr) {
-      client->ServerFailed(shard, why);
+      client->ServerFailed(shard, why, may_retry);
       Continue(*client);
     }
   }
@@ -159,6 +167,7 @@ void Worker::UpstreamGone(Upstream& upstream, const std::string& reason) {
               {{"shard", shards_[upstream.shard].id}, {"reason", reason}});
   }
   const std::uint32_t shard = upstream.shard;
+  if (upstream.replica && !reason.empty()) ReplicaFailed(shard);
   pool_.Closed(upstream.group(), upstream);
   Bury(upstream);
   OpenWanted(shard);

@@ -58,7 +58,9 @@ std::string UsersSecret(const SetName& set) { return set.name + "-router-users";
 model::ShardAddress AddressOf(const SetName& set, const model::ShardId& shard) {
   return {.id = shard,
           .primary_service = ShardName(set, shard),
-          .replica_service = ReplicasName(set, shard)};
+          // Each member has an address of its own there: a router must know whom it asked how far
+          // it has come. The service of the replicas leads to any of them.
+          .replica_service = PodsName(set, shard)};
 }
 
 std::vector<std::string> ServiceDnsNames(const SetName& set, const std::string& service) {

@@ -52,6 +52,28 @@ bool LostThePort(const std::string& log) {
 Result<std::unique_ptr<PostgresServer>> PostgresServer::Create(const PostgresOptions& options) {
   std::unique_ptr<PostgresServer> server(new PostgresServer(options));
   if (const Status made = server->Initialize(); !made) return made.error();
+  return StartSomewhere(std::move(server));
+}
+
+Result<std::unique_ptr<PostgresServer>> PostgresServer::CreateStandby(
+    const PostgresServer& primary,
+    const std::vector<std::pair<std::string, std::string>>& settings) {
+  PostgresOptions options = primary.options_;
+  options.settings.insert(options.settings.end(), settings.begin(), settings.end());
+  std::unique_ptr<PostgresServer> server(new PostgresServer(std::move(options)));
+  if (const Status owned = server->Own(); !owned) return owned.error();
+  const Result<std::string> copied = RunOrError(
+      server->AsPostgres({Program("pg_basebackup"), "--pgdata", server->data_directory(),
+                          "--write-recovery-conf", "--wal-method", "stream", "--checkpoint", "fast",
+                          "--no-sync", "--host", primary.socket_directory(), "--port",
+                          std::to_string(primary.port()), "--username", kUser}),
+      60s);
+  if (!copied) return copied.error();
+  return StartSomewhere(std::move(server));
+}
+
+Result<std::unique_ptr<PostgresServer>> PostgresServer::StartSomewhere(
+    std::unique_ptr<PostgresServer> server) {
   for (int attempt = 1;; ++attempt) {
     server->port_ = FreePort();
     const Status started = server->Start();
@@ -86,11 +108,7 @@ Status PostgresServer::Initialize() {
                                       "C.UTF-8",
                                       "--no-sync"};
   command.insert(command.end(), options_.initdb.begin(), options_.initdb.end());
-  if (geteuid() == 0) {
-    const Result<std::string> owned =
-        RunOrError({.command = {"chown", "-R", kUser, directory_.path().string()}}, 10s);
-    if (!owned) return owned.error();
-  }
+  if (const Status owned = Own(); !owned) return owned;
   const Result<std::string> made = RunOrError(AsPostgres(command), 60s);
   if (!made) return made.error();
   // Replication over TCP with a password, as a shard's replicas and subscriptions do it.
@@ -102,6 +120,15 @@ Status PostgresServer::Initialize() {
   if (options_.tls) {
     if (const Status certified = MakeCertificate(); !certified) return certified;
   }
+  return Ok();
+}
+
+// As root the server runs as somebody else, whose files these must be.
+Status PostgresServer::Own() const {
+  if (geteuid() != 0) return Ok();
+  const Result<std::string> owned =
+      RunOrError({.command = {"chown", "-R", kUser, directory_.path().string()}}, 10s);
+  if (!owned) return owned.error();
   return Ok();
 }
 
@@ -137,7 +164,9 @@ Status PostgresServer::Start() {
   process_ = std::move(*started);
   const Status ready = Await("PostgreSQL takes connections", 60s, [this] {
     if (!process_->Running()) return Seen(true);
-    return Seen(Log().find("database system is ready to accept connections") != std::string::npos,
+    const std::string log = Log();
+    const std::size_t at = log.find("database system is ready to accept ");  // read-only
+    return Seen(at != std::string::npos && log.find("connections", at) != std::string::npos,
                 "it still starts");
   });
   if (!ready) return ready;

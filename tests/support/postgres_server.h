@@ -32,6 +32,10 @@ class PostgresServer {
  public:
   // Takes connections when it returns; about a second.
   static Result<std::unique_ptr<PostgresServer>> Create(const PostgresOptions& options = {});
+  // A streaming replica of `primary`, with these settings after the primary's.
+  static Result<std::unique_ptr<PostgresServer>> CreateStandby(
+      const PostgresServer& primary,
+      const std::vector<std::pair<std::string, std::string>>& settings = {});
 
   static constexpr const char* kHost = "127.0.0.1";
   int port() const { return port_; }
@@ -67,6 +71,9 @@ class PostgresServer {
  private:
   explicit PostgresServer(PostgresOptions options) : options_(std::move(options)) {}
 
+  static Result<std::unique_ptr<PostgresServer>> StartSomewhere(
+      std::unique_ptr<PostgresServer> server);
+  Status Own() const;
   Status Initialize();
   Status MakeCertificate();
   std::string SettingsText() const;

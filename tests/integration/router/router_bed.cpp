@@ -1,6 +1,7 @@
 #include "tests/integration/router/router_bed.h"
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
@@ -26,6 +27,14 @@ Result<std::unique_ptr<RouterBed>> RouterBed::Create(const Options& options) {
   if (const Status prepared = bed->Prepare(options); !prepared) return prepared.error();
   if (const Status started = bed->StartRouter(); !started) return started.error();
   return bed;
+}
+
+// What a sanitizer said of the router is a failure, whatever its clients saw.
+RouterBed::~RouterBed() {
+  const std::string said = router_ == nullptr ? std::string() : router_->ErrorOutput();
+  if (said.find("Sanitizer") != std::string::npos ||
+      said.find("runtime error: ") != std::string::npos)
+    ADD_FAILURE() << said;
 }
 
 Status RouterBed::Prepare(const Options& options) {
@@ -71,8 +80,12 @@ std::string RouterBed::TableJson(int epoch, const std::string& moving) const {
         i + 1 == options_.shards ? "" : fmt::format("{:02x}", (i + 1) * 256 / options_.shards);
     ranges += fmt::format(R"({}{{"from":"{}","to":"{}","shard":"s-{}"}})", i == 0 ? "" : ",", from,
                           to, i);
-    shards += fmt::format(R"({}{{"id":"s-{}","primaryService":"127.0.0.1:{}/{}"}})",
-                          i == 0 ? "" : ",", i, postgres_->port(), ShardName(i));
+    std::string replicas;
+    for (const int port : replicas_)
+      replicas += fmt::format("{}127.0.0.1:{}", replicas.empty() ? "" : ",", port);
+    shards +=
+        fmt::format(R"({}{{"id":"s-{}","primaryService":"127.0.0.1:{}/{}","replicaService":"{}"}})",
+                    i == 0 ? "" : ",", i, postgres_->port(), ShardName(i), replicas);
   }
   return fmt::format(
       R"({{"shardSetName":"bed","epoch":{},"ranges":[{}],"pins":[],"shards":[{}],"moving":{}}})",
@@ -107,6 +120,7 @@ Status RouterBed::StartRouter() {
     command.push_back(options_.tls_directory.empty() ? directory_.path().string()
                                                      : options_.tls_directory);
   }
+  command.insert(command.end(), options_.arguments.begin(), options_.arguments.end());
   auto started = support::ChildProcess::Start({.command = command});
   if (!started) return started.error();
   router_ = std::move(*started);

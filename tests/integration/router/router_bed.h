@@ -20,8 +20,10 @@ class RouterBed {
     bool tls = false;
     std::string
         tls_directory{};  // with ca.crt, tls.crt, tls.key; instead of a certificate made here
+    std::vector<std::string> arguments{};  // of the router, after the others
   };
   static Result<std::unique_ptr<RouterBed>> Create(const Options& options);
+  ~RouterBed();
 
   support::PostgresServer& postgres() { return *postgres_; }
   int port() const { return port_; }
@@ -38,6 +40,8 @@ class RouterBed {
   Result<std::unique_ptr<WireClient>> DirectTo(const std::string& database) const;
   void WriteTable(const std::string& json) const;
   std::string TableJson(int epoch, const std::string& moving = "[]") const;
+  // From now on TableJson() says that the shards have these replicas.
+  void SetReplicas(std::vector<int> ports) { replicas_ = std::move(ports); }
   std::string ShardName(int shard) const { return "shard_" + std::to_string(shard); }
 
   static constexpr const char* kPassword = "app-password";
@@ -53,6 +57,7 @@ class RouterBed {
   support::TemporaryDirectory directory_{"router"};
   std::unique_ptr<support::PostgresServer> postgres_;
   std::unique_ptr<support::ChildProcess> router_;
+  std::vector<int> replicas_;
   int port_ = 0;
   int admin_port_ = 0;
   int metrics_port_ = 0;

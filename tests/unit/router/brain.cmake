@@ -12,6 +12,6 @@ foreshard_test(unit.router.merge
   DEPS foreshard_router_brain)
 
 foreshard_test(unit.router.flow
-  SOURCES copy_splitter_test.cpp heat_test.cpp hold_test.cpp kube_table_feed_test.cpp reservoir_test.cpp
+  SOURCES copy_splitter_test.cpp heat_test.cpp hold_test.cpp kube_table_feed_test.cpp replicas_test.cpp reservoir_test.cpp
           space_saving_test.cpp
   DEPS foreshard_router_brain foreshard_fake_kube_api foreshard_test_support)

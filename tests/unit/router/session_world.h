@@ -136,6 +136,11 @@ class SessionWorld : public SessionHost {
   void ForgetColumns() override { world_.catalogue = TestCatalogue(); }
   void SchemaChanged() override { ++schema_changes_; }
   void Record(const StatementRecord& record) override { records_.push_back(record); }
+  Consistency default_consistency() override { return default_consistency_; }
+  std::uint32_t ReaderOf(std::uint32_t shard, const ReadDemand& demand) override {
+    demands_.push_back(demand);
+    return replica_ ? *replica_ : shard;
+  }
   std::vector<Proof> ProofsFor(const Footprint&) override { return proofs_; }
   std::string NewTransactionName(std::uint32_t first_shard) override {
     return "tx-" + std::to_string(first_shard);
@@ -165,6 +170,9 @@ class SessionWorld : public SessionHost {
   std::vector<StaleOwner> learned_;
   std::vector<StatementRecord> records_;
   std::vector<Proof> proofs_;
+  Consistency default_consistency_ = Consistency::kStrong;
+  std::optional<std::uint32_t> replica_;  // answers for every shard
+  std::vector<ReadDemand> demands_;
   std::vector<std::string> later_;
   Session session_;
 };
