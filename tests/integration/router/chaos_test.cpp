@@ -1,0 +1,399 @@
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+
+#include "base/random.h"
+#include "pg/wire_startup.h"
+#include "pg/wire_writer.h"
+#include "tests/integration/router/router_bed.h"
+#include "tests/support/needs.h"
+#include "tests/support/wait.h"
+
+// The router while its servers die, its clients do not read, come and go by the thousand, cancel
+// what is not theirs, and its table changes all the time. Each case ends with the proof that it
+// works as before.
+
+namespace foreshard::router {
+namespace {
+
+using namespace std::chrono_literals;
+using support::Good;
+using support::Seen;
+using support::WaitFor;
+
+const support::Needs kNeeds({"postgres", "psql", "pgbench"});
+constexpr std::uint64_t kSeed = 4'711;
+
+class RouterChaos : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto bed = RouterBed::Create({.shards = 2});
+    ASSERT_TRUE(Good(bed));
+    bed_ = std::move(*bed);
+    std::string rows =
+        "CREATE TABLE customers(id bigint PRIMARY KEY, name text, v bigint NOT NULL DEFAULT 0);"
+        "INSERT INTO customers(id) VALUES (1)";
+    for (int id = 2; id <= 200; ++id) rows += fmt::format(",({})", id);
+    ASSERT_TRUE(Good(bed_->Psql(rows + ";")));
+  }
+  void TearDown() override {
+    if (bed_ == nullptr) return;
+    ASSERT_TRUE(bed_->router().Running()) << bed_->router().ErrorOutput();
+    const Result<std::string> count = bed_->Psql("SELECT count(*) FROM customers WHERE id <= 200");
+    ASSERT_TRUE(Good(count));
+    EXPECT_EQ(*count, "200\n");
+  }
+  std::unique_ptr<WireClient> Client() {
+    auto client = bed_->Client();
+    EXPECT_TRUE(Good(client));
+    return std::move(*client);
+  }
+  std::string Sql(std::string_view sql) {
+    const Result<std::string> done = bed_->postgres().Sql(sql);
+    return done ? *done : "ERROR " + done.error().message;
+  }
+  std::string SumOfValues() {
+    const Result<std::string> sum = bed_->Psql("SELECT sum(v) FROM customers");
+    return sum ? *sum : "ERROR " + sum.error().message;
+  }
+  // As an administrator would, or the kernel when memory is short.
+  void KillServers() {
+    ASSERT_TRUE(Good(bed_->postgres().Sql(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'app'")));
+  }
+  bool AtWork(const std::string& state) {
+    return Sql("SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'app' AND " + state) ==
+           "t\n";
+  }
+  std::int64_t ResidentKb() {
+    const std::string status =
+        support::ReadFile(fmt::format("/proc/{}/status", bed_->router().pid()));
+    const std::size_t at = status.find("VmRSS:");
+    return at == std::string::npos ? -1 : std::stoll(status.substr(at + 6));
+  }
+  std::size_t OpenFiles() {
+    std::size_t count = 0;
+    const std::string folder = fmt::format("/proc/{}/fd", bed_->router().pid());
+    for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder)) ++count;
+    return count;
+  }
+
+  std::unique_ptr<RouterBed> bed_;
+};
+
+std::string Query(std::string_view sql) {
+  std::string out;
+  pg::AppendQuery(&out, sql);
+  return out;
+}
+
+std::string Extended(std::string_view sql, bool sync) {
+  std::string out;
+  pg::AppendParse(&out, "", sql, {});
+  pg::WireWriter(&out, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+  pg::WireWriter(&out, 'E').String("").Int32(0).End();
+  pg::AppendEmpty(&out, sync ? 'S' : 'H');
+  return out;
+}
+
+// What is under way when the servers die, and what its client may hear of it.
+struct Moment {
+  const char* name;
+  std::vector<std::string> before;  // each is answered before the last is said
+  std::string last;
+  std::string at_work;  // a condition on pg_stat_activity that shows that it is under way
+  std::string after;    // what ends the cycle once the servers are dead
+  std::set<std::string> errors;
+};
+
+std::vector<Moment> Moments() {
+  const std::string sleeps = "state = 'active' AND query LIKE '%pg_sleep%'";
+  const std::string in_block = "state = 'idle in transaction'";
+  return {
+      {"idle",
+       {Query("SELECT 1")},
+       "",
+       "state = 'idle'",
+       Query("SELECT v FROM customers WHERE id = 1"),
+       {""}},
+      {"a read",
+       {},
+       Query("SELECT pg_sleep(2), 7 FROM customers WHERE id = 1"),
+       sleeps,
+       "",
+       {"", "08006"}},
+      {"a read over shards",
+       {},
+       Query("SELECT id, pg_sleep(2) FROM customers WHERE id IN (1, 2, 3, 4)"),
+       sleeps,
+       "",
+       {"", "08006"}},
+      {"a write",
+       {},
+       Query("UPDATE customers SET v = v + 1 WHERE id = 1 AND pg_sleep(2) IS NOT NULL"),
+       sleeps,
+       "",
+       {"", "08006", "08007"}},
+      {"a write over shards",
+       {},
+       Query("UPDATE customers SET v = v + 1 WHERE pg_sleep(0.05) IS NOT NULL"),
+       sleeps,
+       "",
+       {"", "08006", "08007", "40001"}},
+      {"an extended read",
+       {},
+       Extended("SELECT pg_sleep(2) FROM customers WHERE id = 1", true),
+       sleeps,
+       "",
+       {"", "08006"}},
+      {"a pipeline without its Sync",
+       {},
+       Extended("SELECT pg_sleep(2) FROM customers WHERE id = 1", false),
+       sleeps,
+       Extended("SELECT 1", true),
+       {"", "08006", "57P01"}},
+      {"a block that waits",
+       {Query("BEGIN"), Query("UPDATE customers SET v = v + 1 WHERE id = 1")},
+       "",
+       in_block,
+       Query("COMMIT"),
+       {"08006", "08007", "40001", "25P02"}},
+      {"a block over shards",
+       {Query("BEGIN"), Query("UPDATE customers SET v = v + 1 WHERE id < 9")},
+       "",
+       in_block,
+       Query("COMMIT"),
+       {"08006", "08007", "40001", "25P02"}},
+      {"a block at work",
+       {Query("BEGIN"), Query("UPDATE customers SET v = v + 1 WHERE id = 1")},
+       Query("SELECT pg_sleep(2) FROM customers WHERE id = 1"),
+       sleeps,
+       "",
+       {"40001", "08006", "57P01"}},
+  };
+}
+
+TEST_F(RouterChaos, ServersDieInEveryStateOfASession) {
+  for (const Moment& moment : Moments()) {
+    SCOPED_TRACE(moment.name);
+    const auto client = Client();
+    for (const std::string& said : moment.before) {
+      ASSERT_TRUE(client->Send(said).ok());
+      ASSERT_TRUE(Good(client->ReceiveUntilReady()));
+    }
+    if (!moment.last.empty()) {
+      ASSERT_TRUE(client->Send(moment.last).ok());
+    }
+    ASSERT_TRUE(WaitFor("it is under way", 10s, [&] { return Seen(AtWork(moment.at_work)); }));
+    KillServers();
+    if (!moment.after.empty()) {
+      ASSERT_TRUE(client->Send(moment.after).ok());
+    }
+    const auto answer = client->ReceiveUntilReady();
+    ASSERT_TRUE(Good(answer));
+    EXPECT_TRUE(moment.errors.contains(FirstError(*answer))) << Trace(*answer);
+    // The session lives on, and so does everybody else's.
+    const auto rolled_back = client->Ask("ROLLBACK");
+    ASSERT_TRUE(Good(rolled_back));
+    EXPECT_EQ(FirstValue(*client->Ask("SELECT id FROM customers WHERE id = 7")), "7");
+  }
+  EXPECT_TRUE(WaitFor("nothing is left prepared", 30s, [&] {
+    const std::string left = Sql("SELECT count(*) FROM pg_prepared_xacts");
+    return Seen(left == "0\n", left);
+  }));
+}
+
+TEST_F(RouterChaos, ServersDieWhileRowsAreCopied) {
+  for (const bool committed : {false, true}) {
+    const auto client = Client();
+    ASSERT_TRUE(client->Send(Query("COPY customers(id) FROM STDIN")).ok());
+    const auto open = client->Receive();
+    ASSERT_TRUE(Good(open));
+    ASSERT_EQ(open->type, 'G');
+    std::string rows;
+    for (int id = 1'000; id < 1'050; ++id) {
+      pg::WireWriter(&rows, 'd').Bytes(fmt::format("{}\n", id)).End();
+    }
+    ASSERT_TRUE(client->Send(rows).ok());
+    ASSERT_TRUE(WaitFor("it is under way", 10s,
+                        [&] { return Seen(AtWork("state = 'active' AND query LIKE 'COPY%'")); }));
+    if (!committed) KillServers();
+    std::string done;
+    pg::AppendEmpty(&done, 'c');
+    ASSERT_TRUE(client->Send(done).ok());
+    const auto answer = client->ReceiveUntilReady();
+    ASSERT_TRUE(Good(answer));
+    EXPECT_EQ(FirstError(*answer).empty(), committed) << Trace(*answer);
+    EXPECT_EQ(FirstValue(*client->Ask("SELECT count(*) FROM customers WHERE id >= 1000")),
+              committed ? "50" : "0");
+  }
+}
+
+// Eight clients ask for 100 MB each and read nothing.
+TEST_F(RouterChaos, WhoDoesNotReadCostsAFewMegabytes) {
+  ASSERT_EQ(FirstValue(*Client()->Ask("SELECT 1")), "1");
+  const std::int64_t before = ResidentKb();
+  std::vector<std::unique_ptr<WireClient>> slow;
+  for (int i = 0; i < 8; ++i) {
+    slow.push_back(Client());
+    ASSERT_TRUE(slow.back()
+                    ->Send(Query("SELECT repeat('x', 1000) FROM generate_series(1, 100000) WHERE "
+                                 "EXISTS (SELECT 1)"))
+                    .ok());
+  }
+  ASSERT_TRUE(WaitFor("the servers wait for their readers", 30s, [&] {
+    const std::string waiting =
+        Sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND wait_event = "
+            "'ClientWrite'");
+    return Seen(waiting == "8\n", waiting);
+  }));
+  EXPECT_LT(ResidentKb() - before, 8 * 6 * 1024) << "kilobytes more than before";
+  // Others are served, and one that begins to read gets all of it.
+  EXPECT_EQ(FirstValue(*Client()->Ask("SELECT id FROM customers WHERE id = 3")), "3");
+  const auto all = slow.front()->ReceiveUntilReady(60s);
+  ASSERT_TRUE(Good(all));
+  EXPECT_EQ(all->size(), 100'003U);  // description, rows, tag, ready
+  slow.clear();
+  EXPECT_TRUE(WaitFor("their servers are let go", 30s, [&] {
+    const std::string waiting =
+        Sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'");
+    return Seen(waiting == "0\n", waiting);
+  }));
+}
+
+int Connected(int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
+  ::close(fd);
+  return -1;
+}
+
+TEST_F(RouterChaos, TenThousandConnectionsComeAndGo) {
+  const auto steady = Client();
+  ASSERT_EQ(FirstValue(*steady->Ask("SELECT 1")), "1");
+  const std::size_t files = OpenFiles();
+  Random random(kSeed);
+  std::string startup;
+  pg::AppendStartup(&startup, {{"user", "app"}, {"database", "app"}});
+  std::string ssl;
+  pg::AppendSslRequest(&ssl);
+  std::vector<int> open;
+  std::int64_t after_first = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const int fd = Connected(bed_->port());
+    ASSERT_GE(fd, 0) << i;
+    open.push_back(fd);
+    const std::string& said = random.Chance(0.5) ? startup : ssl;
+    const std::string part =
+        said.substr(0, static_cast<std::size_t>(random.Below(said.size() + 1)));
+    if (!part.empty()) {
+      ASSERT_EQ(::send(fd, part.data(), part.size(), MSG_NOSIGNAL),
+                static_cast<ssize_t>(part.size()));
+    }
+    if (open.size() > 200) {
+      const auto one = static_cast<std::size_t>(random.Below(open.size()));
+      ::close(open[one]);
+      open.erase(open.begin() + static_cast<std::ptrdiff_t>(one));
+    }
+    if (i == 2'000) after_first = ResidentKb();
+    if (i % 500 == 0) {
+      ASSERT_EQ(FirstValue(*steady->Ask("SELECT 1")), "1") << "seed " << kSeed;
+    }
+  }
+  EXPECT_LT(ResidentKb() - after_first, 8 * 1024) << "kilobytes more after 8,000 of them";
+  for (const int fd : open) ::close(fd);
+  EXPECT_TRUE(WaitFor("all are gone", 20s, [&] {
+    const std::size_t now = OpenFiles();
+    return Seen(now <= files + 2, fmt::format("{} files, {} before", now, files));
+  }));
+}
+
+// Requests with right and wrong keys rain on sessions that share a few servers.
+TEST_F(RouterChaos, CancelsHitWhomTheyMeanOrNobody) {
+  Random random(kSeed);
+  const auto target = Client();
+  std::vector<std::unique_ptr<WireClient>> others;
+  for (int i = 0; i < 6; ++i) others.push_back(Client());
+  int hits = 0;
+  for (int round = 0; round < 60; ++round) {
+    ASSERT_TRUE(target->Send(Query("SELECT pg_sleep(0.02)")).ok());
+    for (const auto& other : others)
+      ASSERT_TRUE(other->Send(Query("SELECT pg_sleep(0.002), 7")).ok());
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(Good(SendCancel(bed_->port(), target->process_id(), target->secret_key())));
+      const auto& other = others[static_cast<std::size_t>(random.Below(others.size()))];
+      ASSERT_TRUE(Good(SendCancel(bed_->port(), other->process_id(),
+                                  other->secret_key() ^ (1U << random.Below(32)))));
+    }
+    const auto hit = target->ReceiveUntilReady();
+    ASSERT_TRUE(Good(hit));
+    hits += FirstError(*hit) == "57014" ? 1 : 0;
+    for (const auto& other : others) {
+      const auto answer = other->ReceiveUntilReady();
+      ASSERT_TRUE(Good(answer));
+      ASSERT_EQ(FirstError(*answer), "") << "seed " << kSeed << ", round " << round;
+    }
+  }
+  EXPECT_GT(hits, 10);
+}
+
+// A new table each time that the router looks at its file, while clients read and write.
+void ChangeTables(RouterBed& bed, int changes, int transactions) {
+  const support::TemporaryDirectory scripts("chaos");
+  const std::string script = scripts.Write(
+      "script.sql",
+      "\\set id random(1, 200)\n\\set other random(1, 200)\n"
+      "UPDATE customers SET v = v + 1 WHERE id = :id;\nSELECT v FROM customers WHERE id = :other;\n"
+      "SELECT count(*) FROM customers;\n");
+  auto load = support::ChildProcess::Start(
+      {.command = {"pgbench", "-n",
+                   "-h",      "127.0.0.1",
+                   "-p",      std::to_string(bed.port()),
+                   "-U",      "app",
+                   "-M",      "prepared",
+                   "-c",      "4",
+                   "-j",      "1",
+                   "-t",      std::to_string(transactions),
+                   "-R",      "200",
+                   "-f",      script,
+                   "app"},
+       .environment = {{"PGPASSWORD", RouterBed::kPassword}, {"PGSSLMODE", "disable"}}});
+  ASSERT_TRUE(Good(load));
+  for (int epoch = 2; epoch < 2 + changes; ++epoch) {
+    bed.WriteTable(bed.TableJson(epoch));
+    ASSERT_TRUE(WaitFor("the router has taken it", 10s, [&] {
+      const std::string log = bed.router().ErrorOutput();
+      std::size_t taken = 0;
+      for (std::size_t at = 0; (at = log.find("\"what\":\"table\"", at)) != std::string::npos; ++at)
+        ++taken;
+      return Seen(taken + 2 > static_cast<std::size_t>(epoch), std::to_string(taken));
+    }));
+  }
+  const auto ended = (*load)->Wait(120s);
+  ASSERT_TRUE(Good(ended));
+  EXPECT_NE((*load)->Output().find("number of failed transactions: 0 "), std::string::npos)
+      << (*load)->Output() << (*load)->ErrorOutput();
+}
+
+TEST_F(RouterChaos, TheTableChangesUnderLoad) {
+  ChangeTables(*bed_, 20, 200);
+  EXPECT_EQ(SumOfValues(), "800\n");  // 4 clients x 200
+}
+
+// 1,000 changes take as many looks at the file, 200 ms each: for `make test-long`.
+TEST_F(RouterChaos, LongTheTableChangesAThousandTimesUnderLoad) {
+  ChangeTables(*bed_, 1'000, 10'000);
+  EXPECT_EQ(SumOfValues(), "40000\n");
+}
+
+}  // namespace
+}  // namespace foreshard::router
