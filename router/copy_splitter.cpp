@@ -81,8 +81,8 @@ Status CopySplitter::Feed(std::string_view bytes, const OnRow& on_row, const OnA
 Status CopySplitter::Finish(const OnRow& on_row, const OnAll& on_all) {
   if (ended_) return Ok();
   if (shape_.format == CopyShape::Format::kBinary) {
-    // Without a trailer PostgreSQL complains as well.
-    return buffer_.empty() && rows_ == 0 ? Ok() : Status(Bad("22P04", "the file has no trailer"));
+    // As PostgreSQL: the end of the rows may take the trailer's place, but not that of half a row.
+    return buffer_.empty() ? Ok() : Status(Bad("22P04", "unexpected EOF in COPY data"));
   }
   return FeedLines(on_row, on_all, true);
 }

@@ -55,7 +55,10 @@ std::size_t Session::Advance(std::string_view input) {
 
 Session::Outcome Session::Handle(const pg::WireFrame& frame) {
   if (fanout_ && fanout_->copying_in()) return OnCopyMessage(frame);
-  if (skip_to_sync_ && frame.type != 'S' && frame.type != 'X') return Outcome::kDone;
+  if (skip_to_sync_ && frame.type != 'S' && frame.type != 'X') {
+    if (frame.type == 'H') SayLocals();  // An error of ours: its client may wait for it.
+    return Outcome::kDone;
+  }
   switch (frame.type) {
     case 'Q':
       return OnQuery(frame);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <set>
 
 #include "base/random.h"
 #include "pg/wire_startup.h"
@@ -14,9 +13,8 @@
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
-// The router while its servers die, its clients do not read, come and go by the thousand, cancel
-// what is not theirs, and its table changes all the time. Each case ends with the proof that it
-// works as before.
+// The router while its clients come and go by the thousand, cancel what is not theirs, and its
+// table changes all the time. Each case ends with the proof that it works as before.
 
 namespace foreshard::router {
 namespace {
@@ -53,22 +51,9 @@ class RouterChaos : public testing::Test {
     EXPECT_TRUE(Good(client));
     return std::move(*client);
   }
-  std::string Sql(std::string_view sql) {
-    const Result<std::string> done = bed_->postgres().Sql(sql);
-    return done ? *done : "ERROR " + done.error().message;
-  }
   std::string SumOfValues() {
     const Result<std::string> sum = bed_->Psql("SELECT sum(v) FROM customers");
     return sum ? *sum : "ERROR " + sum.error().message;
-  }
-  // As an administrator would, or the kernel when memory is short.
-  void KillServers() {
-    ASSERT_TRUE(Good(bed_->postgres().Sql(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'app'")));
-  }
-  bool AtWork(const std::string& state) {
-    return Sql("SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'app' AND " + state) ==
-           "t\n";
   }
   std::int64_t ResidentKb() {
     const std::string status =
@@ -90,180 +75,6 @@ std::string Query(std::string_view sql) {
   std::string out;
   pg::AppendQuery(&out, sql);
   return out;
-}
-
-std::string Extended(std::string_view sql, bool sync) {
-  std::string out;
-  pg::AppendParse(&out, "", sql, {});
-  pg::WireWriter(&out, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
-  pg::WireWriter(&out, 'E').String("").Int32(0).End();
-  pg::AppendEmpty(&out, sync ? 'S' : 'H');
-  return out;
-}
-
-// What is under way when the servers die, and what its client may hear of it.
-struct Moment {
-  const char* name;
-  std::vector<std::string> before;  // each is answered before the last is said
-  std::string last;
-  std::string at_work;  // a condition on pg_stat_activity that shows that it is under way
-  std::string after;    // what ends the cycle once the servers are dead
-  std::set<std::string> errors;
-};
-
-std::vector<Moment> Moments() {
-  const std::string sleeps = "state = 'active' AND query LIKE '%pg_sleep%'";
-  const std::string in_block = "state = 'idle in transaction'";
-  return {
-      {"idle",
-       {Query("SELECT 1")},
-       "",
-       "state = 'idle'",
-       Query("SELECT v FROM customers WHERE id = 1"),
-       {""}},
-      {"a read",
-       {},
-       Query("SELECT pg_sleep(2), 7 FROM customers WHERE id = 1"),
-       sleeps,
-       "",
-       {"", "08006"}},
-      {"a read over shards",
-       {},
-       Query("SELECT id, pg_sleep(2) FROM customers WHERE id IN (1, 2, 3, 4)"),
-       sleeps,
-       "",
-       {"", "08006"}},
-      {"a write",
-       {},
-       Query("UPDATE customers SET v = v + 1 WHERE id = 1 AND pg_sleep(2) IS NOT NULL"),
-       sleeps,
-       "",
-       {"", "08006", "08007"}},
-      {"a write over shards",
-       {},
-       Query("UPDATE customers SET v = v + 1 WHERE pg_sleep(0.05) IS NOT NULL"),
-       sleeps,
-       "",
-       {"", "08006", "08007", "40001"}},
-      {"an extended read",
-       {},
-       Extended("SELECT pg_sleep(2) FROM customers WHERE id = 1", true),
-       sleeps,
-       "",
-       {"", "08006"}},
-      {"a pipeline without its Sync",
-       {},
-       Extended("SELECT pg_sleep(2) FROM customers WHERE id = 1", false),
-       sleeps,
-       Extended("SELECT 1", true),
-       {"", "08006", "57P01"}},
-      {"a block that waits",
-       {Query("BEGIN"), Query("UPDATE customers SET v = v + 1 WHERE id = 1")},
-       "",
-       in_block,
-       Query("COMMIT"),
-       {"08006", "08007", "40001", "25P02"}},
-      {"a block over shards",
-       {Query("BEGIN"), Query("UPDATE customers SET v = v + 1 WHERE id < 9")},
-       "",
-       in_block,
-       Query("COMMIT"),
-       {"08006", "08007", "40001", "25P02"}},
-      {"a block at work",
-       {Query("BEGIN"), Query("UPDATE customers SET v = v + 1 WHERE id = 1")},
-       Query("SELECT pg_sleep(2) FROM customers WHERE id = 1"),
-       sleeps,
-       "",
-       {"40001", "08006", "57P01"}},
-  };
-}
-
-TEST_F(RouterChaos, ServersDieInEveryStateOfASession) {
-  for (const Moment& moment : Moments()) {
-    SCOPED_TRACE(moment.name);
-    const auto client = Client();
-    for (const std::string& said : moment.before) {
-      ASSERT_TRUE(client->Send(said).ok());
-      ASSERT_TRUE(Good(client->ReceiveUntilReady()));
-    }
-    if (!moment.last.empty()) {
-      ASSERT_TRUE(client->Send(moment.last).ok());
-    }
-    ASSERT_TRUE(WaitFor("it is under way", 10s, [&] { return Seen(AtWork(moment.at_work)); }));
-    KillServers();
-    if (!moment.after.empty()) {
-      ASSERT_TRUE(client->Send(moment.after).ok());
-    }
-    const auto answer = client->ReceiveUntilReady();
-    ASSERT_TRUE(Good(answer));
-    EXPECT_TRUE(moment.errors.contains(FirstError(*answer))) << Trace(*answer);
-    // The session lives on, and so does everybody else's.
-    const auto rolled_back = client->Ask("ROLLBACK");
-    ASSERT_TRUE(Good(rolled_back));
-    EXPECT_EQ(FirstValue(*client->Ask("SELECT id FROM customers WHERE id = 7")), "7");
-  }
-  EXPECT_TRUE(WaitFor("nothing is left prepared", 30s, [&] {
-    const std::string left = Sql("SELECT count(*) FROM pg_prepared_xacts");
-    return Seen(left == "0\n", left);
-  }));
-}
-
-TEST_F(RouterChaos, ServersDieWhileRowsAreCopied) {
-  for (const bool committed : {false, true}) {
-    const auto client = Client();
-    ASSERT_TRUE(client->Send(Query("COPY customers(id) FROM STDIN")).ok());
-    const auto open = client->Receive();
-    ASSERT_TRUE(Good(open));
-    ASSERT_EQ(open->type, 'G');
-    std::string rows;
-    for (int id = 1'000; id < 1'050; ++id) {
-      pg::WireWriter(&rows, 'd').Bytes(fmt::format("{}\n", id)).End();
-    }
-    ASSERT_TRUE(client->Send(rows).ok());
-    ASSERT_TRUE(WaitFor("it is under way", 10s,
-                        [&] { return Seen(AtWork("state = 'active' AND query LIKE 'COPY%'")); }));
-    if (!committed) KillServers();
-    std::string done;
-    pg::AppendEmpty(&done, 'c');
-    ASSERT_TRUE(client->Send(done).ok());
-    const auto answer = client->ReceiveUntilReady();
-    ASSERT_TRUE(Good(answer));
-    EXPECT_EQ(FirstError(*answer).empty(), committed) << Trace(*answer);
-    EXPECT_EQ(FirstValue(*client->Ask("SELECT count(*) FROM customers WHERE id >= 1000")),
-              committed ? "50" : "0");
-  }
-}
-
-// Eight clients ask for 100 MB each and read nothing.
-TEST_F(RouterChaos, WhoDoesNotReadCostsAFewMegabytes) {
-  ASSERT_EQ(FirstValue(*Client()->Ask("SELECT 1")), "1");
-  const std::int64_t before = ResidentKb();
-  std::vector<std::unique_ptr<WireClient>> slow;
-  for (int i = 0; i < 8; ++i) {
-    slow.push_back(Client());
-    ASSERT_TRUE(slow.back()
-                    ->Send(Query("SELECT repeat('x', 1000) FROM generate_series(1, 100000) WHERE "
-                                 "EXISTS (SELECT 1)"))
-                    .ok());
-  }
-  ASSERT_TRUE(WaitFor("the servers wait for their readers", 30s, [&] {
-    const std::string waiting =
-        Sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND wait_event = "
-            "'ClientWrite'");
-    return Seen(waiting == "8\n", waiting);
-  }));
-  EXPECT_LT(ResidentKb() - before, 8 * 6 * 1024) << "kilobytes more than before";
-  // Others are served, and one that begins to read gets all of it.
-  EXPECT_EQ(FirstValue(*Client()->Ask("SELECT id FROM customers WHERE id = 3")), "3");
-  const auto all = slow.front()->ReceiveUntilReady(60s);
-  ASSERT_TRUE(Good(all));
-  EXPECT_EQ(all->size(), 100'003U);  // description, rows, tag, ready
-  slow.clear();
-  EXPECT_TRUE(WaitFor("their servers are let go", 30s, [&] {
-    const std::string waiting =
-        Sql("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND state = 'active'");
-    return Seen(waiting == "0\n", waiting);
-  }));
 }
 
 int Connected(int port) {

@@ -144,8 +144,12 @@ TEST(CopySplitter, BinaryRowsAreCutByTheirFields) {
   EXPECT_EQ(
       AtEveryCut(Shape(CopyShape::Format::kBinary), kBigint, Binary({{"abc"}})).error.substr(0, 5),
       "22P03");
-  EXPECT_EQ(AtEveryCut(Shape(CopyShape::Format::kBinary), kBigint, Binary({{seven}}, false))
-                .error.substr(0, 5),
+  // pgx sends no trailer, and PostgreSQL wants none; half a row it refuses.
+  std::string untrailed = Binary({{seven}}, false);
+  EXPECT_EQ(AtEveryCut(Shape(CopyShape::Format::kBinary), kBigint, untrailed).error, "");
+  EXPECT_EQ(AtEveryCut(Shape(CopyShape::Format::kBinary), kBigint, untrailed).keys, Strings{"7"});
+  untrailed.pop_back();
+  EXPECT_EQ(AtEveryCut(Shape(CopyShape::Format::kBinary), kBigint, untrailed).error.substr(0, 5),
             "22P04");
   EXPECT_EQ(AtEveryCut(Shape(CopyShape::Format::kBinary), kBigint, "not a copy file at all")
                 .error.substr(0, 5),

@@ -41,5 +41,14 @@ TEST(SessionPrepared, AStatementThatTheServerKnowsIsParsedInATransactionToo) {
   EXPECT_TRUE(w.session_.at_rest());
 }
 
+// A client that waits for the end of a Flush hears of what was refused here; asyncpg does.
+TEST(SessionPrepared, AnErrorOfOursIsSaidAtFlush) {
+  SessionWorld w;
+  w.ClientSays(Parse("s", "LISTEN news") + Only('H'));
+  EXPECT_EQ(W::Types(w.ToClient()), "E");
+  w.ClientSays(Only('S'));
+  EXPECT_EQ(W::Types(w.ToClient()), "Z");
+}
+
 }  // namespace
 }  // namespace foreshard::router
