@@ -14,7 +14,7 @@ namespace foreshard::forecast {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x46534643;  // "FSFC"
-constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersion = 4;
 constexpr int kDayBinsMax = 24 * 60;
 constexpr int kKeptDaysMax = 400;
 
@@ -97,6 +97,8 @@ model::Scenarios Draw(const Fitted& fitted, Horizon horizon) {
 model::Trust Score(const Fitted& fitted) { return fitted.state().Score(); }
 
 std::vector<StepReport> Explain(const Fitted& fitted) { return fitted.state().Explain(); }
+
+Counts CountsOf(const Fitted& fitted) { return fitted.state().Count(); }
 
 bool IsModel(Pool pool, std::string_view name) {
   const auto known = [name](const auto& names) {

@@ -170,6 +170,15 @@ struct StepReport {
 };
 std::vector<StepReport> Explain(const Fitted& fitted);
 
+// Since the state began; for metrics. The hourly pool has none of these.
+struct Counts {
+  std::int64_t drift_alarms = 0;
+  std::int64_t refits = 0;
+  std::int64_t refits_refused = 0;  // worse by over 5 % on the newest day: the old ones stayed
+  bool operator==(const Counts&) const = default;
+};
+Counts CountsOf(const Fitted& fitted);
+
 // Whether a model of that pool has this name (for only_models).
 bool IsModel(Pool pool, std::string_view name);
 

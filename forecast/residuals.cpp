@@ -99,16 +99,24 @@ double Residuals::Beyond(double level, double least, double edge) const {
 }
 
 void Residuals::Save(ByteWriter& out) const {
-  out.PutAll(weight_);
-  out.PutAll(sum_);
-  out.PutAll(squares_);
+  std::uint8_t count = 0;
+  for (const double weight : weight_) count = static_cast<std::uint8_t>(count + (weight != 0));
+  out.Put(count);
+  for (std::size_t i = 0; i < kBuckets; ++i) {
+    if (weight_[i] == 0) continue;
+    out.Put(static_cast<std::uint8_t>(i));
+    for (const double value : {weight_[i], sum_[i], squares_[i]}) out.Put(value);
+  }
   out.Put(total_);
 }
 
 void Residuals::Load(ByteReader& in) {
-  in.GetAll(weight_);
-  in.GetAll(sum_);
-  in.GetAll(squares_);
+  *this = {};
+  const auto count = in.Get<std::uint8_t>();
+  for (std::uint8_t i = 0; i < count; ++i) {
+    const std::size_t bucket = in.Get<std::uint8_t>() % kBuckets;
+    for (double* value : {&weight_[bucket], &sum_[bucket], &squares_[bucket]}) in.Get(*value);
+  }
   in.Get(total_);
 }
 

@@ -29,13 +29,14 @@ bool WantsLstm(const Options& options) {
 
 // The old network first; the new one goes on from it.
 Status TrainLstm(const std::vector<Past>& now, const std::vector<Past>& old, const Options& options,
-                 const Executor& run, GlobalModels& global) {
+                 const Executor& run, const StopAsked& stop, GlobalModels& global) {
   const GlobalLstmOptions wanted =
       LstmOptionsFor(options.day_bins, options.week_bins, options.horizon_bins);
-  Result<GlobalLstm> first = GlobalLstm::Fit(old, wanted, run);
+  Result<GlobalLstm> first = GlobalLstm::Fit(old, wanted, run, stop);
   if (!first) return first.error();
   global.old_lstm = std::make_shared<const GlobalLstm>(*std::move(first));
-  Result<GlobalLstm> second = global.old_lstm->FineTuned(now, wanted.windows / kFineTuneShare, run);
+  Result<GlobalLstm> second =
+      global.old_lstm->FineTuned(now, wanted.windows / kFineTuneShare, run, stop);
   if (!second) return second.error();
   global.lstm = std::make_shared<const GlobalLstm>(*std::move(second));
   return Ok();
@@ -53,7 +54,7 @@ Shared::Shared(Shared&&) noexcept = default;
 Shared& Shared::operator=(Shared&&) noexcept = default;
 
 Result<Shared> Shared::Train(std::span<const History> histories, const Options& options,
-                             int leave_out, const Executor& run) {
+                             int leave_out, const Executor& run, const StopAsked& stop) {
   std::vector<Series> series;
   for (const History& history : histories) {
     Result<Series> one = Series::FromHistory(history, options);
@@ -82,7 +83,7 @@ Result<Shared> Shared::Train(std::span<const History> histories, const Options& 
   if (!profiles.empty())
     global.profiles = std::make_shared<const PriorProfiles>(std::move(profiles));
   if (!WantsLstm(options)) return shared;
-  const Status trained = TrainLstm(now, old, options, run, global);
+  const Status trained = TrainLstm(now, old, options, run, stop, global);
   if (!trained) return trained.error();
   return shared;
 }

@@ -30,9 +30,11 @@ class Shared {
   // Fits the global models (the fine pool has only the network, the hourly one also the ridge):
   // once on everything, for forecasts from now, and once on histories cut `leave_out` bins before
   // their ends, for the past origins that give the weights: there a model must not have seen what
-  // it is judged on.
+  // it is judged on. Errors: kGiveUp for a history that is refused, when training exploded or was
+  // stopped.
   static Result<Shared> Train(std::span<const History> histories, const Options& options,
-                              int leave_out, const Executor& run = OneByOne);
+                              int leave_out, const Executor& run = OneByOne,
+                              const StopAsked& stop = NeverStop);
 
   // The errors that fitted series made at their past origins, pooled over steps h +- 2.
   void Pool(std::span<const Fitted> series);

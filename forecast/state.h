@@ -27,6 +27,7 @@ class State {
   virtual model::Scenarios Draw(int bins) const = 0;
   virtual model::Trust Score() const = 0;
   virtual std::vector<StepReport> Explain() const = 0;
+  virtual Counts Count() const = 0;
 
   virtual void Inherit(std::span<const Parent> parents) = 0;
   virtual void Save(ByteWriter& out) const = 0;

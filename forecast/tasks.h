@@ -14,6 +14,10 @@ using Tasks = std::vector<std::function<void()>>;
 // is the same bits whatever the order.
 using Executor = std::function<void(const Tasks&)>;
 
+// Asked between steps of long work: true ends it with the error "Stopped".
+using StopAsked = std::function<bool()>;
+inline bool NeverStop() { return false; }
+
 inline void OneByOne(const Tasks& tasks) {
   for (const std::function<void()>& task : tasks) task();
 }

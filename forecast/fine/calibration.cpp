@@ -213,7 +213,7 @@ void Calibration::Save(ByteWriter& out) const {
       if (!path.valid) continue;
       out.Put(path.origin);
       out.PutAll(path.median);
-      out.PutAll(path.scale);
+      if (paths == &pending_) out.PutAll(path.scale);  // a matured path needs it no more
     }
   }
   out.Put(static_cast<std::uint32_t>(next_));
@@ -240,7 +240,7 @@ void Calibration::Load(ByteReader& in) {
       if (!path.valid) continue;
       in.Get(path.origin);
       in.GetAll(path.median);
-      in.GetAll(path.scale);
+      if (paths == &pending_) in.GetAll(path.scale);
     }
   }
   next_ = in.Get<std::uint32_t>() % kPaths;

@@ -159,7 +159,7 @@ void FinePool::LearnDrift(double scaled_error) {
   up_ = down_ = 0;
   const bool again = alarmed_ && series_.last() - alarm_at_ < options_.day_bins;
   if (again) return;  // Half-lives are short and the fan is wide already.
-  ++alarms_;
+  ++counts_.drift_alarms;
   alarmed_ = true;
   alarm_at_ = series_.last();
 }
@@ -245,26 +245,6 @@ void FinePool::MedianPath(const Past& past, int bins, std::span<double> median,
     median[i] = Median(mixed, path.step[i]);
     scale[i] = calibration_.Scale(step, median[i], series_.typical());
   }
-}
-
-bool FinePool::RefitDue() const {
-  const Past past = series_.View();
-  if (past.size() < 2 * options_.day_bins) return false;
-  if (!fitted_) return true;
-  if (alarmed_ && alarm_at_ > fitted_at_ && series_.last() - alarm_at_ >= options_.day_bins / 4)
-    return true;
-  return series_.last() - fitted_at_ >= options_.day_bins;
-}
-
-Status FinePool::Refit(const Shared* shared, Random&) {
-  AskNetworkOf(shared, false);
-  series_.Remeasure();
-  const Past past = series_.View();
-  fitted_at_ = series_.last();
-  if (past.size() < 2 * options_.day_bins) return Ok();
-  models_.Fit(past);
-  fitted_ = true;
-  return Ok();
 }
 
 void FinePool::Forecast(int bins, model::Fan& fan) const {

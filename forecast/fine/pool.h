@@ -46,6 +46,7 @@ class FinePool final : public detail::State {
   model::Scenarios Draw(int bins) const override;
   model::Trust Score() const override;
   std::vector<StepReport> Explain() const override;
+  Counts Count() const override { return counts_; }
   void Inherit(std::span<const Parent> parents) override;
   void Save(ByteWriter& out) const override;
   Status Load(ByteReader& in) override;
@@ -59,6 +60,7 @@ class FinePool final : public detail::State {
   void LearnFrom(const Past& past);
   void Issue(const Past& past);
   void LearnDrift(double scaled_error);
+  double NewestDayError(const Past& past, FineModels models) const;
   double Speed() const;  // of forgetting: 4 for a day after a drift alarm
   std::array<ModelRow, kAnchorsMax> AllWeights(const Past& past) const;
   void AskAtAnchors(const Past& past, std::span<ModelRow> rows) const;
@@ -99,7 +101,7 @@ class FinePool final : public detail::State {
   bool fitted_ = false;
   double up_ = 0;  // CUSUM of the scaled error, both ways
   double down_ = 0;
-  std::int64_t alarms_ = 0;
+  Counts counts_;
   bool alarmed_ = false;
   model::BinIndex alarm_at_ = 0;
   model::BinIndex born_at_ = -1;  // of a child: trust is capped for a season

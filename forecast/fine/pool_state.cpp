@@ -28,6 +28,8 @@ void FinePool::Save(ByteWriter& out) const {
   }
   out.Put(static_cast<std::uint8_t>(was_near_event_ ? 1 : 0));
   for (const model::BinIndex at : {fitted_at_, alarm_at_, born_at_}) out.Put(at);
+  for (const std::int64_t count : {counts_.drift_alarms, counts_.refits, counts_.refits_refused})
+    out.Put(count);
   for (const double sum : {up_, down_, series_.typical()}) out.Put(sum);
   for (const bool claim : {fitted_, alarmed_}) out.Put(static_cast<std::uint8_t>(claim ? 1 : 0));
 }
@@ -57,6 +59,8 @@ Status FinePool::Load(ByteReader& in) {
   }
   was_near_event_ = in.Get<std::uint8_t>() != 0;
   for (model::BinIndex* at : {&fitted_at_, &alarm_at_, &born_at_}) in.Get(*at);
+  for (std::int64_t* count : {&counts_.drift_alarms, &counts_.refits, &counts_.refits_refused})
+    in.Get(*count);
   double typical = 0;
   for (double* sum : {&up_, &down_, &typical}) in.Get(*sum);
   for (bool* claim : {&fitted_, &alarmed_}) *claim = in.Get<std::uint8_t>() != 0;

@@ -43,6 +43,7 @@ class HourlyPool final : public detail::State {
   model::Scenarios Draw(int bins) const override;
   model::Trust Score() const override;
   std::vector<StepReport> Explain() const override;
+  Counts Count() const override { return {}; }  // weights and intervals are made anew each time
   void Inherit(std::span<const Parent> parents) override;
   void Save(ByteWriter& out) const override;
   Status Load(ByteReader& in) override;

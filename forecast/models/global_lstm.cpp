@@ -169,6 +169,15 @@ void Look(const Lens& lens, const GlobalLstmOptions& options, std::span<const in
   }
 }
 
+Result<GlobalLstm> TrainToTheEnd(LstmTrainer trainer, const Executor& run, const StopAsked& stop) {
+  while (!trainer.done()) {
+    if (stop()) return Error::GiveUp("training was stopped", "Stopped");
+    const Status step = trainer.Step(run);
+    if (!step) return step.error();
+  }
+  return trainer.Take();
+}
+
 // The series as it was known at an index.
 Past Until(const Past& past, int origin) { return past.Before(past.size() - 1 - origin); }
 
@@ -189,23 +198,13 @@ GlobalLstm::GlobalLstm(const GlobalLstmOptions& options)
       }()) {}
 
 Result<GlobalLstm> GlobalLstm::Fit(std::span<const Past> series, const GlobalLstmOptions& options,
-                                   const Executor& run) {
-  LstmTrainer trainer(series, GlobalLstm(options), options.windows, kRate);
-  while (!trainer.done()) {
-    const Status step = trainer.Step(run);
-    if (!step) return step.error();
-  }
-  return trainer.Take();
+                                   const Executor& run, const StopAsked& stop) {
+  return TrainToTheEnd(LstmTrainer(series, GlobalLstm(options), options.windows, kRate), run, stop);
 }
 
 Result<GlobalLstm> GlobalLstm::FineTuned(std::span<const Past> series, std::int64_t windows,
-                                         const Executor& run) const {
-  LstmTrainer trainer(series, *this, windows, kFineRate);
-  while (!trainer.done()) {
-    const Status step = trainer.Step(run);
-    if (!step) return step.error();
-  }
-  return trainer.Take();
+                                         const Executor& run, const StopAsked& stop) const {
+  return TrainToTheEnd(LstmTrainer(series, *this, windows, kFineRate), run, stop);
 }
 
 bool GlobalLstm::CanSee(const Past& past) const {

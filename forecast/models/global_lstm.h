@@ -53,12 +53,13 @@ class GlobalLstm {
   explicit GlobalLstm(const GlobalLstmOptions& options);
 
   // Each past ends where training must end. With too little for a window the network stays
-  // unfitted. Errors: kGiveUp when training exploded.
+  // unfitted. Errors: kGiveUp when training exploded or was stopped.
   static Result<GlobalLstm> Fit(std::span<const Past> series, const GlobalLstmOptions& options,
-                                const Executor& run = OneByOne);
+                                const Executor& run = OneByOne, const StopAsked& stop = NeverStop);
   // Goes on from these weights with newer data and `windows` more windows, at a tenth of the rate.
   Result<GlobalLstm> FineTuned(std::span<const Past> series, std::int64_t windows,
-                               const Executor& run = OneByOne) const;
+                               const Executor& run = OneByOne,
+                               const StopAsked& stop = NeverStop) const;
 
   bool fitted() const { return fitted_; }
   // Whether there is enough history to be asked: a day and a patch.

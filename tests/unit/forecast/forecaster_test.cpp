@@ -285,6 +285,46 @@ TEST(Forecaster, DamagedStateIsRefused) {
       << "another history";
 }
 
+// Models fitted in good days know the wave; days of chaos would teach them worse.
+TEST(Forecaster, ARefitThatWentWrongIsRefusedAndCounted) {
+  Random random(8);
+  Fitted fitted = MustFit(Make(6 * kTestDay, Daily));
+  EXPECT_EQ(CountsOf(fitted).refits_refused, 0);
+  for (int i = 0; i < 4 * kTestDay; ++i)
+    fitted = MustUpdate(std::move(fitted), 1000 * random.Unit());
+  for (int i = 10 * kTestDay; i < 11 * kTestDay; ++i)
+    fitted = MustUpdate(std::move(fitted), Daily(i));
+  ASSERT_TRUE(RefitDue(fitted));
+  const Counts before = CountsOf(fitted);
+  const auto errors_of = [](const Fitted& of) {
+    double sum = 0;
+    const model::Fan fan = Forecast(of, {});
+    for (std::size_t i = 0; i < fan.steps.size(); ++i) {
+      const double truth = Daily(11 * kTestDay + static_cast<int>(i));
+      sum += std::abs(fan.steps[i][model::kMedian] - truth);
+    }
+    return sum;
+  };
+  const Result<Fitted> again = Refit(fitted, nullptr, random);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(CountsOf(*again).refits, before.refits + 1);
+  EXPECT_EQ(CountsOf(*again).refits_refused, before.refits_refused + 1);
+  EXPECT_NEAR(errors_of(*again), errors_of(fitted), 0.02 * errors_of(fitted) + 1);
+  EXPECT_FALSE(RefitDue(*again)) << "the next try is a day later";
+}
+
+TEST(Forecaster, ARefitThatIsNoWorseIsKept) {
+  const History history = Noisy(9 * kTestDay, 0.05, 21);
+  Fitted fitted = MustFit(Head(history, 6 * kTestDay));
+  Random random(8);
+  for (std::size_t i = 6 * kTestDay; i < history.mean.size(); ++i) {
+    if (RefitDue(fitted)) fitted = *Refit(std::move(fitted), nullptr, random);
+    fitted = MustUpdate(std::move(fitted), history.mean[i]);
+  }
+  EXPECT_GT(CountsOf(fitted).refits, 3);
+  EXPECT_EQ(CountsOf(fitted).refits_refused, 0);
+}
+
 TEST(Forecaster, ScenariosComeFromTheSameOriginsForAllSeries) {
   const model::Scenarios a = Draw(MustFit(Noisy(8 * kTestDay, 0.1, 15)), {});
   const model::Scenarios b = Draw(MustFit(Noisy(8 * kTestDay, 0.3, 16)), {});

@@ -136,6 +136,15 @@ TEST(GlobalLstm, TrainingStopsAndGoesOn) {
   EXPECT_EQ(trainer.Take().Serialize(), MustFit(all).Serialize());
 }
 
+TEST(GlobalLstm, LongTrainingEndsWhenAskedTo) {
+  int asked = 0;
+  const Result<GlobalLstm> fitted =
+      GlobalLstm::Fit(Views(ASet()), Small(), OneByOne, [&asked] { return ++asked > 3; });
+  ASSERT_FALSE(fitted.ok());
+  EXPECT_EQ(fitted.error().reason, "Stopped");
+  EXPECT_EQ(asked, 4) << "it is asked before each batch";
+}
+
 TEST(GlobalLstm, TuningNeverLeavesItWorseOnTheNewest) {
   const std::vector<Numbers> all = ASet();
   const GlobalLstm first = MustFit(all);
