@@ -111,6 +111,18 @@ class Exporter::Impl {
       "foreshard_forecast_error", "Error of past forecasts divided by the better naive one's.");
   Family<Gauge>& coverage = AddGauge("foreshard_forecast_coverage",
                                      "Part of the past that lay inside its forecast interval.");
+  Family<Gauge>& shard_error =
+      AddGauge("foreshard_shard_forecast_error",
+               "Error of past forecasts of a shard that part of the horizon ahead, divided by the "
+               "better naive one's.");
+  Family<Gauge>& shard_coverage =
+      AddGauge("foreshard_shard_forecast_coverage",
+               "Part of the past of a shard that lay inside its central 90 % that far ahead.");
+  Family<Counter>& refits =
+      AddCounter("foreshard_forecast_refits_total",
+                 "Models of shards fitted again; refused: worse by over 5 % on the newest day.");
+  Family<Counter>& drifts =
+      AddCounter("foreshard_forecast_drift_alarms_total", "Shards whose load left its pattern.");
   Family<Gauge>& trusted =
       AddGauge("foreshard_forecast_trusted", "1: plans are made from the forecast.");
   Family<Counter>& plans = AddCounter("foreshard_plan_total", "Plans made, by decision.");
@@ -143,6 +155,8 @@ Exporter::Exporter() : impl_(std::make_unique<Impl>()) {
       impl_->phase_seconds.Add({{"type", type}, {"phase", phase}}, kPhaseBuckets);
   }
   impl_->plan_seconds.Add({}, kPlanBuckets);
+  for (const char* result : {"accepted", "refused"}) impl_->refits.Add({{"result", result}});
+  impl_->drifts.Add({});
   impl_->hold.Add({}, kHoldBuckets);
   impl_->estimate.Add({}, kRatioBuckets);
   impl_->leftovers.Add({}).Set(0);
@@ -202,6 +216,14 @@ void Exporter::SetForecast(const ShardKey& shard, std::string_view quantile, std
   impl_->forecast.Add(labels).Set(value);
 }
 
+void Exporter::SetForecastAccuracy(const ShardKey& shard, std::string_view ahead, double error,
+                                   double coverage) {
+  Labels labels = OfShard(shard);
+  labels.emplace("ahead", ahead);
+  impl_->shard_error.Add(labels).Set(error);
+  impl_->shard_coverage.Add(labels).Set(coverage);
+}
+
 void Exporter::SetHeadroom(const ShardKey& shard, double percent) {
   impl_->headroom.Add(OfShard(shard)).Set(percent);
 }
@@ -228,12 +250,15 @@ void Exporter::ForgetShard(const ShardKey& shard) {
   Forget(impl_->cpu, OfShard(shard));
   Forget(impl_->demand, OfShard(shard));
   Forget(impl_->headroom, OfShard(shard));
-  for (const char* quantile : {"0.5", "0.95"}) {
-    for (const char* ahead : {"0.25", "0.5", "1"}) {
-      Labels labels = OfShard(shard);
-      labels.emplace("quantile", quantile);
-      labels.emplace("ahead", ahead);
-      Forget(impl_->forecast, labels);
+  for (const char* ahead : {"0.25", "0.5", "1"}) {
+    Labels labels = OfShard(shard);
+    labels.emplace("ahead", ahead);
+    Forget(impl_->shard_error, labels);
+    Forget(impl_->shard_coverage, labels);
+    for (const char* quantile : {"0.5", "0.95"}) {
+      Labels of_quantile = labels;
+      of_quantile.emplace("quantile", quantile);
+      Forget(impl_->forecast, of_quantile);
     }
   }
 }
@@ -244,6 +269,12 @@ void Exporter::SetForecastQuality(const std::string& name_space, const std::stri
   impl_->forecast_error.Add(labels).Set(error);
   impl_->coverage.Add(labels).Set(coverage);
   impl_->trusted.Add(labels).Set(trusted ? 1 : 0);
+}
+
+void Exporter::OnForecastLearned(double accepted, double refused, double drift_alarms) {
+  impl_->refits.Add({{"result", "accepted"}}).Increment(accepted);
+  impl_->refits.Add({{"result", "refused"}}).Increment(refused);
+  impl_->drifts.Add({}).Increment(drift_alarms);
 }
 
 void Exporter::SetLimits(const std::string& name_space, const std::string& set, bool metrics_fresh,

@@ -36,6 +36,10 @@ class Exporter {
   void SetDemand(const ShardKey& shard, double statements_per_second);
   void SetForecast(const ShardKey& shard, std::string_view quantile, std::string_view ahead,
                    double value);
+  // How good the forecasts that far ahead were lately: mean error against that of the better naive
+  // one (last value, day before), and the share of outcomes inside the central 90 %.
+  void SetForecastAccuracy(const ShardKey& shard, std::string_view ahead, double error,
+                           double coverage);
   void SetHeadroom(const ShardKey& shard, double percent);
   // Not known: the series goes.
   void SetCpu(const ShardKey& shard, std::optional<double> percent);
@@ -44,6 +48,8 @@ class Exporter {
   void ForgetShard(const ShardKey& shard);
   void SetForecastQuality(const std::string& name_space, const std::string& set, double error,
                           double coverage, bool trusted);
+  // What happened since the last call.
+  void OnForecastLearned(double accepted, double refused, double drift_alarms);
   void SetLimits(const std::string& name_space, const std::string& set, bool metrics_fresh,
                  double cpu_limit_percent);
   // The series of the set itself; ForgetShard() takes those of its shards.

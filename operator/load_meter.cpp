@@ -20,6 +20,31 @@ struct Level {
 };
 constexpr Level kShownLevels[] = {{"0.5", 0.5}, {"0.95", 0.95}};
 
+std::size_t StepAt(const Lead& lead, std::size_t horizon) {
+  return std::max<std::size_t>(
+      1, static_cast<std::size_t>(std::lround(lead.part * static_cast<double>(horizon))));
+}
+
+// By the step that is scored nearest to each part of the horizon; one that was never scored shows
+// nothing.
+void ShowAccuracy(Exporter& exporter, const Exporter::ShardKey& key, std::size_t horizon,
+                  const std::vector<forecast::StepReport>& reports) {
+  if (horizon == 0) return;
+  for (const Lead& lead : kLeads) {
+    const auto wanted = static_cast<int>(StepAt(lead, horizon));
+    const forecast::StepReport* nearest = nullptr;
+    for (const forecast::StepReport& report : reports) {
+      if (report.scored == 0) continue;
+      if (nearest == nullptr || std::abs(report.step - wanted) < std::abs(nearest->step - wanted))
+        nearest = &report;
+    }
+    if (nearest == nullptr) continue;
+    const double naive = nearest->best_naive_error;
+    exporter.SetForecastAccuracy(key, lead.name, naive > 0 ? nearest->ensemble_error / naive : 0,
+                                 nearest->coverage90);
+  }
+}
+
 void ShowShard(Exporter& exporter, const Exporter::ShardKey& key, const ShardLoad& load,
                int plan_quantile_percent) {
   const std::size_t steps = load.statements_ahead.size();
@@ -27,8 +52,7 @@ void ShowShard(Exporter& exporter, const Exporter::ShardKey& key, const ShardLoa
   exporter.SetDemand(key, load.statements);
   if (steps == 0) return;
   for (const Lead& lead : kLeads) {
-    const auto step = std::max<std::size_t>(
-        1, static_cast<std::size_t>(std::lround(lead.part * static_cast<double>(steps))));
+    const std::size_t step = StepAt(lead, steps);
     for (const Level& shown : kShownLevels) {
       exporter.SetForecast(key, shown.name, lead.name,
                            model::Quantile(load.statements_ahead[step - 1], shown.level));
@@ -77,9 +101,11 @@ void LoadMeter::Look(const ScalingReport& report) {
   Primaries shards;
   for (const auto& [shard, load] : report.memory->loads->loads()) {
     shards[shard.value];
-    ShowShard(exporter_, {set.name_space, set.name, shard.value}, load,
-              set.spec.scaling.plan_quantile_percent);
+    const Exporter::ShardKey key{set.name_space, set.name, shard.value};
+    ShowShard(exporter_, key, load, set.spec.scaling.plan_quantile_percent);
+    ShowAccuracy(exporter_, key, load.fan.steps.size(), report.memory->loads->Report(shard));
   }
+  ShowLearning(ref, report.memory->loads->Count());
   for (const model::ShardStatus& shard : report.decision->status.shard_statuses) {
     shards[shard.id.value];
     exporter_.SetCpu({set.name_space, set.name, shard.id.value},
@@ -95,6 +121,20 @@ void LoadMeter::Look(const ScalingReport& report) {
   const model::Condition* fresh = FindCondition(report.decision->status.conditions, "MetricsFresh");
   exporter_.SetLimits(set.name_space, set.name, fresh != nullptr && fresh->status == "True",
                       set.spec.scaling.limit_cpu_percent);
+}
+
+// A state that was fitted anew counts from zero again: what it counts then is new as well.
+void LoadMeter::ShowLearning(const kube::ObjectRef& set, const forecast::Counts& now) {
+  const auto [before, first] = counted_.try_emplace(set, now);
+  if (first) return;
+  const auto since = [](std::int64_t was, std::int64_t is) {
+    return static_cast<double>(std::max<std::int64_t>(0, is - was));
+  };
+  const forecast::Counts& was = before->second;
+  const double refused = since(was.refits_refused, now.refits_refused);
+  exporter_.OnForecastLearned(std::max(0.0, since(was.refits, now.refits) - refused), refused,
+                              since(was.drift_alarms, now.drift_alarms));
+  before->second = now;
 }
 
 void LoadMeter::ShowPrimaries(const model::ShardSet& set, const Primaries& before, Primaries& now) {
@@ -127,6 +167,7 @@ void LoadMeter::ForgetLocked(const kube::ObjectRef& set) {
     exporter_.SetPrimary({set.name_space, set.name, shard}, pod, false);
   }
   exporter_.ForgetSet(set.name_space, set.name);
+  counted_.erase(set);
   shown_.erase(found);
 }
 

@@ -26,11 +26,13 @@ class LoadMeter {
   using Primaries = std::map<std::string, std::string>;  // pods by shard
 
   void ShowPrimaries(const model::ShardSet& set, const Primaries& before, Primaries& now);
+  void ShowLearning(const kube::ObjectRef& set, const forecast::Counts& now);
   void ForgetLocked(const kube::ObjectRef& set);
 
   Exporter& exporter_;
   std::mutex mutex_;
   std::map<kube::ObjectRef, Primaries> shown_;
+  std::map<kube::ObjectRef, forecast::Counts> counted_;
 };
 
 }  // namespace foreshard::op

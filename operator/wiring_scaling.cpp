@@ -19,6 +19,8 @@ void Wiring::AddScaling() {
   auto heat = std::make_shared<HttpsHeatSource>(cached_, clock_, ca_files_);
   helpers_.push_back(heat);
   auto meter = std::make_shared<LoadMeter>(exporter_);
+  auto learner = std::make_shared<BackgroundLearner>(clock_);
+  helpers_.push_back(learner);
   scaling_ = &Add(
       "scaling",
       std::make_unique<ScalingController>(ScalingControllerOptions{
@@ -32,7 +34,8 @@ void Wiring::AddScaling() {
             return std::unique_ptr<Metrics>(*std::move(opened));
           },
           .on_pass = [meter](const ScalingReport& report) { meter->Look(report); },
-          .on_gone = [meter](const kube::ObjectRef& set) { meter->Forget(set); }}),
+          .on_gone = [meter](const kube::ObjectRef& set) { meter->Forget(set); },
+          .learner = learner.get()}),
       kScalingWorkers);
 }
 

@@ -116,6 +116,35 @@ Result<std::vector<WallTime>> StartsWithin(const model::FreezeWindow& window, Wa
   return std::vector<WallTime>(starts.begin(), starts.end());
 }
 
+Result<std::vector<ZoneOffset>> OffsetsWithin(const std::string& time_zone, WallTime from,
+                                              WallTime to) {
+  const Result<icaltimezone*> zone = ZoneOf(time_zone);
+  if (!zone) return zone.error();
+  const auto offset_at = [&zone](std::time_t at) {
+    icaltimetype time = icaltime_from_timet_with_zone(at, 0, icaltimezone_get_utc_timezone());
+    int summer = 0;
+    return icaltimezone_get_utc_offset_of_utc_time(*zone, &time, &summer);
+  };
+  constexpr std::time_t kDay = 86'400;
+  constexpr std::time_t kMinute = 60;
+  std::vector<ZoneOffset> offsets = {
+      {.since = from, .offset = std::chrono::seconds(offset_at(Seconds(from)))}};
+  for (std::time_t low = Seconds(from); low < Seconds(to); low += kDay) {
+    std::time_t before = low;
+    std::time_t after = std::min(low + kDay, Seconds(to));
+    const int changed = offset_at(after);
+    if (changed == offset_at(before)) continue;
+    while (after - before > kMinute) {
+      const std::time_t middle = before + (after - before) / 2;
+      (offset_at(middle) == changed ? after : before) = middle;
+    }
+    // Clocks change on the full minute.
+    offsets.push_back(
+        {.since = TimeOf(after / kMinute * kMinute), .offset = std::chrono::seconds(changed)});
+  }
+  return offsets;
+}
+
 Status CheckWindow(const model::FreezeWindow& window) {
   const Result<icaltimezone*> zone = ZoneOf(window.time_zone);
   if (!zone) return zone.error();

@@ -23,6 +23,16 @@ Result<std::vector<WallTime>> StartsWithin(const model::LoadEvent& event, WallTi
 Result<std::vector<WallTime>> StartsWithin(const model::FreezeWindow& window, WallTime from,
                                            WallTime to);
 
+// From `since` on, clocks in a zone show UTC + offset; the first one holds before the window too.
+struct ZoneOffset {
+  WallTime since;
+  std::chrono::seconds offset{0};
+  bool operator==(const ZoneOffset&) const = default;
+};
+// Exact to the minute; changes that last less than a day are not seen. Errors: kGiveUp, timeZone.
+Result<std::vector<ZoneOffset>> OffsetsWithin(const std::string& time_zone, WallTime from,
+                                              WallTime to);
+
 // That the window can be read and happens at all (30 February does not). Errors as above.
 Status CheckWindow(const model::FreezeWindow& window);
 

@@ -1,6 +1,7 @@
 #include "operator/controllers/scaling_controller.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "operator/controllers/scaling_act.h"
 
@@ -9,6 +10,8 @@ namespace foreshard::op {
 namespace {
 
 using namespace std::chrono_literals;
+
+constexpr auto kStoreTimeLimit = 5s;
 
 // Stands in for a Prometheus that a set does not name and the installation does not have.
 class NoMetrics final : public Metrics {
@@ -64,11 +67,38 @@ void ScalingController::OpenMetrics(Entry& entry, const model::ShardSet& set) co
   }
 }
 
+// Before a pass: what an earlier process knew, and what was learned beside the last passes.
+void ScalingController::Recall(Entry& entry, const model::ShardSet& set, Deadline deadline) const {
+  if (set.spec.scaling.mode == model::ScalingMode::kOff) return;
+  entry.memory.learns_beside = options_.learner != nullptr;
+  if (!std::exchange(entry.read, true)) {
+    entry.memory.saved = entry.store.Read(options_.kube, NameOf(set),
+                                          deadline.Within(options_.clock, kStoreTimeLimit));
+  }
+  if (options_.learner == nullptr || !entry.memory.loads) return;
+  std::optional<Retrained> learned = options_.learner->Take({set.name_space, set.name});
+  if (learned) entry.memory.loads->Adopt(*std::move(learned));
+}
+
+// After it: nothing here is needed by this pass.
+void ScalingController::Keep(Entry& entry, const ScalingObservation& seen,
+                             Deadline deadline) const {
+  if (!seen.metrics_read || !entry.memory.loads) return;
+  const kube::ObjectRef ref{seen.set.name_space, seen.set.name};
+  if (options_.learner != nullptr && !options_.learner->Busy(ref)) {
+    std::optional<RetrainJob> job = entry.memory.loads->Due();
+    if (job) options_.learner->Start(ref, *std::move(job));
+  }
+  entry.store.Keep(options_.kube, NameOf(seen.set), *entry.memory.loads, seen.now,
+                   deadline.Within(options_.clock, kStoreTimeLimit));
+}
+
 Result<Outcome> ScalingController::Reconcile(const kube::ObjectRef& ref, Deadline deadline) {
   const Result<std::optional<model::ShardSet>> set = ReadShardSet(options_.kube, ref, deadline);
   if (!set) return set.error();
   if (!*set || (*set)->deleting) {
     if (options_.on_gone) options_.on_gone(ref);
+    if (options_.learner != nullptr) options_.learner->Forget(ref);
     const std::lock_guard lock(mutex_);
     entries_.erase(ref);
     return Outcome::Done();  // a change brings it back
@@ -79,6 +109,7 @@ Result<Outcome> ScalingController::Reconcile(const kube::ObjectRef& ref, Deadlin
     return Outcome::LookAgain(UntilNextBin(**set, newest, options_.clock.Wall()));
   }
   OpenMetrics(*entry, **set);
+  Recall(*entry, **set, deadline);
   const Result<ScalingObservation> seen = ObserveScaling({.kube = options_.kube,
                                                           .metrics = *entry->metrics,
                                                           .heat = options_.heat,
@@ -95,6 +126,7 @@ Result<Outcome> ScalingController::Reconcile(const kube::ObjectRef& ref, Deadlin
   if (seen->set.spec.scaling.mode == model::ScalingMode::kOff) return Outcome::Done();
   const Result<bool> acted = ActOnScaling(options_.kube, *seen, decision, deadline);
   if (!acted) return acted.error();
+  Keep(*entry, *seen, deadline);
   return Outcome::LookAgain(UntilNextBin(**set, seen->now, options_.clock.Wall()));
 }
 

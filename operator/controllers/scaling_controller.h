@@ -8,6 +8,8 @@
 
 #include "kube/kube_api.h"
 #include "operator/controllers/scaling_decide.h"
+#include "operator/forecasts/background_learner.h"
+#include "operator/forecasts/forecast_store.h"
 #include "operator/metrics/metrics.h"
 #include "operator/reconciler.h"
 #include "operator/routers/heat_source.h"
@@ -31,6 +33,8 @@ struct ScalingControllerOptions {
   std::function<Result<std::unique_ptr<Metrics>>(const std::string& url)> open_metrics;
   std::function<void(const ScalingReport&)> on_pass;
   std::function<void(const kube::ObjectRef&)> on_gone{};  // the set is deleted
+  // Learns beside the passes; null: regressions are fitted within them, and there is no network.
+  BackgroundLearner* learner = nullptr;
 };
 
 // metrics -> forecast -> plan -> ShardMigration, once a bin for each set.
@@ -48,10 +52,14 @@ class ScalingController final : public Reconciler {
     std::string url;
     std::unique_ptr<Metrics> metrics;
     ScalingMemory memory;
+    ForecastStore store;
+    bool read = false;  // what was stored
   };
 
   std::shared_ptr<Entry> EntryOf(const kube::ObjectRef& ref);
   void OpenMetrics(Entry& entry, const model::ShardSet& set) const;
+  void Recall(Entry& entry, const model::ShardSet& set, Deadline deadline) const;
+  void Keep(Entry& entry, const ScalingObservation& seen, Deadline deadline) const;
 
   ScalingControllerOptions options_;
   std::mutex mutex_;

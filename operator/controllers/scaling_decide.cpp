@@ -105,10 +105,15 @@ EventCalendar EventsOf(const ScalingObservation& seen) {
   const model::BinIndex bins = std::max<model::BinIndex>(1, season / seen.bin);
   const model::BinIndex horizon = seen.set.spec.scaling.horizon / seen.bin;
   const auto down = [bins](model::BinIndex at) { return at / bins * bins; };
-  return MakeEventCalendar(seen.events, *seen.table,
-                           {.bin = seen.bin,
-                            .first = down(seen.first),
-                            .last = down(seen.now + horizon) + 2 * bins - 1});
+  const EventWindow window{
+      .bin = seen.bin, .first = down(seen.first), .last = down(seen.now + horizon) + 2 * bins - 1};
+  EventCalendar calendar = MakeEventCalendar(seen.events, *seen.table, window);
+  // Where a season is no day of people, their clocks mean nothing.
+  if (season == std::chrono::hours(24)) {
+    AddClockChanges(ZoneOfPeople(seen.events, seen.set.spec.scaling.freeze_windows), *seen.table,
+                    window, calendar);
+  }
+  return calendar;
 }
 
 std::vector<EventVerdict> VerdictsOf(const ScalingObservation& seen, const EventCalendar& events) {
@@ -139,8 +144,12 @@ void AdvanceLoads(const ScalingObservation& seen, const EventCalendar& events,
   const LoadBookOptions options{.bin = seen.bin,
                                 .seasons = seen.set.spec.scaling.seasons,
                                 .horizon = seen.set.spec.scaling.horizon,
-                                .capacity_cores = CapacityCores(seen.set.spec.shard_template)};
-  if (!memory.loads || !(memory.loads->options() == options)) memory.loads.emplace(options);
+                                .capacity_cores = CapacityCores(seen.set.spec.shard_template),
+                                .learns_beside = memory.learns_beside};
+  if (!memory.loads || !(memory.loads->options() == options)) {
+    memory.loads.emplace(options);
+    memory.loads->Restore(std::exchange(memory.saved, {}));
+  }
   std::map<model::ShardId, ShardDemand> demand =
       WithLineage(seen.demand, OwnerChanges(seen.migrations, seen.bin), seen.first);
   std::erase_if(demand, [&seen](const auto& entry) {

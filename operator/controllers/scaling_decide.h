@@ -22,6 +22,8 @@ struct ScalingMemory {
   planner::Memory planner;
   std::set<std::string> learned;  // uids of migrations whose outcome was learned
   model::BinIndex planned_at = 0;
+  bool learns_beside = false;  // somebody carries out loads->Due()
+  SavedForecasts saved{};      // of an earlier process; goes into the first load book
 };
 
 // What a LoadEvent is told: whether the forecast reckons with it.

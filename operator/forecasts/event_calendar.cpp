@@ -93,4 +93,32 @@ EventCalendar MakeEventCalendar(const std::vector<model::LoadEvent>& events,
   return calendar;
 }
 
+std::string ZoneOfPeople(const std::vector<model::LoadEvent>& events,
+                         const std::vector<model::FreezeWindow>& windows) {
+  std::map<std::string, int> named;
+  for (const model::LoadEvent& event : events) ++named[event.time_zone];
+  for (const model::FreezeWindow& window : windows) ++named[window.time_zone];
+  std::erase_if(named, [](const auto& zone) {
+    return zone.first.empty() || zone.first == "UTC" || zone.first == "Etc/UTC";
+  });
+  const auto most =
+      std::ranges::max_element(named, {}, [](const auto& zone) { return zone.second; });
+  return most == named.end() ? "" : most->first;
+}
+
+void AddClockChanges(const std::string& time_zone, const model::RoutingTable& table,
+                     const EventWindow& window, EventCalendar& calendar) {
+  if (time_zone.empty()) return;
+  const auto offsets = OffsetsWithin(time_zone, WallTime(window.first * window.bin),
+                                     WallTime((window.last + 1) * window.bin));
+  if (!offsets || offsets->size() < 2) return;  // a zone nobody knows is told of by its event
+  std::vector<forecast::OffsetChange> changes;
+  for (const ZoneOffset& one : *offsets) {
+    const auto since = std::chrono::floor<std::chrono::seconds>(one.since.time_since_epoch());
+    changes.push_back({.since = changes.empty() ? 0 : since / window.bin, .offset = one.offset});
+  }
+  for (const model::OwnedRange& range : table.ranges)
+    calendar.by_shard[range.shard].offsets = changes;
+}
+
 }  // namespace foreshard::op

@@ -31,4 +31,14 @@ struct EventCalendar {
 EventCalendar MakeEventCalendar(const std::vector<model::LoadEvent>& events,
                                 const model::RoutingTable& table, const EventWindow& window);
 
+// The time zone that events and freeze windows name most, other than UTC: that of the people who
+// make the load. "": none is named.
+std::string ZoneOfPeople(const std::vector<model::LoadEvent>& events,
+                         const std::vector<model::FreezeWindow>& windows);
+
+// Tells every shard of the table when those people's clocks change. Where none does nothing is
+// added, so that a calendar without changes stays what it is from day to day.
+void AddClockChanges(const std::string& time_zone, const model::RoutingTable& table,
+                     const EventWindow& window, EventCalendar& calendar);
+
 }  // namespace foreshard::op

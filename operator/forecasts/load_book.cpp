@@ -183,6 +183,8 @@ Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series
     entry = {};
     return Ok();
   }
+  const auto saved = saved_.extract(shard);
+  if (!entry.fitted && saved) Reopen(saved.mapped(), series, calendar, entry);
   const bool continues = entry.fitted && entry.fitted->last() >= series.first &&
                          entry.fitted->last() <= series.last() && entry.calendar == calendar &&
                          !PastChanged(entry.history, series);
@@ -198,15 +200,18 @@ Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series
       }
       entry.fitted = *std::move(next);
     }
-    if (forecast::RefitDue(*entry.fitted)) {
-      Result<forecast::Fitted> refitted = forecast::Refit(*entry.fitted, nullptr, random_);
+    // The first fit of a young series does not wait: without it there is hardly a forecast.
+    const bool at_once = !options_.learns_beside || forecast::CountsOf(*entry.fitted).refits == 0;
+    if (at_once && forecast::RefitDue(*entry.fitted)) {
+      Result<forecast::Fitted> refitted =
+          forecast::Refit(*entry.fitted, network_.weights.get(), random_);
       if (refitted) entry.fitted = *std::move(refitted);
     }
     entry.history = std::move(series);
     return Ok();
   }
   Result<forecast::Fitted> fitted =
-      forecast::Fit(series, calendar, forecast_options_, nullptr, random_);
+      forecast::Fit(series, calendar, forecast_options_, network_.weights.get(), random_);
   if (!fitted) {
     entry = {};
     return Error::GiveUp(fmt::format("{}: {}", shard, fitted.error().message));
@@ -214,6 +219,7 @@ Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series
   entry.fitted = *std::move(fitted);
   entry.history = std::move(series);
   entry.calendar = calendar;
+  entry.fits = ++fits_;
   return Ok();
 }
 

@@ -10,6 +10,8 @@
 #include "model/estimator.h"
 #include "model/ids.h"
 #include "model/load.h"
+#include "operator/forecasts/retrain.h"
+#include "operator/forecasts/saved_forecast.h"
 #include "operator/metrics/demand_query.h"
 
 // What is known about the load of each shard of one set: its demand as one series (statements
@@ -26,6 +28,8 @@ struct LoadBookOptions {
   std::vector<std::chrono::milliseconds> seasons;
   std::chrono::milliseconds horizon{0};
   double capacity_cores = 1;
+  bool learns_beside =
+      false;  // the owner carries out Due(); else a fit that is due is made at once
   bool operator==(const LoadBookOptions&) const = default;
 };
 
@@ -64,12 +68,26 @@ class LoadBook {
   const model::Estimator& estimator() const { return estimator_; }
   // How good the forecast was lately, by step; for metrics. Empty before anything was scored.
   std::vector<forecast::StepReport> Report(const model::ShardId& shard) const;
+  // Of all shards together, since their states began.
+  forecast::Counts Count() const;
+
+  // What was saved by Save(), before the first Advance(). What does not fit the history that comes
+  // is learned anew.
+  void Restore(SavedForecasts saved);
+  std::optional<SavedForecast> Save(const model::ShardId& shard) const;
+  const SavedNetwork& network() const { return network_; }
+
+  // What should be learned anew, if anything; Adopt() what came of it before asking again. The book
+  // goes on meanwhile: what is adopted is brought forward to its newest bin.
+  std::optional<RetrainJob> Due();
+  void Adopt(Retrained learned);
 
  private:
   struct Entry {
     std::optional<forecast::Fitted> fitted;
     model::DemandSeries history;  // what `fitted` has seen
     forecast::Calendar calendar;  // and what it was told of events
+    std::int64_t fits = 0;        // tells a state from one that was fitted anew
   };
 
   // Cores that a bin uses before any statement.
@@ -79,6 +97,10 @@ class LoadBook {
   model::DemandSeries SeriesOf(const ShardDemand& demand, model::BinIndex first) const;
   Status Forward(const model::ShardId& shard, model::DemandSeries series,
                  const forecast::Calendar& calendar);
+  void Reopen(const SavedForecast& saved, const model::DemandSeries& series,
+              const forecast::Calendar& calendar, Entry& entry);
+  std::string Grid() const;
+  bool NetworkDue() const;
   ShardLoad LoadOf(const Entry& entry, const ShardDemand& demand, const std::vector<double>* cores,
                    model::BinIndex now) const;
   void ToUtilisation(ShardLoad& load) const;
@@ -91,6 +113,13 @@ class LoadBook {
       estimator_;  // of the weighted series: its reads are reads + write_weight * writes
   std::map<model::ShardId, Entry> entries_;
   std::map<model::ShardId, ShardLoad> loads_;
+
+  std::map<model::ShardId, SavedForecast> saved_;  // restored, not yet used
+  SavedNetwork network_;
+  model::BinIndex network_tried_at_ = 0;              // 0: never
+  bool asked_ = false;                                // somebody works on Due()
+  std::map<model::ShardId, std::int64_t> asked_for_;  // and these shards, fitted so often then
+  std::int64_t fits_ = 0;
 };
 
 }  // namespace foreshard::op

@@ -44,6 +44,8 @@ std::string OperatorText(int turn) {
       for (const char* ahead : {"0.25", "0.5", "1"})
         exporter.SetForecast(key, quantile, ahead, 600);
     }
+    for (const char* ahead : {"0.25", "0.5", "1"})
+      exporter.SetForecastAccuracy(key, ahead, 0.6, 0.91);
     exporter.SetHeadroom(key, 40 - turn);
     exporter.SetCpu(key, 45 + turn);
     exporter.SetPrimary(key, fmt::format("orders-{}-0", shard), true);

@@ -93,6 +93,45 @@ TEST(LoadMeter, ShowsWhatIsKnownOfEachShard) {
               HasSubstr(R"(foreshard_limit_cpu_percent{namespace="demo",shardset="demo"} 80)"));
 }
 
+TEST(LoadMeter, ShowsHowGoodEachShardsForecastsWereByHowFarAhead) {
+  Metered world;
+  world.Look(SeenAt(100 * kDayBins));
+  const std::string text = world.exporter.Text();
+  const auto shown = [&text](const std::string& name, const std::string& ahead) {
+    const std::string series =
+        name + "{ahead=\"" + ahead + "\",namespace=\"demo\",shard=\"s-hot\",shardset=\"demo\"} ";
+    const std::size_t at = text.find(series);
+    EXPECT_NE(at, std::string::npos) << series;
+    return at == std::string::npos ? NAN : std::stod(text.substr(at + series.size()));
+  };
+  const std::map<int, std::string> leads = {{6, "0.25"}, {12, "0.5"}, {24, "1"}};
+  std::size_t compared = 0;
+  for (const forecast::StepReport& report : world.memory.loads->Report({"s-hot"})) {
+    const auto lead = leads.find(report.step);
+    if (lead == leads.end()) continue;
+    ++compared;
+    const double ratio = report.ensemble_error / report.best_naive_error;
+    EXPECT_NEAR(shown("foreshard_shard_forecast_error", lead->second), ratio, 1e-3 * ratio);
+    EXPECT_NEAR(shown("foreshard_shard_forecast_coverage", lead->second), report.coverage90, 1e-3);
+  }
+  EXPECT_EQ(compared, leads.size());
+}
+
+TEST(LoadMeter, CountsWhatWasLearnedSinceItLooksOn) {
+  Metered world;
+  world.Look(SeenAt(100 * kDayBins));
+  EXPECT_THAT(world.exporter.Text(),
+              HasSubstr("foreshard_forecast_refits_total{result=\"accepted\"} 0"))
+      << "what an earlier process learned is not news";
+  for (model::BinIndex now = 100 * kDayBins + 1; now <= 101 * kDayBins; ++now)
+    world.Look(SeenAt(now));
+  EXPECT_THAT(world.exporter.Text(),
+              HasSubstr("foreshard_forecast_refits_total{result=\"accepted\"} 2"))
+      << "two shards, a day";
+  EXPECT_THAT(world.exporter.Text(),
+              HasSubstr("foreshard_forecast_refits_total{result=\"refused\"} 0"));
+}
+
 TEST(LoadMeter, AShardHasOnePrimaryAtATime) {
   Metered world;
   world.Look(SeenAt(100 * kDayBins));

@@ -155,5 +155,26 @@ TEST(Occurrences, AWindowThatCannotBeIsRefused) {
   EXPECT_EQ(refused(Window("0 8 28 * *", "Mars/Olympus")).substr(0, 10), "timeZone: ");
 }
 
+std::vector<std::string> Offsets(const std::string& zone, const std::string& from,
+                                 const std::string& to) {
+  const auto offsets = OffsetsWithin(zone, *ParseRfc3339(from), *ParseRfc3339(to));
+  if (!offsets) return {offsets.error().message.substr(0, 9)};
+  std::vector<std::string> texts;
+  for (const ZoneOffset& one : *offsets)
+    texts.push_back(FormatRfc3339(one.since) + " " + std::to_string(one.offset.count()));
+  return texts;
+}
+
+TEST(Occurrences, ClocksOfAZoneAreKnownThroughBothOfItsChanges) {
+  EXPECT_EQ(Offsets("Europe/Berlin", "2026-03-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+            (Texts{"2026-03-01T00:00:00Z 3600", "2026-03-29T01:00:00Z 7200",
+                   "2026-10-25T01:00:00Z 3600"}));
+  EXPECT_EQ(Offsets("America/New_York", "2026-10-20T12:34:00Z", "2026-11-10T00:00:00Z"),
+            (Texts{"2026-10-20T12:34:00Z -14400", "2026-11-01T06:00:00Z -18000"}));
+  EXPECT_EQ(Offsets("UTC", "2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"),
+            Texts{"2026-01-01T00:00:00Z 0"});
+  EXPECT_EQ(Offsets("Berlin", "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), Texts{"timeZone:"});
+}
+
 }  // namespace
 }  // namespace foreshard::op

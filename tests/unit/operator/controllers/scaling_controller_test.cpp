@@ -12,6 +12,7 @@
 #include "tests/fakes/fake_heat_source.h"
 #include "tests/fakes/fake_kube_api.h"
 #include "tests/fakes/fake_metrics.h"
+#include "tests/support/await.h"
 #include "tests/unit/operator/scaling_world.h"
 
 namespace foreshard::op {
@@ -59,13 +60,40 @@ class ScalingControllerTest : public testing::Test {
         kube::kShardSets, ref_, kShards,
         {.field_manager = "test", .force = true, .dry_run = false, .subresource = "status"},
         Soon()));
-    metrics_->Answer(
-        "foreshard_router_statements_total",
-        {Rate("s-hot", "read", HotRate, 0.7), Rate("s-hot", "write", HotRate, 0.3),
-         Rate("s-cold", "read", ColdRate, 0.7), Rate("s-cold", "write", ColdRate, 0.3)});
-    metrics_->Answer("container_cpu_usage_seconds_total",
-                     {Cores("demo-s-hot-0", HotRate), Cores("demo-s-cold-0", ColdRate)});
+    Describe(*metrics_);
     heat_.Set(SeenAt(1'000).heat);
+  }
+
+  static void Describe(fakes::FakeMetrics& metrics) {
+    metrics.Answer("foreshard_router_statements_total",
+                   {Rate("s-hot", "read", HotRate, 0.7), Rate("s-hot", "write", HotRate, 0.3),
+                    Rate("s-cold", "read", ColdRate, 0.7), Rate("s-cold", "write", ColdRate, 0.3)});
+    metrics.Answer("container_cpu_usage_seconds_total",
+                   {Cores("demo-s-hot-0", HotRate), Cores("demo-s-cold-0", ColdRate)});
+  }
+
+  // What another process would see, with a memory of its own; `counts_` follows what it learned.
+  std::unique_ptr<ScalingController> AnotherProcess(BackgroundLearner* learner) {
+    return std::make_unique<ScalingController>(ScalingControllerOptions{
+        .kube = kube_,
+        .heat = heat_,
+        .clock = clock_,
+        .default_prometheus_url = "",
+        .open_metrics = [](const std::string&) -> Result<std::unique_ptr<Metrics>> {
+          auto metrics = std::make_unique<fakes::FakeMetrics>();
+          Describe(*metrics);
+          return std::unique_ptr<Metrics>(std::move(metrics));
+        },
+        .on_pass = [this](const ScalingReport& report) { counts_ = report.memory->loads->Count(); },
+        .learner = learner});
+  }
+  void Pass(ScalingController& controller) {
+    const Result<Outcome> outcome = controller.Reconcile(ref_, Soon());
+    ASSERT_TRUE(outcome) << outcome.error().message;
+    clock_.Advance(outcome->look_again_after);
+  }
+  std::size_t Saved() {
+    return kube_.List(kube::kConfigMaps, {.name_space = "demo"}, Soon())->items.size();
   }
 
   static fakes::FakeMetrics::Curve Rate(const char* shard, const char* kind,
@@ -112,6 +140,7 @@ class ScalingControllerTest : public testing::Test {
   fakes::FakeKubeApi kube_{clock_};
   fakes::FakeHeatSource heat_;
   std::vector<std::string> gone_;
+  forecast::Counts counts_;
   fakes::FakeMetrics* metrics_ = new fakes::FakeMetrics;  // the controller takes it over
   ScalingController controller_{
       {.kube = kube_,
@@ -140,6 +169,55 @@ TEST_F(ScalingControllerTest, AutoCreatesOneApprovedSplitAndShowsWhy) {
   EXPECT_EQ(Shown().plan->decision, "Blocked")
       << "the migration is in flight: nobody works on it in this test";
   EXPECT_NE(Shown().plan->summary.find("MigrationInFlight"), std::string::npos);
+}
+
+TEST_F(ScalingControllerTest, TheNextProcessGoesOnWithWhatThisOneLearned) {
+  Make("Recommend");
+  const auto first = AnotherProcess(nullptr);
+  Pass(*first);
+  for (int i = 0; i < 10; ++i) Pass(*first);
+  EXPECT_EQ(Saved(), 0u) << "a steady state is not written in every pass";
+  for (int i = 0; i < 9; ++i) {
+    clock_.Advance(std::chrono::minutes(8));  // the bins of a day in one pass
+    Pass(*first);
+  }
+  EXPECT_EQ(Saved(), 2u) << "once an hour: one object for each shard";
+  const std::int64_t learned = counts_.refits;
+
+  const auto next = AnotherProcess(nullptr);
+  Pass(*next);
+  EXPECT_EQ(counts_.refits, learned) << "nothing was fitted anew";
+}
+
+TEST_F(ScalingControllerTest, NoPassWaitsForWhatIsLearnedBeside) {
+  Make("Recommend");
+  const SystemClock time;
+  BackgroundLearner learner(time);
+  const auto controller = AnotherProcess(&learner);
+  Pass(*controller);
+  const std::int64_t fitted = counts_.refits;
+  clock_.Advance(std::chrono::minutes(9));  // more than a day of 8 minutes
+  Pass(*controller);
+  EXPECT_EQ(counts_.refits, fitted) << "it is due, and the pass did not do it";
+  EXPECT_TRUE(learner.Busy(ref_));
+  EXPECT_TRUE(support::Await("both shards are fitted again", std::chrono::seconds(30), [&] {
+    Pass(*controller);
+    return support::Seen(counts_.refits == fitted + 2);
+  }));
+}
+
+TEST_F(ScalingControllerTest, ASetThatIsGoneIsNotLearnedAnyMore) {
+  Make("Recommend");
+  const SystemClock time;
+  BackgroundLearner learner(time);
+  const auto controller = AnotherProcess(&learner);
+  Pass(*controller);
+  clock_.Advance(std::chrono::minutes(9));
+  Pass(*controller);
+  ASSERT_TRUE(kube_.Delete(kube::kShardSets, ref_, {}, Soon()));
+  ASSERT_TRUE(controller->Reconcile(ref_, Soon()));
+  EXPECT_TRUE(support::Await("it is forgotten", std::chrono::seconds(30),
+                             [&] { return support::Seen(!learner.Busy(ref_)); }));
 }
 
 TEST_F(ScalingControllerTest, RecommendCreatesAProposal) {

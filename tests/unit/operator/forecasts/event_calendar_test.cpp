@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
+
 namespace foreshard::op {
 namespace {
 
@@ -84,6 +86,43 @@ TEST(EventCalendar, OneWrongEventIsNamedAndTheOthersCount) {
   EXPECT_TRUE(calendar.problems.at("wrong").starts_with("timeZone: 'Mars/Olympus'"));
   EXPECT_TRUE(calendar.problems.at("key").starts_with("scope.keys: 'many'"));
   EXPECT_EQ(calendar.by_shard.at({"s-a"}).events.at(0).occurrences.size(), 1U);
+}
+
+TEST(EventCalendar, TheZoneOfPeopleIsTheOneNamedMost) {
+  EXPECT_EQ(ZoneOfPeople({}, {}), "");
+  model::LoadEvent utc = Sale("a", "1970-01-02T10:00:00Z");
+  EXPECT_EQ(ZoneOfPeople({utc, utc}, {}), "");
+  model::LoadEvent berlin = utc;
+  berlin.time_zone = "Europe/Berlin";
+  model::FreezeWindow night;
+  night.time_zone = "America/New_York";
+  EXPECT_EQ(ZoneOfPeople({utc, utc, berlin}, {}), "Europe/Berlin");
+  EXPECT_EQ(ZoneOfPeople({berlin}, {night, night}), "America/New_York");
+}
+
+TEST(EventCalendar, EveryShardHearsOfAClockChangeAndOfNothingElse) {
+  // Berlin goes from 3600 to 7200 on 29 March 2026 at 01:00 UTC.
+  const model::BinIndex change = ParseRfc3339("2026-03-29T01:00:00Z")->time_since_epoch() / 300s;
+  const EventWindow around{.bin = 300s, .first = change - 5 * 288, .last = change + 288};
+  EventCalendar calendar;
+  AddClockChanges("Europe/Berlin", Table(), around, calendar);
+  ASSERT_EQ(calendar.by_shard.size(), 2U);
+  const std::vector<forecast::OffsetChange> wanted = {{.since = 0, .offset = 3600s},
+                                                      {.since = change, .offset = 7200s}};
+  EXPECT_EQ(calendar.by_shard.at({"s-a"}).offsets, wanted);
+  EXPECT_EQ(calendar.by_shard.at({"s-b"}).offsets, wanted);
+  // A day later the calendar is the same: no new fit.
+  EventCalendar tomorrow;
+  AddClockChanges("Europe/Berlin", Table(),
+                  {.bin = 300s, .first = around.first + 288, .last = around.last + 288}, tomorrow);
+  EXPECT_EQ(tomorrow.by_shard, calendar.by_shard);
+
+  EventCalendar quiet;
+  AddClockChanges("Europe/Berlin", Table(), {.bin = 300s, .first = change + 1, .last = change + 9},
+                  quiet);
+  AddClockChanges("", Table(), around, quiet);
+  AddClockChanges("Atlantis", Table(), around, quiet);
+  EXPECT_TRUE(quiet.by_shard.empty());
 }
 
 }  // namespace
