@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <span>
 #include <vector>
@@ -11,6 +13,14 @@
 // value.
 
 namespace foreshard::forecast::detail {
+
+// Whether a state that was read says anything at all.
+inline bool IsFinite(const model::Fan& fan) {
+  const auto finite = [](double quantile) { return std::isfinite(quantile); };
+  return std::all_of(fan.steps.begin(), fan.steps.end(), [&finite](const model::Quantiles& step) {
+    return std::all_of(step.begin(), step.end(), finite);
+  });
+}
 
 class State {
  public:

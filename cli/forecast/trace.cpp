@@ -14,6 +14,9 @@ namespace foreshard::cli {
 
 namespace {
 
+constexpr std::int64_t kSecondsMost = 253'402'300'799;
+// A slip of the pen would fill the memory with bins.
+constexpr std::int64_t kGapMost = 366 * 86'400;
 constexpr double kSamplesNeeded = 0.6;  // share of a bin's samples below which it is missing
 
 std::string_view Trim(std::string_view text) {
@@ -109,7 +112,11 @@ std::int64_t OwnStep(const std::vector<TraceSample>& samples) {
 
 Result<std::int64_t> ParseTimestamp(std::string_view text) {
   std::int64_t seconds = 0;
-  if (ParseWhole(text, seconds)) return seconds;
+  if (ParseWhole(text, seconds)) {
+    if (seconds >= -kSecondsMost && seconds <= kSecondsMost) return seconds;
+    return Error::GiveUp(fmt::format("'{}' is beyond the year 9999; seconds are expected", text),
+                         "BadInput");
+  }
   std::string_view rest = text;
   if (!rest.empty() && rest.back() == 'Z') rest.remove_suffix(1);
   if (rest.size() > 19 && rest[19] == '.') rest = rest.substr(0, 19);
@@ -143,6 +150,8 @@ Result<std::vector<TraceSample>> ParseTrace(std::string_view text) {
     }
     if (!samples.empty() && sample->at < samples.back().at)
       return AtLine(line, "earlier than the line before");
+    if (!samples.empty() && sample->at - samples.back().at > kGapMost)
+      return AtLine(line, "more than a year after the line before");
     samples.push_back(*sample);
   }
   if (samples.empty()) return AtLine(line, "no samples; expected timestamp,value");

@@ -23,8 +23,8 @@ struct TraceSample {
 Result<std::int64_t> ParseTimestamp(std::string_view text);
 
 // Errors: kGiveUp "line N: reason" for text where a number should be, a negative or not finite
-// value, times that go back or repeat (but for the
-// hour of an autumn clock change in an hourly trace), a row without two fields, nothing at all.
+// value, times that go back, repeat (but for the hour of an autumn clock change in an hourly trace)
+// or leave out more than a year, a row without two fields, nothing at all.
 Result<std::vector<TraceSample>> ParseTrace(std::string_view text);
 
 // Means by bin of the larger of `bin` and the trace's own step; a bin with under 60 % of its

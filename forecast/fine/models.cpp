@@ -237,11 +237,15 @@ bool FineModels::Load(ByteReader& in) {
     shape.days = in.Get<std::int32_t>();
     shape.recent = in.Get<std::int32_t>();
     const Eigen::VectorXd spar = get();
+    if (shape.days < 0 || shape.recent < 0) return false;
     if (spar.size() > 0 && spar.size() != shape.days + shape.recent) return false;
     spar_[a] = Spar(anchors_[a], shape, spar);
     ar_[a] = Autoregression(anchors_[a], get());
     const bool weekly = in.Get<std::uint8_t>() != 0;
-    ridge_[a] = Ridge(anchors_[a], weekly, get());
+    const Eigen::VectorXd ridge = get();
+    if (weekly && options_.week_bins == 0) return false;
+    if (ridge.size() > 0 && ridge.size() != Ridge::Size(options_.day_bins, weekly)) return false;
+    ridge_[a] = Ridge(anchors_[a], weekly, ridge);
   }
   std::vector<int> lags = in.GetVector<int>(kCoefficientsMax);
   Transform transform;

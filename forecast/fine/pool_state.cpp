@@ -66,6 +66,9 @@ Status FinePool::Load(ByteReader& in) {
   for (bool* claim : {&fitted_, &alarmed_}) *claim = in.Get<std::uint8_t>() != 0;
   if (!in.good() || !in.AtEnd()) return Error::GiveUp("state is damaged: wrong length", "BadState");
   series_.SetTypical(typical);
+  model::Fan fan;
+  Forecast(options_.horizon_bins, fan);
+  if (!detail::IsFinite(fan)) return Error::GiveUp("state is damaged: numbers", "BadState");
   return Ok();
 }
 

@@ -383,6 +383,9 @@ Status HourlyPool::Load(ByteReader& in) {
   for (model::Quantiles& row : pooled_) in.GetAll(row);
   if (!in.good() || !in.AtEnd()) return Error::GiveUp("state is damaged: wrong length", "BadState");
   errors_ = ErrorsWithoutOwnOrigin();
+  model::Fan fan;
+  Forecast(options_.horizon_bins, fan);
+  if (!detail::IsFinite(fan)) return Error::GiveUp("state is damaged: numbers", "BadState");
   return Ok();
 }
 

@@ -68,6 +68,8 @@ Eigen::VectorXd RowWeights(const Eigen::VectorXd& y, const Eigen::VectorXd& usab
 
 }  // namespace
 
+int Ridge::Size(int day, bool weekly) { return 2 * RecentLags(day) + 4 + (weekly ? 4 : 0) + 2; }
+
 Ridge Ridge::Fit(const Past& past, int step, bool least_squares) {
   const bool weekly = past.week > 0 && past.size() >= 2 * past.week + past.day + step;
   const int first = Reach(past, step, weekly);

@@ -25,6 +25,9 @@ class Ridge {
   bool weekly() const { return weekly_; }
   const Eigen::VectorXd& coefficients() const { return beta_; }
 
+  // How many coefficients a fitted one has.
+  static int Size(int day, bool weekly);
+
   Ridge() = default;
   Ridge(int step, bool weekly, Eigen::VectorXd beta)
       : step_(step), weekly_(weekly), beta_(std::move(beta)) {}

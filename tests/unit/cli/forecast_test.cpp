@@ -42,6 +42,10 @@ TEST(Trace, BadRowsAreRefusedWithTheirLineAndAReason) {
             0u);
   EXPECT_EQ(Refusal(head + "2020-01-01T00:00:00Z,2\n"), "line 3: the same time as the line before");
   EXPECT_EQ(Refusal(head + "2019-01-01T00:00:00Z,2\n"), "line 3: earlier than the line before");
+  EXPECT_EQ(Refusal(head + "20200-01-01T00:00:00Z,2\n").rfind("line 3:", 0), 0u);
+  EXPECT_EQ(Refusal(head + "1577836860000,2\n").rfind("line 3: '1577836860000' is beyond", 0), 0u)
+      << "milliseconds";
+  EXPECT_EQ(Refusal(head + "15778368600,2\n"), "line 3: more than a year after the line before");
   EXPECT_EQ(Refusal(head + "2020-13-01T00:00:00Z,2\n")
                 .rfind("line 3: '2020-13-01T00:00:00Z' is not a time", 0),
             0u);
