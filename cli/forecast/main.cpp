@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -113,6 +114,7 @@ struct PredictArguments {
   BacktestArguments trace;  // what is read, and the grid
   std::string state;
   std::string plot;
+  std::optional<double> threshold{};
 };
 
 // What `fit`, `predict` and `explain` have in common. 0, or the status to exit with.
@@ -125,6 +127,7 @@ int ReadPredictInput(const PredictArguments& arguments, foreshard::model::Demand
   options.horizon = grid.horizon;
   options.day = grid.day;
   options.week = grid.week;
+  options.threshold = arguments.threshold;
   const Result<std::string> text = cli::ReadFile(arguments.trace.trace);
   if (!text) return Complain(kBadInput, text.error().message);
   const auto samples = cli::ParseTrace(*text);
@@ -335,6 +338,7 @@ int main(int argc, char** argv) {
   CLI::App* explain =
       AddTraceCommand(app, "explain", "which models say it, and how good they were", known.trace);
   app.get_subcommand("fit")->add_option("--state", known.state, "file to write")->required();
+  predict->add_option("--threshold", known.threshold, "how likely is a bin above this?");
   for (CLI::App* command : {predict, explain}) {
     command->add_option("--state", known.state, "what `fit` wrote for a beginning of the trace");
     command->add_option("--plot", known.plot, "write a fan chart, an .svg file");

@@ -122,6 +122,8 @@ Result<Prediction> Predict(const model::DemandSeries& series, const PredictOptio
   prediction.fan = Forecast(known->fitted, {});
   prediction.trust = Score(known->fitted);
   prediction.steps = Explain(known->fitted);
+  prediction.peak_time = model::PeakTime(Draw(known->fitted, {}));
+  prediction.threshold = options.threshold;
   prediction.recent = series;
   const auto shown = static_cast<std::size_t>(kShownDays * (options.day / series.bin));
   const std::size_t drop = series.mean.size() - std::min(series.mean.size(), shown);
@@ -155,9 +157,22 @@ std::string PredictJson(const Prediction& prediction) {
                         Quoted(TimeOf(at, fan.bin)));
     for (std::size_t i = 0; i < model::kFanLevels; ++i)
       json += fmt::format("{}{}", i == 0 ? "" : ",", Number(fan.steps[h][i], 6));
-    json += "]}";
+    json += "]";
+    if (h < prediction.peak_time.size())
+      json += fmt::format(R"(,"peakHere":{})", Number(prediction.peak_time[h], 4));
+    if (prediction.threshold) {
+      json += fmt::format(R"(,"exceedance":{})",
+                          Number(model::Exceedance(fan, h + 1, *prediction.threshold), 4));
+    }
+    json += "}";
   }
-  json += R"(],"windows":[)";
+  json += "]";
+  if (prediction.threshold) {
+    json += fmt::format(
+        R"(,"threshold":{},"exceedanceInHorizon":{})", Number(*prediction.threshold, 6),
+        Number(model::ExceedanceInWindow(fan, fan.steps.size(), *prediction.threshold), 4));
+  }
+  json += R"(,"windows":[)";
   for (std::size_t w = 0; w < fan.windows.size(); ++w) {
     json += fmt::format(R"({}{{"bins":{},"maximum":[)", w == 0 ? "" : ",", fan.windows[w].bins);
     for (std::size_t i = 0; i < model::kFanLevels; ++i)
@@ -166,6 +181,35 @@ std::string PredictJson(const Prediction& prediction) {
   }
   return json + "]}";
 }
+
+namespace {
+
+// When the peak will be, and how likely the threshold is passed, at all and when most.
+std::string Likelihoods(const Prediction& prediction) {
+  const model::Fan& fan = prediction.fan;
+  const auto time_of = [&fan](std::size_t h) {
+    return TimeOf(fan.origin + static_cast<model::BinIndex>(h) + 1, fan.bin);
+  };
+  std::string text;
+  const std::vector<double>& peak = prediction.peak_time;
+  if (!peak.empty()) {
+    const auto most = static_cast<std::size_t>(std::ranges::max_element(peak) - peak.begin());
+    text += fmt::format("\npeak most likely at {} ({:.0f} %)\n", time_of(most), 100 * peak[most]);
+  }
+  if (!prediction.threshold || fan.steps.empty()) return text;
+  const double threshold = *prediction.threshold;
+  std::size_t most = 0;
+  for (std::size_t h = 1; h < fan.steps.size(); ++h) {
+    if (model::Exceedance(fan, h + 1, threshold) > model::Exceedance(fan, most + 1, threshold))
+      most = h;
+  }
+  return text + fmt::format("over {}: {:.1f} % within the horizon, most at {} ({:.1f} %)\n",
+                            threshold,
+                            100 * model::ExceedanceInWindow(fan, fan.steps.size(), threshold),
+                            time_of(most), 100 * model::Exceedance(fan, most + 1, threshold));
+}
+
+}  // namespace
 
 std::string PredictTable(const Prediction& prediction) {
   const model::Fan& fan = prediction.fan;
@@ -177,8 +221,9 @@ std::string PredictTable(const Prediction& prediction) {
                          TimeOf(fan.origin + static_cast<model::BinIndex>(h) + 1, fan.bin), q[2],
                          q[4], q[model::kMedian], q[6], q[8]);
   }
-  return table + fmt::format("\ntrust {:.2f} (held back most by {})\n", prediction.trust.Value(),
-                             prediction.trust.Weakest());
+  return table + Likelihoods(prediction) +
+         fmt::format("\ntrust {:.2f} (held back most by {})\n", prediction.trust.Value(),
+                     prediction.trust.Weakest());
 }
 
 std::string ExplainJson(const Prediction& prediction) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ struct PredictOptions {
   forecast::Calendar calendar;
   forecast::Options forecast;  // grid and seasons are filled in here
   std::uint64_t seed = 1;
+  std::optional<double> threshold{};  // how likely is more than this?
 };
 
 struct Prediction {
@@ -27,6 +29,8 @@ struct Prediction {
   model::Trust trust;
   std::vector<forecast::StepReport> steps;  // who says what, at the steps that are learned
   model::DemandSeries recent;               // the last two days
+  std::vector<double> peak_time;            // P(the peak falls on that step); empty: not known yet
+  std::optional<double> threshold{};        // as asked
   std::string note;  // why a saved state was not used; empty: it was, or there was none
 };
 

@@ -97,6 +97,30 @@ TEST(Predict, ReportsAreJson) {
   EXPECT_NEAR(weights, 1, 1e-3);
 }
 
+TEST(Predict, SaysHowLikelyAThresholdIsPassedAndWhenThePeakIs) {
+  PredictOptions options = SixHours();
+  options.threshold = 130;
+  const auto prediction = Predict(Wave(10), options, {});  // from midnight: it rises for six hours
+  ASSERT_TRUE(prediction.ok());
+  const auto fan = nlohmann::json::parse(PredictJson(*prediction));
+  double before = -1;
+  double peak = 0;
+  for (const auto& step : fan["steps"]) {
+    EXPECT_GE(step["exceedance"].get<double>(), before - 0.02)
+        << "more and more likely, as it rises";
+    before = step["exceedance"].get<double>();
+    peak += step["peakHere"].get<double>();
+  }
+  EXPECT_LT(fan["steps"][0]["exceedance"].get<double>(), 0.05);
+  EXPECT_GT(before, 0.95);
+  EXPECT_GE(fan["exceedanceInHorizon"].get<double>(), before);
+  EXPECT_NEAR(peak, 1, 0.01);
+  EXPECT_GT(fan["steps"][5]["peakHere"].get<double>(), 0.5);
+  EXPECT_NE(PredictTable(*prediction).find("over 130: "), std::string::npos);
+  const auto plain = nlohmann::json::parse(PredictJson(*Predict(Wave(10), SixHours(), {})));
+  EXPECT_FALSE(plain["steps"][0].contains("exceedance"));
+}
+
 TEST(Predict, ThePictureShowsBandsAndEvents) {
   PredictOptions options = SixHours();
   const model::DemandSeries all = Wave(10);
