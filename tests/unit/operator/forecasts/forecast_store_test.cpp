@@ -185,5 +185,52 @@ TEST_F(ForecastStoreTest, WhatSomebodyRemovedIsMadeAgainAndWhatAShardLeftIsRemov
   EXPECT_TRUE(Get("demo-forecast-s-hot"));
 }
 
+// Weights of a set without a network in them: what matters here is that they come back.
+std::shared_ptr<const forecast::Shared> SomeWeights() {
+  forecast::Options options;
+  options.bin = std::chrono::seconds(5);
+  options.day_bins = kDayBins;
+  options.week_bins = 0;
+  options.without_models = {"lstm"};
+  forecast::History history{.bin = options.bin, .first = 0, .mean = {}, .peak = {}, .state = {}};
+  for (model::BinIndex at = 0; at < 6 * kDayBins; ++at) {
+    history.mean.push_back(HotRate(at));
+    history.state.push_back(model::BinState::kGood);
+  }
+  Result<forecast::Shared> trained =
+      forecast::Shared::Train(std::span(&history, 1), options, kDayBins);
+  CHECK(trained.ok(), "train");
+  return std::make_shared<const forecast::Shared>(*std::move(trained));
+}
+
+TEST_F(ForecastStoreTest, TheNetworkIsKeptOnceAndADamagedOneIsNoReasonToForgetTheShards) {
+  Advance(book_, kMidnight);
+  SavedForecasts known;
+  known.network = {
+      .grid = book_.Save({"s-hot"})->grid, .trained_at = kMidnight, .weights = SomeWeights()};
+  book_ = LoadBook(Options());
+  book_.Restore(known);
+  Pass(kMidnight);
+  Pass(kMidnight + kHour);
+  EXPECT_EQ(writes_, 3) << "two shards and the network";
+  Pass(kMidnight + 2 * kHour);
+  EXPECT_EQ(writes_, 5) << "the network is the same";
+
+  ForecastStore next;
+  const SavedForecasts saved = next.Read(api_, kSet, Soon());
+  ASSERT_TRUE(saved.network.weights);
+  EXPECT_EQ(saved.network.weights->Serialize(), known.network.weights->Serialize());
+  EXPECT_EQ(saved.network.trained_at, kMidnight);
+  EXPECT_EQ(saved.network.grid, known.network.grid);
+
+  ASSERT_TRUE(fake_.Patch(kube::kConfigMaps, {"demo", "demo-forecast-network"},
+                          R"({"binaryData":{"state":"Zm9yZXNoYXJk"}})", {}, Soon()));
+  ForecastStore after;
+  const SavedForecasts rest = after.Read(api_, kSet, Soon());
+  EXPECT_FALSE(rest.network.weights);
+  EXPECT_EQ(rest.shards.size(), 2u);
+  EXPECT_NE(lines_.find("demo-forecast-network"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace foreshard::op
