@@ -45,6 +45,7 @@ struct Fanout {
   std::uint32_t work = ~std::uint32_t{0};  // of the session; none for what controls transactions
   bool own_block = false;                  // BEGIN and its end are ours, not the client's
   bool shown = false;                      // the client has seen something of it
+  bool again = false;                      // failed, and is said again
   bool copy_out = false;
   bool alike =
       false;  // each server does the same (reference tables): the first one's answer counts

@@ -192,6 +192,8 @@ std::optional<std::size_t> LoopImpl::Send(Stream& stream, std::string_view bytes
   const ssize_t sent = ::send(stream.impl_->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<std::size_t>(sent);
   if (errno == EAGAIN || errno == EINTR) return 0;
+  // What the peer said before it left is still to be heard, and may tell why; its end comes then.
+  if (!stream.impl_->paused) return bytes.size();
   Gone(stream, SystemError(errno));
   return std::nullopt;
 }

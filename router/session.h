@@ -244,6 +244,7 @@ class Session {
   void FanoutRows(std::size_t index, const pg::WireFrame& frame);
   void FanoutRoundEnded();
   void FanoutRan();
+  bool FanoutMayRetry(std::string_view code) const;
   void FanoutFailed();
   void FinishFanout();
   void FanoutLost(ServerLink& link, std::string_view reason);

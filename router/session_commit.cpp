@@ -123,7 +123,10 @@ void Session::AfterDecision() {
     FinishFanout();
     return;
   }
-  if (failed != nullptr) pg::WireWriter(&fanout_->error, 'E').Bytes(failed->error).End();
+  // A read of ours in a block of ours was good when it was run, however its block ended.
+  const bool was_read = fanout_->own_block && fanout_->purpose == Fanout::Purpose::kRead;
+  if (failed != nullptr && !(was_read && failed->lost))
+    pg::WireWriter(&fanout_->error, 'E').Bytes(failed->error).End();
   if (fanout_->step == Fanout::Step::kCommit) {
     for (const Fanout::Part& part : fanout_->parts) {
       if (part.link->wrote && !part.tag.empty() && !fanout_->own_block && !fanout_->tag.empty())

@@ -88,10 +88,13 @@ void Session::FanoutFrame(std::size_t index, const pg::WireFrame& frame) {
   Fanout::Part& part = fanout_->parts[index];
   if (frame.type == 'E') {
     const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
-    if (error && error->severity == "FATAL") part.link->status = '?';
-    if (part.error.empty()) part.error = std::string(frame.body);
+    // What ends the server's connection must not look to the client like the end of its own.
+    const bool fatal = error && (error->severity == "FATAL" || error->severity == "PANIC");
+    if (fatal) part.link->status = '?';
+    if (part.error.empty())
+      part.error = fatal ? LostError(*part.link, error->message) : std::string(frame.body);
     if (fanout_->copying_in()) {
-      pg::WireWriter(&fanout_->error, 'E').Bytes(frame.body).End();
+      pg::WireWriter(&fanout_->error, 'E').Bytes(part.error).End();
       CopyFailed({});
     }
     return;
@@ -228,13 +231,24 @@ void Session::FanoutRan() {
   FinishFanout();
 }
 
+// A read that lost a server, and of which nothing was seen, can be said again.
+bool Session::FanoutMayRetry(std::string_view code) const {
+  const bool read = fanout_->purpose == Fanout::Purpose::kRead &&
+                    fanout_->step == Fanout::Step::kRun && (fanout_->own_block || tx_ == Tx::kIdle);
+  return code == "08006" && read && !fanout_->shown && !answered_ && !said_locals_ && retained_ &&
+         !in_parts_ && (!retry_since_ || host_.Now() - *retry_since_ <= host_.park_max());
+}
+
 void Session::FanoutFailed() {
   const std::optional<pg::ErrorFields> error =
       pg::DecodeError(std::string_view(fanout_->error).substr(5));
   const bool stale = error && error->code == "FS001";
   if (error) CheckLearned(error->code);
-  if (stale && fanout_->own_block && !fanout_->shown && !answered_ && !said_locals_ && retained_ &&
-      !in_parts_) {
+  if (error && FanoutMayRetry(error->code)) {
+    if (!retry_since_) retry_since_ = host_.Now();
+    fanout_->again = true;
+  } else if (stale && fanout_->own_block && !fanout_->shown && !answered_ && !said_locals_ &&
+             retained_ && !in_parts_) {
     OnRetryableError(*fanout_->parts.front().link, error->code, error->detail);
   } else if (error && IsOfTheMachinery(error->code, error->message)) {
     const Refusal told = Translate(error->code, error->message);
@@ -281,6 +295,10 @@ void Session::FinishFanout() {
     EndedTransaction(ended->error.empty());
   }
   if (ended->work < works_used_) Ended(works_[ended->work], !ended->error.empty());
+  if (ended->again) {
+    Retry(kStaleOwnerPause);
+    return;
+  }
   if (retry_since_ && !ended->error.empty() && ended->own_block && !ended->shown) {
     const std::optional<pg::ErrorFields> error =
         pg::DecodeError(std::string_view(ended->error).substr(5));

@@ -101,6 +101,64 @@ TEST(SessionSeveral, AProofThatFailsIsUnseenAndAskedOfTheOwner) {
   EXPECT_EQ(W::Types(p.w.ToClient()), "12TCZ");
 }
 
+TEST(SessionSeveral, AProvenReadThatLosesItsServerIsSaidAgain) {
+  Proven p;
+  p.w.ServerSays(2, kDescribed);
+  p.w.links_[2].Take();
+  p.w.session_.OnServerLost(p.w.links_[2], "reset");
+  EXPECT_EQ(p.w.ToClient(), "");
+  EXPECT_EQ(p.w.lent_[2], 0);
+  p.w.session_.OnTimer();
+  p.w.GoOn();
+  EXPECT_EQ(W::Types(p.w.links_[2].Take()), "PBDS");
+}
+
+TEST(SessionSeveral, AProvenReadStandsThoughItsBlockWasNotEnded) {
+  Proven p;
+  p.w.ServerSays(2, kDescribed);
+  p.w.ServerSays(2, W::Done("SELECT 1", 'T') + Only('1') + Only('2') + Columns() + Row("x") +
+                        W::Done("SELECT 1", 'T'));
+  p.w.session_.OnServerLost(p.w.links_[2], "reset");  // before COMMIT was answered
+  p.w.GoOn();
+  EXPECT_EQ(W::Types(p.w.ToClient()), "12TDCZ");
+  EXPECT_TRUE(p.w.session_.at_rest());
+  EXPECT_EQ(p.w.lent_[2], 0);
+}
+
+// A FATAL error means to a client that its own connection is over; it is not.
+TEST(SessionSeveral, AServerThatIsToldToEndIsAnErrorNotTheEnd) {
+  SessionWorld w;
+  w.ClientSays(W::Query("SELECT name FROM customers ORDER BY name"));
+  for (std::uint32_t shard = 0; shard < 3; ++shard) {
+    w.ServerSays(shard, Columns() + Row("x") + W::Done("SELECT 1"));
+  }
+  std::string fatal;
+  pg::AppendError(&fatal, {.severity = "FATAL",
+                           .code = "57P01",
+                           .message = "terminating connection",
+                           .detail = {},
+                           .hint = {}});
+  w.ServerSays(3, fatal);
+  w.session_.OnServerLost(w.links_[3], "closed");
+  const std::string told = w.ToClient();
+  EXPECT_EQ(W::Types(told), "TEZ");
+  EXPECT_EQ(told.find("FATAL"), std::string::npos);
+  EXPECT_NE(told.find("terminating connection"), std::string::npos);
+}
+
+// Its columns went out with the first answer.
+TEST(SessionSeveral, AScatterReadThatWasSeenIsNotSaidAgain) {
+  SessionWorld w;
+  w.ClientSays(W::Query("SELECT name FROM customers ORDER BY name"));
+  for (std::uint32_t shard = 0; shard < 3; ++shard) {
+    w.ServerSays(shard, Columns() + Row("x") + W::Done("SELECT 1"));
+  }
+  w.session_.OnServerLost(w.links_[3], "reset");
+  const std::string told = w.ToClient();
+  EXPECT_EQ(W::Types(told), "TEZ");
+  EXPECT_NE(told.find("08006"), std::string::npos);
+}
+
 TEST(SessionSeveral, AScatterReadIsDescribedOnce) {
   SessionWorld w;
   w.ClientSays(Parse("", "SELECT name FROM customers ORDER BY name"));
