@@ -306,6 +306,33 @@ Status PgShard::EndConnectionsOf(model::Token token, const std::vector<std::stri
                  deadline);
 }
 
+Result<EndedConnections> PgShard::EndConnectionsExcept(model::Token token,
+                                                       const std::vector<std::string>& routers,
+                                                       const std::string& before, bool force,
+                                                       Deadline deadline) {
+  EndedConnections ended{.before = before};
+  if (before.empty()) {
+    const Result<pg::Rows> now = Exec("SELECT clock_timestamp()::text", {}, deadline);
+    if (!now) return now.error();
+    ended.before = now->Text(0, 0);
+  }
+  const char* older =
+      " FROM foreshard.connection c JOIN pg_stat_activity a ON a.pid = c.pid "
+      "AND a.backend_start = c.backend_start WHERE c.router <> ALL ($1::text[]) "
+      "AND a.backend_start < $2::timestamptz";
+  const pg::Parameters parameters = {pg::ArrayLiteral(routers), ended.before};
+  const Status done = Claimed(token,
+                              {{fmt::format("SELECT pg_terminate_backend(a.pid){}{}", older,
+                                            force ? "" : " AND a.state = 'idle'"),
+                                parameters}},
+                              deadline);
+  if (!done) return done.error();
+  const Result<pg::Rows> left = Exec(fmt::format("SELECT count(*){}", older), parameters, deadline);
+  if (!left) return left.error();
+  ended.left = left->Int(0, 0);
+  return ended;
+}
+
 Status PgShard::TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                           Deadline deadline) {
   return Claimed(token,

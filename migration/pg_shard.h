@@ -46,6 +46,10 @@ class PgShard final : public Shard {
   Status WriteProbe(model::Token token, std::int64_t seq, Deadline deadline) override;
   Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
                           Deadline deadline) override;
+  Result<EndedConnections> EndConnectionsExcept(model::Token token,
+                                                const std::vector<std::string>& routers,
+                                                const std::string& before, bool force,
+                                                Deadline deadline) override;
 
   Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                    Deadline deadline) override;

@@ -138,6 +138,11 @@ struct GateChange {
   model::Epoch epoch;
 };
 
+struct EndedConnections {
+  std::string before;     // the instant, by the shard's clock
+  std::int64_t left = 0;  // older ones, in the middle of something
+};
+
 class Shard {
  public:
   virtual ~Shard() = default;
@@ -182,6 +187,13 @@ class Shard {
   // `leased` was set.
   virtual Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
                                   Deadline deadline) = 0;
+  // Ends client connections that came through any router but `routers` (foreshard.connection: the
+  // shard knows also of routers that nobody else does) before the instant `before`, empty: now.
+  // Those that are idle; all of them by `force`.
+  virtual Result<EndedConnections> EndConnectionsExcept(model::Token token,
+                                                        const std::vector<std::string>& routers,
+                                                        const std::string& before, bool force,
+                                                        Deadline deadline) = 0;
 
   // --- CleaningUp
   // The range row names `owner` as of `epoch`; a row that is as new stays. For routers that connect

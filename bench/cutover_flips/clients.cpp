@@ -9,8 +9,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kKeysPerClient = 16;
-constexpr const char* kMoving =
-    "hashint8extended(id, 0) >= '-4611686018427387904'::bigint AND hashint8extended(id, 0) < 0";
 constexpr const char* kStaysOnFirst = "hashint8extended(id, 0) < '-4611686018427387904'::bigint";
 constexpr const char* kStaysOnSecond = "hashint8extended(id, 0) >= 0";
 
@@ -127,7 +125,7 @@ Result<std::vector<std::int64_t>> Clients::KeysOf(bool first, std::string_view w
 }
 
 Status Clients::Start() {
-  const auto moving = KeysOf(true, kMoving, options_.movers * kKeysPerClient);
+  const auto moving = KeysOf(true, kMovingKeys, options_.movers * kKeysPerClient);
   if (!moving) return moving.error();
   for (int i = 0; i < options_.movers; ++i) {
     Client client{.number = i, .router = i / 4 % 2 + 1, .keys = {}, .statements = {}};

@@ -84,7 +84,7 @@ Result<std::unique_ptr<Fleet>> Fleet::Make(const FleetOptions& options) {
   const auto verifier =
       (*admin)->Exec("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'", fleet->Soon());
   if (!verifier) return verifier.error();
-  for (const int number : {1, 2}) {
+  for (int number = 1; number <= kRouters; ++number) {
     if (Status started = fleet->StartRouter(number, verifier->Text(0, 0)); !started)
       return started.error();
   }

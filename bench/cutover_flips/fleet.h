@@ -16,6 +16,12 @@
 
 namespace foreshard::bench {
 
+// The keys of the range that flips, as SQL says it of accounts.id.
+inline constexpr const char* kMovingKeys =
+    "hashint8extended(id, 0) >= '-4611686018427387904'::bigint AND hashint8extended(id, 0) < 0";
+
+inline constexpr int kRouters = 3;
+
 struct FleetOptions {
   bool fsync = false;
   std::int64_t rows = 20'000;
@@ -32,8 +38,8 @@ class Fleet {
                                             migration::Side side) const;
   Result<std::unique_ptr<pg::Connection>> Connect(bool first, std::string_view user) const;
 
-  // Through router 1 or 2. The second one is deaf: nobody tells it anything, and its file comes
-  // late.
+  // Through router 1, 2 or 3. The others but the first are deaf: nobody tells them anything, and
+  // their file comes late. Nobody writes through the third, so that no refusal teaches it either.
   Result<std::unique_ptr<pg::Connection>> ConnectToRouter(int router) const;
   op::HttpsRouterControl& control() { return *control_; }
   void WriteTable(int router, const model::RoutingTable& table) const;
@@ -62,7 +68,7 @@ class Fleet {
   SystemClock clock_;
   support::TemporaryDirectory files_{"cutover"};
   std::unique_ptr<support::PostgresServer> servers_[2];
-  Router routers_[2];
+  Router routers_[kRouters];
   std::unique_ptr<op::HttpsRouterControl> control_;
 };
 

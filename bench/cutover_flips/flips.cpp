@@ -155,7 +155,7 @@ void Flips::Publish(const model::RoutingTable& table) {
   fleet_.WriteTable(1, table);
   late_.emplace_back([this, table](const std::stop_token& stop) {
     migration::Pause(stop, kDeafFor);
-    fleet_.WriteTable(2, table);
+    for (int deaf = 2; deaf <= kRouters; ++deaf) fleet_.WriteTable(deaf, table);
   });
 }
 

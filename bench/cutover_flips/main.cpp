@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/random.h"
 #include "bench/cutover_flips/clients.h"
 #include "bench/cutover_flips/flips.h"
+#include "bench/cutover_flips/registers.h"
 
 // How long do clients wait when their keys change the shard, and does anything get lost? See
 // README.md.
@@ -24,6 +26,8 @@ struct Flags {
   bool check = false;
   FleetOptions fleet;
   ClientOptions clients;
+  int registers = 6;
+  std::uint64_t seed = 0;
   int think_micros = 2'000;
 };
 
@@ -62,10 +66,12 @@ double Rounded(double value) {
   return static_cast<double>(static_cast<std::int64_t>(value * 100)) / 100;
 }
 
-Result<Outcome> Run(Fleet& fleet, Flips& flips, Clients& clients, const Flags& flags) {
+Result<Outcome> Run(Fleet& fleet, Flips& flips, Clients& clients, Registers& registers,
+                    const Flags& flags) {
   Outcome outcome;
   if (Status prepared = flips.Prepare(); !prepared) return prepared.error();
   if (Status started = clients.Start(); !started) return started.error();
+  if (Status started = registers.Start(); !started) return started.error();
   while (outcome.flips < flags.flips) {
     int attempts = 0;
     bool done = false;
@@ -89,6 +95,7 @@ Result<Outcome> Run(Fleet& fleet, Flips& flips, Clients& clients, const Flags& f
   outcome.digests_equal = equal.ok();
   if (!equal) fmt::print(stderr, "digests: {}\n", equal.error().message);
   clients.Stop();
+  registers.Stop();
   outcome.fenced = static_cast<std::int64_t>(fleet.Metric("foreshard_stale_owner_total"));
   return outcome;
 }
@@ -100,12 +107,14 @@ nlohmann::json Settings(const Flags& flags) {
           {"tls_clients", false},
           {"tls_shards", false},
           {"tls_router_control", true},
-          {"routers", 2},
-          {"deaf_routers", 1},
+          {"routers", kRouters},
+          {"deaf_routers", kRouters - 1},
           {"deaf_millis", 300},
           {"flips", flags.flips},
           {"clients", flags.clients.movers},
           {"other_range_writers", flags.clients.others},
+          {"register_clients", flags.registers},
+          {"seed", flags.seed},
           {"think_micros", flags.think_micros},
           {"rows", flags.fleet.rows},
           {"vacuum_loop", true},
@@ -115,12 +124,14 @@ nlohmann::json Settings(const Flags& flags) {
 
 // The verdict: the last line, always with these keys.
 nlohmann::json Report(const Outcome& outcome, const Verdict& verdict, Clients& clients,
-                      const Flags& flags) {
+                      const Registers& registers, const Flags& flags) {
   const std::vector<double> parked = ParkedMillis(clients.statements(), outcome.done);
   return {{"acknowledged", verdict.acknowledged},
           {"lost", verdict.lost},
           {"duplicated", verdict.duplicated},
-          {"client_errors", clients.errors()},
+          {"client_errors", clients.errors() + registers.errors()},
+          {"register_operations", registers.operations()},
+          {"registers_not_linearizable", registers.Violations().size()},
           {"fenced_retries", outcome.fenced},
           {"hold_ms_p50", Rounded(Quantile(parked, 0.5))},
           {"hold_ms_p99", Rounded(Quantile(parked, 0.99))},
@@ -147,7 +158,8 @@ nlohmann::json Details(const Outcome& outcome, Clients& clients) {
 
 bool Meets(const nlohmann::json& report, const nlohmann::json& details) {
   return report["lost"] == 0 && report["duplicated"] == 0 && report["client_errors"] == 0 &&
-         details["digests_equal"] == true && report["hold_ms_p99"].get<double>() <= kTargetMillis &&
+         report["registers_not_linearizable"] == 0 && details["digests_equal"] == true &&
+         report["hold_ms_p99"].get<double>() <= kTargetMillis &&
          details["parked_statements"].get<std::size_t>() > 0;
 }
 
@@ -159,8 +171,10 @@ int Main(const Flags& flags) {
   }
   Flips flips(**fleet);
   Clients clients(**fleet, flags.clients);
-  const Result<Outcome> outcome = Run(**fleet, flips, clients, flags);
+  Registers registers(**fleet, flags.registers, flags.seed);
+  const Result<Outcome> outcome = Run(**fleet, flips, clients, registers, flags);
   clients.Stop();
+  registers.Stop();
   if (!outcome) {
     fmt::print(stderr, "stopped: {}; first error of a client: {}\n", outcome.error().message,
                clients.first_error());
@@ -173,7 +187,10 @@ int Main(const Flags& flags) {
     fmt::print(stderr, "cannot check: {}\n", verdict.error().message);
     return 2;
   }
-  const nlohmann::json report = Report(*outcome, *verdict, clients, flags);
+  const nlohmann::json report = Report(*outcome, *verdict, clients, registers, flags);
+  for (const std::string& violation : registers.Violations()) {
+    fmt::print(stderr, "not linearizable (--seed {}): {}\n", flags.seed, violation);
+  }
   const nlohmann::json details = Details(*outcome, clients);
   const int indent = flags.json ? -1 : 2;
   fmt::print("{}\n{}\n", details.dump(indent), report.dump(indent));
@@ -196,12 +213,17 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(2'000, 10'000'000));
   app.add_option("--clients", flags.clients.movers, "writers of the moving range")
       ->check(CLI::Range(1, 64));
+  app.add_option("--registers", flags.registers,
+                 "clients that read and write the same keys; their history must be linearizable")
+      ->check(CLI::Range(0, 64));
+  app.add_option("--seed", flags.seed, "of what they do; default: a new one, printed");
   app.add_option("--others", flags.clients.others, "writers of other ranges")
       ->check(CLI::Range(0, 64));
   app.add_option("--think-micros", flags.think_micros, "a client's pause after each statement")
       ->check(CLI::Range(0, 1'000'000));
   CLI11_PARSE(app, argc, argv);
   flags.clients.think = std::chrono::microseconds(flags.think_micros);
+  if (flags.seed == 0) flags.seed = foreshard::SeedFromSystem();
   foreshard::log::SetLevel(foreshard::log::Level::kWarning);
   return foreshard::bench::Main(flags);
 }

@@ -93,7 +93,8 @@ Result<CutoverLoop::Turn> CutoverLoop::Enter(Deadline deadline) {
 }
 
 // From here on no router reads K on the losing shard without asking it: who hears this checks each
-// read, who does not loses its connections and learns at the next one.
+// read, who does not loses its connections and learns at the next one. The shard is asked who is
+// connected, not the API server: a router whose pod is being deleted may serve for a long time.
 Result<CutoverLoop::Turn> CutoverLoop::LeaseReads(Deadline deadline) {
   const LeaseRequest request{.number = context_.spec.number,
                              .leased = true,
@@ -106,15 +107,23 @@ Result<CutoverLoop::Turn> CutoverLoop::LeaseReads(Deadline deadline) {
   for (const auto& reply : replies) {
     (reply.answer ? awake_ : silent_).push_back(reply.router);
   }
-  stage_ = silent_.empty() ? Stage::kProbe : Stage::kEndConnections;
+  stage_ = Stage::kEndConnections;
   return Turn::kAgain;
 }
 
+// Politely at first: what is in flight ends by itself, and a connection that is new knows.
 Result<CutoverLoop::Turn> CutoverLoop::EndConnections(Deadline deadline) {
-  const Status ended = lose().EndConnectionsOf(context_.token, silent_,
-                                               deadline.Within(clock_, migration::kReleaseAnswer));
-  if (ended) stage_ = Stage::kProbe;
-  return AfterEffect(ended);
+  const MonotonicTime now = clock_.Monotonic();
+  if (!ending_since_) ending_since_ = now;
+  const bool force = now - *ending_since_ >= migration::kReleaseAnswer;
+  const Result<migration::EndedConnections> ended =
+      lose().EndConnectionsExcept(context_.token, awake_, connected_before_, force,
+                                  deadline.Within(clock_, migration::kReleaseAnswer));
+  if (!ended) return AfterEffect(ended.error());
+  connected_before_ = ended->before;
+  if (ended->left > 0) return Turn::kPause;
+  stage_ = Stage::kProbe;
+  return Turn::kAgain;
 }
 
 // The stream must be quick at this very moment: an apply worker that rests after an error would

@@ -115,6 +115,8 @@ class CutoverLoop {
   Stage stage_ = Stage::kEntry;
   std::vector<std::string> awake_;  // routers that answered just before the hold
   std::vector<std::string> silent_;
+  std::optional<MonotonicTime> ending_since_;  // connections of routers that are not awake
+  std::string connected_before_;               // the shard's clock, then
   int probes_done_ = 0;
   std::optional<MonotonicTime> probe_sent_;
   std::int64_t probe_seq_ = 0;

@@ -2,7 +2,8 @@
 
 #include "base/clock.h"
 
-// A clock that moves when told. Does not imitate: a wall clock that drifts from the monotonic one on its own.
+// A clock that moves when told. Does not imitate: a wall clock that drifts from the monotonic one
+// on its own.
 
 namespace foreshard::fakes {
 

@@ -71,7 +71,7 @@ void FakeRouter::Learn(int key, const std::string& owner, model::Epoch epoch) {
 // Every new connection reads foreshard.range before its first use.
 void FakeRouter::Connect(const std::string& shard) {
   FakeServer& server = *servers_.at(shard);
-  server.ended_routers.erase(name_);
+  server.connected_routers.insert(name_);
   connected_[shard] = ++connections_made_;
   for (const auto& [number, range] : server.ranges) {
     for (int key = 0; key < kFakeKeys; ++key) {
@@ -83,7 +83,7 @@ void FakeRouter::Connect(const std::string& shard) {
 }
 
 bool FakeRouter::IsConnected(const std::string& shard) const {
-  return connected_.contains(shard) && !servers_.at(shard)->ended_routers.contains(name_);
+  return connected_.contains(shard) && servers_.at(shard)->connected_routers.contains(name_);
 }
 
 std::optional<FakeReply> FakeRouter::Route(FakeStatement& statement) {
@@ -215,7 +215,9 @@ op::RouterReplies<Answer> FakeRouterControl::Ask(
 
 std::vector<std::string> FakeRouterControl::Routers() const {
   std::vector<std::string> names;
-  for (const FakeRouter* router : routers_) names.push_back(router->name());
+  for (const FakeRouter* router : routers_) {
+    if (!router->unlisted) names.push_back(router->name());
+  }
   return names;
 }
 

@@ -62,7 +62,8 @@ class FakeRouter {
   std::vector<FakeReply> Restart();          // forgets everything
   void LoseShard(const std::string& shard);  // its connections broke
 
-  bool deaf = false;  // hears neither operator nor watch
+  bool deaf = false;      // hears neither operator nor watch
+  bool unlisted = false;  // its pod is being deleted, or so the API server believes
 
   model::Epoch epoch() const { return table_ ? table_->epoch : model::Epoch{}; }
   const std::string& OwnerOf(int key) const { return owners_[static_cast<std::size_t>(key)]; }

@@ -274,8 +274,20 @@ Status FakeShard::EndConnectionsOf(model::Token token, const std::vector<std::st
   const auto seen = Claim(token);
   if (!seen) return seen.error();
   if (server_.bugs().connections_are_kept) return Ok();
-  server_.ended_routers.insert(routers.begin(), routers.end());
+  for (const std::string& router : routers) server_.connected_routers.erase(router);
   return Ok();
+}
+
+Result<migration::EndedConnections> FakeShard::EndConnectionsExcept(
+    model::Token token, const std::vector<std::string>& routers, const std::string&, bool,
+    Deadline) {
+  const auto seen = Claim(token);
+  if (!seen) return seen.error();
+  if (server_.bugs().connections_are_kept) return migration::EndedConnections{};
+  std::erase_if(server_.connected_routers, [&](const std::string& router) {
+    return std::find(routers.begin(), routers.end(), router) == routers.end();
+  });
+  return migration::EndedConnections{};
 }
 
 Status FakeShard::TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,

@@ -145,7 +145,7 @@ class FakeServer {
   std::map<std::string, FakeSubscription> subscriptions;
   std::set<std::int32_t> chunks;
   std::vector<FakeTransaction> transactions;
-  std::set<std::string> ended_routers;  // their connections broke since they last connected
+  std::set<std::string> connected_routers;
   std::int64_t timeline = 1;
   bool next_commit_is_unconfirmed = false;  // its reply is lost: the client knows nothing
   std::function<void(const std::string&)> on_violation = [](const std::string&) {};
@@ -199,6 +199,10 @@ class FakeShard final : public migration::Shard {
   Status WriteProbe(model::Token token, std::int64_t seq, Deadline deadline) override;
   Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
                           Deadline deadline) override;
+  Result<migration::EndedConnections> EndConnectionsExcept(model::Token token,
+                                                           const std::vector<std::string>& routers,
+                                                           const std::string& before, bool force,
+                                                           Deadline deadline) override;
   Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                    Deadline deadline) override;
   Status DisableForward(model::Token token, Deadline deadline) override;

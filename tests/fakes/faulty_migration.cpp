@@ -103,6 +103,18 @@ class FaultyShard final : public migration::Shard {
       return shard.EndConnectionsOf(token, routers, deadline);
     });
   }
+  Result<migration::EndedConnections> EndConnectionsExcept(model::Token token,
+                                                           const std::vector<std::string>& routers,
+                                                           const std::string& before, bool force,
+                                                           Deadline deadline) override {
+    Result<migration::EndedConnections> ended = Error::Retry("not called");
+    const Status done = Effect("EndConnectionsExcept", [&](migration::Shard& shard) -> Status {
+      ended = shard.EndConnectionsExcept(token, routers, before, force, deadline);
+      return ended ? Ok() : Status(ended.error());
+    });
+    if (!done) return done.error();
+    return ended;
+  }
   Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                    Deadline deadline) override {
     return Effect("TellOwner", [=](migration::Shard& shard) {

@@ -68,7 +68,8 @@ std::vector<std::string> ExpectedCoverPoints() {
   AddWords(points, {"before.", "after."},
            "Enter GateClose GateDrained GateOpen GateRevoke GateReopen MakeGate MakeGateTriggers "
            "MakeReverseSlot SlotAdvance SlotAdvanceToNow RaiseSequences SetLeased WriteProbe "
-           "EndConnectionsOf DisableForward MakeReverseSubscription DropForwardSubscription "
+           "EndConnectionsOf EndConnectionsExcept DisableForward MakeReverseSubscription "
+           "DropForwardSubscription "
            "DropForwardSlot WriteStatus PublishTable CreateJob DeleteJob SetFinalizer");
   AddWords(points, {"step."},
            "add_finalizer remove_finalizer write_status create_job delete_job publish_table "

@@ -65,7 +65,7 @@ std::optional<MoverActor::Effect> MoverActor::EndOlderSessions(FakeServer& loser
     fakes::FakeRange& told = loser.ranges.at(spec_.number.value);
     if (known.epoch > told.row.epoch) told.row = {.owner = known.owner, .epoch = known.epoch};
     if (loser.bugs().connections_are_kept) return;
-    for (const char* router : {"r1", "r2", "r3"}) loser.ended_routers.insert(router);
+    loser.connected_routers.clear();
   };
 }
 

@@ -302,7 +302,7 @@ WorldResult World::Run() {
   faults_on_ = false;
   switching_tick_micros_ = 500;
   for (std::size_t index = 0; index < routers_.size(); ++index) {
-    routers_[index]->deaf = false;
+    routers_[index]->deaf = routers_[index]->unlisted = false;
     deaf_for_[index] = 0;
   }
   for (const auto& actor : operators_) actor->paused_for = 0;

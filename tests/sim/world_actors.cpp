@@ -177,7 +177,7 @@ void World::StepKubelet() {
 void World::StepRouters() {
   const std::size_t index = random_.Below(routers_.size());
   fakes::FakeRouter& router = *routers_[index];
-  if (deaf_for_[index] > 0 && --deaf_for_[index] == 0) router.deaf = false;
+  if (deaf_for_[index] > 0 && --deaf_for_[index] == 0) router.deaf = router.unlisted = false;
   if (!router.deaf && random_.Chance(0.3)) {
     const bool late = faults_on_ && random_.Chance(rates_.stale);
     router.Offer(state_->table(late ? random_.Below(4) : 0));

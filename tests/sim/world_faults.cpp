@@ -139,7 +139,9 @@ void World::StepFaults() {
   if (random_.Chance(rates_.deaf_router)) {
     routers_[router]->deaf = true;
     deaf_for_[router] = static_cast<int>(random_.Between(5, 80));
-    Event(fmt::format("router {} hears nothing", routers_[router]->name()));
+    routers_[router]->unlisted = random_.Chance(0.5);
+    Event(fmt::format("router {} hears nothing{}", routers_[router]->name(),
+                      routers_[router]->unlisted ? ", and nobody knows of it" : ""));
     at_each_phase("deaf_router");
   }
   if (random_.Chance(rates_.router_restart)) {

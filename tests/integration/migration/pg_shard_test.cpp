@@ -177,6 +177,35 @@ TEST_F(PgShardTest, SessionsOfARouterAreEndedByWhatTheyWroteNotByTheirName) {
   EXPECT_TRUE(Good(other->Exec("SELECT 1", shards_->Soon())));
 }
 
+// A router whose pod is being deleted is in no list, and may serve for a long time.
+TEST_F(PgShardTest, SessionsOfRoutersThatNobodyNamesAreEndedOnceTheyAreIdle) {
+  const Turn turn = stage_->Enter(Phase::kReady);
+  const auto busy = shards_->Connect(Side::kSource, "app");
+  const auto known = shards_->Connect(Side::kSource, "app");
+  ASSERT_TRUE(Good(busy->Exec("SELECT foreshard.connected('gone', 12)", shards_->Soon())));
+  ASSERT_TRUE(Good(busy->Exec("BEGIN", shards_->Soon())));
+  ASSERT_TRUE(Good(known->Exec("SELECT foreshard.connected('router-1', 12)", shards_->Soon())));
+  const auto end = [&](const std::string& before, bool force) {
+    return stage_->source()
+        .EndConnectionsExcept(turn.source_token, {"router-1"}, before, force, shards_->Soon())
+        .value();
+  };
+  const EndedConnections first = end("", false);
+  EXPECT_EQ(first.left, 1);
+  EXPECT_TRUE(Good(busy->Exec("COMMIT", shards_->Soon())));
+  const auto young = shards_->Connect(Side::kSource, "app");
+  ASSERT_TRUE(Good(young->Exec("SELECT foreshard.connected('gone', 12)", shards_->Soon())));
+  ASSERT_TRUE(Good(young->Exec("BEGIN", shards_->Soon())));
+  EXPECT_TRUE(support::WaitFor("the end of the idle one", 20s,
+                               [&] { return support::Seen(end(first.before, false).left == 0); }));
+  EXPECT_FALSE(Good(busy->Exec("SELECT 1", shards_->Soon())));
+  EXPECT_TRUE(Good(known->Exec("SELECT 1", shards_->Soon())));
+  EXPECT_TRUE(Good(young->Exec("SELECT 1", shards_->Soon()))) << "it has read that K is leased";
+  EXPECT_TRUE(support::WaitFor("the end of the one in a transaction", 20s,
+                               [&] { return support::Seen(end("", true).left == 0); }));
+  EXPECT_FALSE(Good(young->Exec("SELECT 1", shards_->Soon())));
+}
+
 TEST_F(PgShardTest, AServerThatWentAwayIsFoundAgain) {
   stage_->Enter(Phase::kPreparing);
   ASSERT_TRUE(Good(shards_->server(Side::kSource).Stop()));

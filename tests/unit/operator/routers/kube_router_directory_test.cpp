@@ -19,7 +19,7 @@ class KubeRouterDirectoryTest : public testing::Test {
   KubeRouterDirectory directory_{pods_.kube, pods_.clock, pods_.files};
 };
 
-TEST_F(KubeRouterDirectoryTest, RoutersAreThePodsOfTheSetThatRun) {
+TEST_F(KubeRouterDirectoryTest, RoutersAreThePodsOfTheSetThatRunAlsoThoseThatAreDeleted) {
   pods_.WriteOperatorSecret(pods_.authority);
   EXPECT_TRUE(Names().empty());
   pods_.AddPod("orders-router-b", "10.0.0.2");
@@ -30,9 +30,14 @@ TEST_F(KubeRouterDirectoryTest, RoutersAreThePodsOfTheSetThatRun) {
   pods_.AddPod("orders-router-going", "10.0.0.5");
   ASSERT_TRUE(
       Good(pods_.kube.Delete(kube::kPods, {"shop", "orders-router-going"}, {}, pods_.Soon())));
-  EXPECT_EQ(Names(), (std::vector<std::string>{"orders-router-a", "orders-router-b"}));
-  ASSERT_TRUE(Good(pods_.kube.Delete(kube::kPods, {"shop", "orders-router-a"}, {}, pods_.Soon())));
-  EXPECT_EQ(Names(), (std::vector<std::string>{"orders-router-b"}));
+  // It finishes what is in flight, and must be told like the others.
+  EXPECT_EQ(Names(), (std::vector<std::string>{"orders-router-a", "orders-router-b",
+                                               "orders-router-going"}));
+  ASSERT_TRUE(Good(pods_.kube.Patch(kube::kPods, {"shop", "orders-router-a"},
+                                    R"({"status":{"phase":"Succeeded"}})",
+                                    {.subresource = "status", .field_manager = "test"},
+                                    pods_.Soon())));
+  EXPECT_EQ(Names(), (std::vector<std::string>{"orders-router-b", "orders-router-going"}));
 }
 
 TEST_F(KubeRouterDirectoryTest, WithoutACertificateItSaysWhichSecretIsMissing) {

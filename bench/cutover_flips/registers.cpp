@@ -1,0 +1,175 @@
+#include "bench/cutover_flips/registers.h"
+
+#include <fmt/format.h>
+
+#include "migration/mover_work.h"
+
+namespace foreshard::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kKeys = 8;  // few, so that clients meet
+
+}  // namespace
+
+// One client's connection, and what it did.
+class Registers::Client {
+ public:
+  Client(Registers& registers, int number, History& history)
+      : registers_(registers), number_(number), history_(history) {}
+
+  bool Connect() {
+    auto made = registers_.fleet_.ConnectToRouter(number_ % kRouters + 1);
+    if (!made) return Fail("connect: " + made.error().message);
+    connection_ = std::move(*made);
+    return true;
+  }
+
+  bool Read(std::int64_t id) {
+    const MonotonicTime begin = Now();
+    const auto rows = Run("SELECT v FROM accounts WHERE id = $1", {id});
+    if (!rows) return Refused(rows.error());
+    if (rows->size() != 1) return Fail(fmt::format("{} rows of key {}", rows->size(), id));
+    Add(id, {.value = rows->Int(0, 0), .begin = begin, .end = Now()});
+    return true;
+  }
+
+  bool Write(std::int64_t id) {
+    const std::int64_t value = ++registers_.next_value_;
+    const MonotonicTime begin = Now();
+    const auto done = Run("UPDATE accounts SET v = $2 WHERE id = $1", {id, value});
+    return Wrote(id, value, begin, done);
+  }
+
+  // Reads, then writes, in one transaction: what was read counts even if it is rolled back.
+  bool ReadAndWrite(std::int64_t id) {
+    if (const auto begun = Run("BEGIN", {}); !begun) return Refused(begun.error());
+    if (!Read(id)) return false;
+    if (!connection_->in_transaction()) return true;  // It was refused, and rolled back.
+    const std::int64_t value = ++registers_.next_value_;
+    const MonotonicTime begin = Now();
+    const auto changed = Run("UPDATE accounts SET v = $2 WHERE id = $1", {id, value});
+    if (!changed) return Refused(changed.error());
+    return Wrote(id, value, begin, Run("COMMIT", {}));
+  }
+
+ private:
+  MonotonicTime Now() const { return registers_.fleet_.clock().Monotonic(); }
+
+  void Add(std::int64_t id, const support::RegisterOperation& operation) {
+    history_.push_back({id, operation});
+  }
+
+  Result<pg::Rows> Run(std::string_view sql, const pg::Parameters& parameters) {
+    const Deadline deadline = Deadline::After(registers_.fleet_.clock(), 30s);
+    return parameters.empty() ? connection_->Exec(sql, deadline)
+                              : connection_->Exec(sql, parameters, deadline);
+  }
+
+  bool Wrote(std::int64_t id, std::int64_t value, MonotonicTime begin,
+             const Result<pg::Rows>& done) {
+    support::RegisterOperation operation{
+        .write = true, .value = value, .begin = begin, .end = Now()};
+    if (!done) {
+      const bool nothing_happened = done.error().code == "40001";
+      operation.end = support::RegisterOperation::kNeverAnswered;
+      if (!nothing_happened) Add(id, operation);
+      return Refused(done.error());
+    }
+    Add(id, operation);
+    return true;
+  }
+
+  // 40001 is a promise that nothing happened; anything else is an error that no client should see.
+  bool Refused(const Error& error) {
+    if (error.code != "40001" || !connection_->alive()) {
+      return Fail(error.code + " " + error.message);
+    }
+    return !connection_->in_transaction() || Run("ROLLBACK", {}).ok();
+  }
+
+  bool Fail(const std::string& why) {
+    ++registers_.errors_;
+    fmt::print(stderr, "error: register client {}: {}\n", number_, why);
+    return false;
+  }
+
+  Registers& registers_;
+  int number_;
+  History& history_;
+  std::unique_ptr<pg::Connection> connection_;
+};
+
+Registers::Registers(const Fleet& fleet, int clients, std::uint64_t seed)
+    : fleet_(fleet),
+      clients_(clients),
+      random_(seed),
+      histories_(static_cast<std::size_t>(clients)) {}
+
+Status Registers::Start() {
+  if (clients_ == 0) return Ok();
+  auto admin = fleet_.Connect(true, "foreshard");
+  if (!admin) return admin.error();
+  // From the end: the writers take their keys from the beginning.
+  const auto rows = (*admin)->Exec(
+      fmt::format("SELECT id, v FROM public.accounts WHERE {} ORDER BY id DESC LIMIT {}",
+                  kMovingKeys, kKeys),
+      fleet_.Soon());
+  if (!rows) return rows.error();
+  for (std::size_t row = 0; row < rows->size(); ++row)
+    initial_[rows->Int(row, 0)] = rows->Int(row, 1);
+  for (int number = 0; number < clients_; ++number) {
+    threads_.emplace_back([this, number, random = random_.Fork()](const std::stop_token& stop) {
+      Work(number, random, stop);
+    });
+  }
+  return Ok();
+}
+
+void Registers::Work(int number, Random random, const std::stop_token& stop) {
+  Client client(*this, number, histories_[static_cast<std::size_t>(number)]);
+  if (!client.Connect()) return;
+  std::vector<std::int64_t> ids;
+  for (const auto& [id, value] : initial_) ids.push_back(id);
+  while (!stop.stop_requested()) {
+    const std::int64_t id = ids[random.Below(ids.size())];
+    const double way = random.Unit();
+    const bool reads = way < 0.6 || number % kRouters + 1 == kRouters;
+    const bool good = reads       ? client.Read(id)
+                      : way < 0.8 ? client.Write(id)
+                                  : client.ReadAndWrite(id);
+    if (!good && !client.Connect()) return;
+    migration::Pause(stop, 2ms);
+  }
+}
+
+void Registers::Stop() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();
+}
+
+std::size_t Registers::operations() const {
+  std::size_t count = 0;
+  for (const History& history : histories_) count += history.size();
+  return count;
+}
+
+std::vector<std::string> Registers::Violations() const {
+  std::vector<std::string> violations;
+  for (const auto& [id, initial] : initial_) {
+    std::vector<support::RegisterOperation> operations;
+    for (const History& history : histories_) {
+      for (const Entry& entry : history) {
+        if (entry.id == id) operations.push_back(entry.operation);
+      }
+    }
+    if (const auto why = support::NotLinearizable(initial, operations)) {
+      violations.push_back(fmt::format("key {}: {}", id, *why));
+    }
+  }
+  return violations;
+}
+
+}  // namespace foreshard::bench
