@@ -57,8 +57,10 @@ Statement FromTree(std::string_view text, const Normalized& normalized, const Ca
     return out;
   }
   Source source(text, normalized, catalogue, search_path);
-  if (type == "SelectStmt" || type == "InsertStmt" || type == "UpdateStmt" ||
-      type == "DeleteStmt") {
+  if (type == "SelectStmt" && ClassifySetConfig(source, BodyOf(node), out)) {
+    // It is all said.
+  } else if (type == "SelectStmt" || type == "InsertStmt" || type == "UpdateStmt" ||
+             type == "DeleteStmt") {
     ClassifyQuery(source, node, out);
   } else {
     ClassifyUtility(source, node, out);

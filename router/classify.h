@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,5 +23,8 @@ namespace foreshard::router {
 // kRefused with sqlstate 42601 and PostgreSQL's message.
 Statement Classify(std::string_view text, const Normalized& normalized, const Catalogue& catalogue,
                    const std::vector<std::string>& search_path);
+
+// Settings that would make the router misread what clients send, or be somebody else.
+std::optional<Refusal> RefusedSetting(const SessionCommand& set);
 
 }  // namespace foreshard::router

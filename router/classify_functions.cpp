@@ -234,7 +234,8 @@ void QueryReader::CheckFunction(const std::string& name) {
     needs_shard(fmt::format("{}(): a process number means something on one shard only", name),
                 "SET foreshard.shard_key to say on which, or send a cancel request");
   } else if (name == "set_config") {
-    Refuse(NotSupported("set_config()", "use SET or SET LOCAL"));
+    Refuse(NotSupported("set_config() here",
+                        "SELECT set_config('name', $1, false) alone, or use SET or SET LOCAL"));
   } else if (name == "currval" || name == "lastval") {
     Refuse(NotSupported(fmt::format("{}(): the session may be on another server connection", name),
                         "use INSERT … RETURNING"));

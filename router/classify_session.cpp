@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "router/classify.h"
 #include "router/classify_schema.h"
 #include "router/classify_tree.h"
 
@@ -75,27 +76,6 @@ std::string SettingValue(Source& source, const Json& node) {
   if (body.contains("sval")) return Text(Field(body, "sval"), "sval");
   if (body.contains("boolval")) return Flag(Field(body, "boolval"), "boolval") ? "on" : "off";
   return Text(Field(body, "fval"), "fval");
-}
-
-// Settings that would make the router misread what clients send.
-std::optional<Refusal> RefusedSetting(const SessionCommand& set) {
-  const std::string value = Lower(set.value);
-  if (set.name == "standard_conforming_strings" && !set.to_default && value != "on" &&
-      value != "true" && value != "yes" && value != "1") {
-    return NotSupported("standard_conforming_strings = off", "use E'' strings");
-  }
-  if (set.name == "client_encoding" && !set.to_default && value != "utf8" && value != "utf-8" &&
-      value != "unicode") {
-    return NotSupported(fmt::format("client_encoding = {}", set.value), "the router speaks UTF8");
-  }
-  if (set.name == "session_authorization" || set.name == "role") {
-    return NotSupported("SET " + set.name, "connect as that user");
-  }
-  if (set.name == "search_path" && !set.to_default) {
-    const std::vector<std::string> path = ParseSearchPath(set.value, "");
-    if (std::find(path.begin(), path.end(), kOwnSchema) != path.end()) return OwnSchemaRefusal();
-  }
-  return std::nullopt;
 }
 
 void Set(Source& source, const Json& body, Statement& out) {
@@ -241,6 +221,26 @@ void Execute(Source& source, const Json& body, Statement& out) {
 }
 
 }  // namespace
+
+std::optional<Refusal> RefusedSetting(const SessionCommand& set) {
+  const std::string value = Lower(set.value);
+  if (set.name == "standard_conforming_strings" && !set.to_default && value != "on" &&
+      value != "true" && value != "yes" && value != "1") {
+    return NotSupported("standard_conforming_strings = off", "use E'' strings");
+  }
+  if (set.name == "client_encoding" && !set.to_default && value != "utf8" && value != "utf-8" &&
+      value != "unicode") {
+    return NotSupported(fmt::format("client_encoding = {}", set.value), "the router speaks UTF8");
+  }
+  if (set.name == "session_authorization" || set.name == "role") {
+    return NotSupported("SET " + set.name, "connect as that user");
+  }
+  if (set.name == "search_path" && !set.to_default) {
+    const std::vector<std::string> path = ParseSearchPath(set.value, "");
+    if (std::find(path.begin(), path.end(), kOwnSchema) != path.end()) return OwnSchemaRefusal();
+  }
+  return std::nullopt;
+}
 
 bool ClassifySession(Source& source, const Json& node, Statement& out) {
   const std::string_view type = TypeOf(node);

@@ -111,6 +111,8 @@ Refusal NotSupported(std::string message, std::string hint = {});
 
 // classify_query.cpp. `node` is SelectStmt, InsertStmt, UpdateStmt or DeleteStmt.
 void ClassifyQuery(Source& source, const Json& node, Statement& out);
+// classify_config.cpp. False: not a SELECT of set_config() that can be followed.
+bool ClassifySetConfig(Source& source, const Json& select, Statement& out);
 // classify_utility.cpp: everything else.
 void ClassifyUtility(Source& source, const Json& node, Statement& out);
 // classify_session.cpp: transactions, SET, prepared statements, cursors. False: not one of these.

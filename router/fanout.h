@@ -59,6 +59,11 @@ struct Fanout {
   std::string name;   // of the two-phase transaction
   bool schema_changes = false;
 
+  // Execute with a row limit.
+  std::uint32_t rows_max = 0;
+  std::string portal;
+  std::string kept;  // rows that the client was not given yet
+
   // COPY FROM STDIN.
   std::unique_ptr<CopySplitter> splitter;  // null with copy: every row goes to every shard
   bool copy = false;

@@ -207,6 +207,7 @@ void Session::EndCycle() {
   if (tx_ != Tx::kIdle) return;
   answered_ = false;
   unnamed_portal_.where = Portal::Where::kNone;
+  if (unnamed_portal_.ran) unnamed_portal_ = {};
   portals_.clear();
   ReleaseServers();
   host_.Finish();
@@ -363,6 +364,8 @@ std::uint32_t Session::NewWork(std::uint32_t shard, const Statement& statement,
   work.keys = decision.keys;
   work.owners = decision.owners;
   work.effect.reset();
+  work.configs.clear();
+  work.configs.swap(configs_);
   work.started = host_.Now();
   work.rows = work.bytes = 0;
   work.ended.reset();

@@ -204,6 +204,11 @@ class Session {
   Outcome SetOwn(const Statement& statement);
   void Complete(std::string_view tag);
   void Apply(const Statement& statement, std::string_view text);
+  void KeepRows(std::string_view rows);
+  void GivePage(Portal& portal, std::uint32_t rows_max);
+  void FinishPage(const Fanout& ended);
+  bool ReadConfigs(const Statement& statement);
+  void ApplyConfigs(Work& work);
   void EndedTransaction(bool committed);
   void RefreshPlanContext();
 
@@ -333,6 +338,7 @@ class Session {
   std::size_t expects_head_ = 0;
   std::string local_;
   std::vector<Work> works_;
+  std::vector<SessionCommand> configs_;  // of the statement that is being routed
   std::size_t works_used_ = 0;
   bool skip_to_sync_ = false;
   bool extended_ = false;  // the cycle has extended messages

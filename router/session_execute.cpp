@@ -110,6 +110,10 @@ Session::Outcome Session::ExecuteSql(const Statement& statement) {
   if (!Classified(*prepared)) return Outcome::kDone;
   const Statement& inner = *prepared->statement;
   if (MayLearn(inner)) return Learn(inner);
+  if (!inner.set_configs.empty()) {
+    Fail({.sqlstate = "0A000", .message = "EXECUTE of set_config()", .hint = "Use SET."});
+    return Outcome::kDone;
+  }
   Portal portal;
   portal.where = Portal::Where::kFanout;
   portal.statement = prepared;

@@ -138,6 +138,9 @@ Session::Outcome Session::BindLocal(const pg::WireFrame& frame, const pg::BindMe
   portal.link = nullptr;
   portal.statement = std::move(prepared);
   portal.bind.assign(frame.body);
+  portal.ran = false;
+  portal.rows.clear();
+  portal.rows_given = 0;
   std::string answer;
   pg::AppendEmpty(&answer, '2');
   Say(answer);
@@ -250,10 +253,15 @@ Session::Outcome Session::OnExecute(const pg::WireFrame& frame) {
       DrainUnsynced();
       return Outcome::kAgain;
     }
-    if (execute->rows_max != 0 && prepared->statement->returns_rows) {
+    if (execute->rows_max != 0 && prepared->statement->returns_rows &&
+        prepared->statement->kind != StatementKind::kRead) {
       Fail({.sqlstate = "0A000",
-            .message = "a row limit in Execute needs a statement for one shard",
-            .hint = "Use LIMIT, or fetch all rows."});
+            .message = "a row limit in Execute of a write over several shards",
+            .hint = "Fetch all rows."});
+      return Outcome::kDone;
+    }
+    if (portal->ran) {
+      GivePage(*portal, execute->rows_max);
       return Outcome::kDone;
     }
     // The table may have changed since Bind.
@@ -264,7 +272,12 @@ Session::Outcome Session::OnExecute(const pg::WireFrame& frame) {
     if (!routed) return Outcome::kDone;
     if (const std::optional<Outcome> later = AdmitWork(*prepared->statement, portal->bind.size()))
       return *later;
-    return RunSeveral(*prepared->statement, prepared->sql, false, portal);
+    const Outcome run = RunSeveral(*prepared->statement, prepared->sql, false, portal);
+    if (run == Outcome::kDone && fanout_) {
+      fanout_->rows_max = execute->rows_max;
+      fanout_->portal = execute->portal;
+    }
+    return run;
   }
   if (!SwitchTo(*portal->link)) return Outcome::kAgain;
   portal->link->out().append(frame.whole);

@@ -74,6 +74,8 @@ std::size_t Session::FanoutBytes(ServerLink& link, std::string_view bytes) {
                                         .message = taken.error().message,
                                         .detail = {},
                                         .hint = {}});
+    } else if (fanout_->rows_max > 0) {
+      KeepRows(rows);
     } else if (!rows.empty()) {
       SayLocals();
       fanout_->shown = answered_ = true;
@@ -308,7 +310,9 @@ void Session::FinishFanout() {
     }
   }
   SayLocals();
-  if (ended->error.empty() && !ended->tag.empty()) {
+  if (ended->error.empty() && ended->rows_max > 0) {
+    FinishPage(*ended);
+  } else if (ended->error.empty() && !ended->tag.empty()) {
     pg::AppendCommandComplete(&host_.client_out(), ended->tag);
   } else {
     host_.client_out().append(ended->error);

@@ -51,6 +51,7 @@ struct SessionWork {
   std::vector<Owner> owners;
   std::string text;                         // of `effect`
   std::shared_ptr<const Statement> effect;  // SET and the like: to be remembered once it succeeded
+  std::vector<SessionCommand> configs;      // what set_config() set, likewise
   MonotonicTime started;
   std::optional<MonotonicTime> ended;
   bool failed = false;
@@ -66,6 +67,9 @@ struct SessionPortal {
   std::string bind;               // kLocal, kFanout: body of the Bind
   std::uint32_t work = 0;         // kServer
   std::uint32_t describe_on = 0;  // kFanout: a shard that it will run on
+  bool ran = false;               // kFanout, with a row limit: `rows` from rows_given on are left
+  std::string rows;
+  std::size_t rows_given = 0;  // bytes
 };
 
 struct SessionSavepoint {

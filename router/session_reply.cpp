@@ -183,6 +183,7 @@ bool Session::OnReply(ServerLink& link, const pg::WireFrame& frame) {
       return OnCompleteReply(frame);
     case 'I':
     case 's':
+      if (head.kind == Expect::Kind::kExecute) ApplyConfigs(works_[head.work]);
       if (head.kind == Expect::Kind::kExecute) Pop();
       return show;
     case 'E':
@@ -211,6 +212,7 @@ bool Session::OnCompleteReply(const pg::WireFrame& frame) {
     Apply(*work.effect, work.text);
     work.effect.reset();
   }
+  ApplyConfigs(work);
   if (commits_now_ && tag.starts_with("ROLLBACK")) commits_now_ = false;
   if (head.kind == Expect::Kind::kExecute) {
     Ended(work, false);

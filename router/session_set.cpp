@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "router/classify.h"
 #include "router/session.h"
 
 // Settings of the session and of its transaction: what a statement that succeeded means for them.
@@ -39,6 +42,63 @@ void Session::Apply(const Statement& statement, std::string_view text) {
   }
   RefreshPlanContext();
   for (ServerLink* link : attached_) link->settings = settings_.script();
+}
+
+// What set_config() will have set once its statement succeeded: configs_. False: the client was
+// told why not.
+bool Session::ReadConfigs(const Statement& statement) {
+  configs_.clear();
+  if (statement.set_configs.empty()) return true;
+  if (attached_.size() > 1) {
+    Fail({.sqlstate = "0A000",
+          .message = "set_config() in a transaction on several shards",
+          .hint = "Use SET or SET LOCAL."});
+    return false;
+  }
+  for (const SetConfig& call : statement.set_configs) {
+    SessionCommand set;
+    set.name = call.name;
+    set.local = call.local;
+    set.value = call.value;
+    set.to_default = call.is_null;
+    if (call.parameter > parameters_.size()) {
+      Fail({.sqlstate = "42P02",
+            .message = fmt::format("there is no parameter ${}", call.parameter),
+            .hint = {}});
+      return false;
+    }
+    if (call.parameter > 0) {  // Text, whose two formats are the same bytes.
+      const ParameterValue& value = parameters_[call.parameter - 1];
+      set.value = value.bytes;
+      set.to_default = value.is_null;
+    }
+    if (const std::optional<Refusal> refusal = RefusedSetting(set)) {
+      Fail(*refusal);
+      return false;
+    }
+    configs_.push_back(std::move(set));
+  }
+  return true;
+}
+
+void Session::ApplyConfigs(Work& work) {
+  if (work.configs.empty()) return;
+  const auto unknown = std::make_shared<const std::string>("unknown");
+  for (const SessionCommand& set : work.configs) {
+    if (set.local) {
+      if (tx_ == Tx::kIdle) continue;
+      replay_.push_back(fmt::format("SELECT pg_catalog.set_config({}, {}, true)",
+                                    QuoteLiteral(set.name),
+                                    set.to_default ? "NULL" : QuoteLiteral(set.value)));
+      ApplyModes(set);
+      continue;
+    }
+    set.to_default ? settings_.Reset(set.name) : settings_.Set(set.name, set.value);
+    // An error later in the same pipeline takes it back on the server: it is set anew.
+    for (ServerLink* link : attached_) link->settings = unknown;
+  }
+  RefreshPlanContext();
+  work.configs.clear();
 }
 
 // ROLLBACK TO takes back what was SET since.

@@ -99,7 +99,8 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
   for (const std::string& part : parts_) {
     Normalize(part, normalized_);
     const std::shared_ptr<const Statement> statement = Meaning(part, normalized_);
-    if (!IsPlain(statement->kind) || MayLearn(*statement)) return false;
+    if (!IsPlain(statement->kind) || MayLearn(*statement) || !statement->set_configs.empty())
+      return false;
     if (!RouteStatement(*statement, part, normalized_)) return false;
     if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty() ||
         NeedsProof(*statement))
@@ -206,7 +207,7 @@ bool Session::RouteStatement(const Statement& statement, std::string_view text,
          .table = *table,
          .facts = facts_},
         decision_);
-  if (decision_.kind != RouteKind::kRefused) return true;
+  if (decision_.kind != RouteKind::kRefused) return ReadConfigs(statement);
   if (!in_parts_ && !parts_.empty())
     return false;  // Only tried (AllOnOneShard); the part says so when its turn comes.
   Fail(decision_.refusal);

@@ -208,6 +208,16 @@ struct SessionCommand {
   bool operator==(const SessionCommand&) const = default;
 };
 
+// A call of set_config() that will be run once.
+struct SetConfig {
+  std::string name;             // lower case
+  std::string value;            // unless `parameter` says which parameter it is
+  bool is_null = false;         // back to the default
+  std::uint32_t parameter = 0;  // $n
+  bool local = false;
+  bool operator==(const SetConfig&) const = default;
+};
+
 struct Statement {
   StatementKind kind = StatementKind::kEmpty;
   Refusal refusal;           // kRefused
@@ -243,6 +253,7 @@ struct Statement {
 
   std::optional<CopyShape> copy;
   SessionCommand session;
+  std::vector<SetConfig> set_configs;      // what a SELECT sets
   std::vector<ValueSource> arguments;      // EXECUTE
   std::shared_ptr<const Statement> inner;  // PREPARE, DECLARE, EXPLAIN
   std::uint32_t inner_first = 0;           // token at which the inner statement begins

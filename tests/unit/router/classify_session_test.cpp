@@ -24,6 +24,38 @@ TEST(ClassifySession, TransactionControl) {
   EXPECT_EQ(Of("COMMIT PREPARED 'x'").kind, StatementKind::kRefused);
 }
 
+TEST(ClassifySession, SetConfigIsFollowedWhereItIsRunOnce) {
+  const Statement both =
+      Of("SELECT current_setting('jit') AS cur, set_config('jit', 'off', false), "
+         "pg_catalog.set_config('App.Claims', $1::text, true)");
+  EXPECT_EQ(both.kind, StatementKind::kRead);
+  ASSERT_EQ(both.set_configs.size(), 2U);
+  EXPECT_EQ(both.set_configs[0], (SetConfig{.name = "jit", .value = "off"}));
+  EXPECT_EQ(both.set_configs[1],
+            (SetConfig{.name = "app.claims", .value = "", .parameter = 1, .local = true}));
+  EXPECT_TRUE(Of("SELECT set_config('a.b', NULL, false)").set_configs[0].is_null);
+  for (const char* refused :
+       {"SELECT set_config('a.b', 'c', false) WHERE false",
+        "SELECT set_config('a.b', 'c', false) FROM customers WHERE id = 1",
+        "SELECT set_config('a.b', 'c', false), generate_series(1, 0)",
+        "SELECT set_config('a.b', 'c', $1)", "SELECT set_config($1, 'c', false)",
+        "SELECT set_config('a.b', 'c' || 'd', false)",
+        "SELECT upper(set_config('a.b', 'c', false))",
+        "SELECT set_config('foreshard.shard_key', '1', false)",
+        "SELECT set_config('transaction_read_only', 'on', true)",
+        "SELECT set_config('a.b', 'c', false) LIMIT 0",
+        "SELECT 1 UNION SELECT set_config('a.b', 'c', false)::int",
+        "WITH x AS (SELECT set_config('a.b', 'c', false)) SELECT 1",
+        "EXPLAIN ANALYZE SELECT set_config('a.b', 'c', false)",
+        "COPY (SELECT set_config('a.b', 'c', false)) TO STDOUT"}) {
+    const Statement statement = Of(refused);
+    EXPECT_TRUE(statement.set_configs.empty()) << refused;
+    EXPECT_TRUE(statement.kind == StatementKind::kRefused ||
+                (statement.inner && statement.inner->kind == StatementKind::kRefused))
+        << refused;
+  }
+}
+
 TEST(ClassifySession, SettingsKeepTheirValueAsShowPrintsIt) {
   const Statement path = Of("SET search_path = \"$user\", 'b', public");
   EXPECT_EQ(path.kind, StatementKind::kSet);

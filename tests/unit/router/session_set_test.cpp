@@ -168,6 +168,61 @@ TEST(SessionSet, FunctionsAreAskedForOnce) {
   EXPECT_NE(w.ToClient().find("the router cannot see what this function"), std::string::npos);
 }
 
+TEST(SessionSet, SetConfigIsRememberedForEachServer) {
+  Obedient o;
+  EXPECT_EQ(o.Ask("SELECT set_config('app.user', 'ann', false)", "SELECT 1"),
+            std::vector<std::string>{"0: SELECT set_config('app.user', 'ann', false)"});
+  EXPECT_NE(o.Ask("UPDATE customers SET v = 1 WHERE id = " + o.Key(2))[0].find("'app.user','ann'"),
+            std::string::npos);
+  o.Ask("BEGIN");
+  o.Ask("SELECT set_config('app.user', 'bob', true)", "SELECT 1");
+  const std::vector<std::string> joins = o.Ask("UPDATE customers SET v = 1 WHERE id = " + o.Key(2));
+  bool replayed = false;
+  for (const std::string& told : joins)
+    replayed = replayed || told.find("set_config('app.user', 'bob', true)") != std::string::npos;
+  EXPECT_TRUE(replayed);
+  o.w.ToClient();
+  EXPECT_TRUE(o.Ask("SELECT set_config('app.user', 'eve', true)").empty());
+  EXPECT_NE(o.w.ToClient().find("set_config() in a transaction on several shards"),
+            std::string::npos);
+}
+
+TEST(SessionSet, SetConfigOfAValueThatWouldMisleadTheRouterIsRefused) {
+  Obedient o;
+  EXPECT_TRUE(o.Ask("SELECT set_config('client_encoding', 'LATIN1', false)").empty());
+  EXPECT_NE(o.w.ToClient().find("the router speaks UTF8"), std::string::npos);
+}
+
+// A row limit of one suspends the portal: it has run all the same.
+TEST(SessionSet, SetConfigWithAParameterCountsThoughItsPortalWasSuspended) {
+  SessionWorld w;
+  std::string asked;
+  pg::AppendParse(&asked, "", "SELECT set_config('app.user', $1, false)", {});
+  pg::WireWriter(&asked, 'B')
+      .String("")
+      .String("")
+      .Int16(0)
+      .Int16(1)
+      .Int32(3)
+      .Bytes("ann")
+      .Int16(0)
+      .End();
+  pg::WireWriter(&asked, 'E').String("").Int32(1).End();
+  pg::AppendEmpty(&asked, 'S');
+  w.ClientSays(asked);
+  std::string answer;
+  pg::AppendEmpty(&answer, '1');
+  pg::AppendEmpty(&answer, '2');
+  const std::string_view row[] = {"ann"};
+  pg::AppendTextRow(&answer, row);
+  pg::AppendEmpty(&answer, 's');
+  w.links_[0].Take();
+  w.ServerSays(0, answer + W::Ready());
+  EXPECT_EQ(W::Types(w.ToClient()), "12DsZ");
+  w.ClientSays(W::Query("UPDATE customers SET v = 1 WHERE id = " + std::to_string(w.SomeKeyOf(2))));
+  EXPECT_NE(w.links_[2].Take().find("'app.user','ann'"), std::string::npos);
+}
+
 // What the router itself refuses ends a transaction as PostgreSQL would end it, in a pipeline too.
 TEST(SessionSet, ARefusalInAPipelineFailsTheTransaction) {
   SessionWorld w;

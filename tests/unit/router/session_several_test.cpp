@@ -159,6 +159,35 @@ TEST(SessionSeveral, AScatterReadThatWasSeenIsNotSaidAgain) {
   EXPECT_NE(told.find("08006"), std::string::npos);
 }
 
+// JDBC's fetch size, asyncpg's fetchval: PostgreSQL says PortalSuspended when the limit is reached.
+TEST(SessionSeveral, RowsOfSeveralShardsAreGivenInPages) {
+  SessionWorld w;
+  const auto execute = [](std::int32_t rows) {
+    std::string out;
+    pg::WireWriter(&out, 'E').String("").Int32(rows).End();
+    return out;
+  };
+  w.ClientSays(W::Query("BEGIN"));
+  w.ToClient();
+  std::string bind;
+  pg::WireWriter(&bind, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+  w.ClientSays(Parse("", "SELECT name FROM customers ORDER BY name") + bind + execute(3) +
+               Only('S'));
+  for (std::uint32_t shard = 0; shard < 4; ++shard) {
+    w.links_[shard].Take();
+    w.ServerSays(shard, W::Done("BEGIN", 'T') + Only('1') + Only('2') + Columns() + Row("a") +
+                            W::Done("SELECT 1", 'T'));
+  }
+  EXPECT_EQ(W::Types(w.ToClient()), "12DDDsZ");
+  w.ClientSays(execute(1) + Only('S'));
+  EXPECT_EQ(W::Types(w.ToClient()), "DsZ");
+  w.ClientSays(execute(0) + Only('S'));
+  EXPECT_EQ(W::Types(w.ToClient()), "CZ");
+  for (std::uint32_t shard = 0; shard < 4; ++shard) EXPECT_EQ(w.links_[shard].Take(), "");
+  w.ClientSays(bind + execute(0) + Only('S'));  // A new portal of the same name begins anew.
+  for (std::uint32_t shard = 0; shard < 4; ++shard) EXPECT_NE(w.links_[shard].Take(), "");
+}
+
 TEST(SessionSeveral, AScatterReadIsDescribedOnce) {
   SessionWorld w;
   w.ClientSays(Parse("", "SELECT name FROM customers ORDER BY name"));
