@@ -13,6 +13,7 @@
 #include "cli/forecast/evaluate.h"
 #include "cli/forecast/events.h"
 #include "cli/forecast/m4.h"
+#include "cli/forecast/picture.h"
 #include "cli/forecast/predict.h"
 #include "cli/forecast/report.h"
 #include "cli/forecast/trace.h"
@@ -24,6 +25,7 @@ namespace {
 
 using foreshard::Error;
 using foreshard::Result;
+using foreshard::Status;
 namespace cli = foreshard::cli;
 
 constexpr int kBadUsage = 2;
@@ -166,8 +168,9 @@ int RunFit(const PredictArguments& arguments) {
 }
 
 int RunPredict(const PredictArguments& arguments, bool explain) {
-  if (!arguments.plot.empty() && !arguments.plot.ends_with(".svg"))
-    return Complain(kBadUsage, fmt::format("--plot {}: only .svg is written", arguments.plot));
+  if (!arguments.plot.empty() && !cli::IsPicture(arguments.plot))
+    return Complain(kBadUsage,
+                    fmt::format("--plot {}: a picture ends with .svg or .png", arguments.plot));
   foreshard::model::DemandSeries series;
   cli::PredictOptions options;
   const int status = ReadPredictInput(arguments, series, options);
@@ -183,8 +186,9 @@ int RunPredict(const PredictArguments& arguments, bool explain) {
   if (!prediction->note.empty())
     Complain(0, fmt::format("{}: {}; fitted anew", arguments.state, prediction->note));
   if (!arguments.plot.empty()) {
-    const int written = WriteFile(arguments.plot, cli::PredictSvg(*prediction, options.calendar));
-    if (written != 0) return written;
+    const Status written =
+        cli::WritePicture(arguments.plot, cli::PredictSvg(*prediction, options.calendar));
+    if (!written) return Complain(kBadInput, written.error().message);
   }
   const bool json = arguments.trace.json;
   if (explain) {
@@ -341,7 +345,7 @@ int main(int argc, char** argv) {
   predict->add_option("--threshold", known.threshold, "how likely is a bin above this?");
   for (CLI::App* command : {predict, explain}) {
     command->add_option("--state", known.state, "what `fit` wrote for a beginning of the trace");
-    command->add_option("--plot", known.plot, "write a fan chart, an .svg file");
+    command->add_option("--plot", known.plot, "write a fan chart: an .svg or .png file");
     command->add_flag("--json", known.trace.json, "one JSON object on standard output");
   }
   try {
