@@ -9,7 +9,7 @@ const std::vector<CanaryInfo>& Canaries() {
       {Canary::kActBeforePersist, "act_before_persist", 5'000},
       {Canary::kNoToken, "no_token", 10'000},
       {Canary::kTokenIsLeaseOnly, "token_is_lease", 200'000},
-      {Canary::kAbortClaimsNothing, "abort_claims_nothing", 50'000},
+      {Canary::kAbortClaimsNothing, "abort_claims_nothing", 50'000, 35'314},
       {Canary::kReopenWithoutRevoke, "reopen_without_revoke", 20'000},
       {Canary::kRevokeIgnoresOpen, "revoke_ignores_open", 200'000},
       {Canary::kReopenLeavesNoMark, "reopen_leaves_no_mark", 200'000},

@@ -42,6 +42,9 @@ struct CanaryInfo {
   Canary canary;
   std::string_view name;
   std::int64_t seeds;  // must be found within
+  // Tried before all others, because it found a rare one; one like any other when the world
+  // changes.
+  std::uint64_t tried = 0;
 };
 
 const std::vector<CanaryInfo>& Canaries();

@@ -135,7 +135,9 @@ std::optional<std::uint64_t> Hunt(const RunnerOptions& options, const CanaryInfo
                                   WorldResult& found) {
   Coverage ignored;
   const std::set<std::string> without(options.without.begin(), options.without.end());
-  for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(info.seeds); ++seed) {
+  for (std::uint64_t i = 0; i <= static_cast<std::uint64_t>(info.seeds); ++i) {
+    const std::uint64_t seed = i == 0 ? info.tried : i;
+    if (seed == 0) continue;
     found = RunOne(options, seed, info.canary, options.ticks, without, ignored, false);
     if (found.violation) return seed;
   }
