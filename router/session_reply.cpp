@@ -99,6 +99,10 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
     }
     const bool retryable = frame.type == 'E' && unseen && CanBeSaidAgain();
     if (!retryable) say_locals();
+    if (nothing_expected()) {  // All was answered: the rest is not for the client.
+      show(at);
+      return at + Unasked(link, bytes.substr(at));
+    }
     if (frame.type == 'Z') {
       show(at);
       at += frame.whole.size();
@@ -115,6 +119,7 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
         continue;
       }
       say_locals();
+      if (nothing_expected()) continue;
     }
     const bool visible = OnReply(link, frame);
     if (!visible) show(at);
