@@ -56,8 +56,9 @@ bool Session::SaysAgain(ServerLink& link, const pg::WireFrame& frame, std::size_
 }
 
 std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
-  std::size_t at = 0;
-  std::size_t shown = 0;  // [shown, at) waits to be appended
+  std::size_t at = std::min(frame_left_, bytes.size());
+  frame_left_ -= at;
+  std::size_t shown = frame_shown_ ? 0 : at;  // [shown, at) waits to be appended
   const std::size_t mark = host_.client_out().size();
   const bool unseen = !answered_ && !said_locals_;  // before these bytes
   const auto show = [&](std::size_t end) {
@@ -73,11 +74,6 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
     show(at);
     SayLocals();
   };
-  if (frame_left_ > 0) {
-    at = std::min(frame_left_, bytes.size());
-    frame_left_ -= at;
-    if (!frame_shown_) shown = at;
-  }
   while (at < bytes.size()) {
     pg::WireFrame frame;
     const pg::WireFrameState seen = pg::NextFrame(bytes.substr(at), kServerMessageBytesMax, &frame);
@@ -88,9 +84,7 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
     }
     if (seen == pg::WireFrameState::kIncomplete) {
       if (!BeginLargeRow(bytes.substr(at))) break;
-      if (frame_shown_) {
-        answered_ = true;
-      } else {
+      if (!frame_shown_) {
         show(at);
         shown = bytes.size();
       }
