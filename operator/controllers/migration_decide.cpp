@@ -143,9 +143,9 @@ MigrationDecision DecideMigration(const MigrationObservation& seen) {
       return {.step = MigrationStep::kWriteStatus, .status = StoppedBy(seen, *stop)};
     }
   }
-  // From Preparing on the table says that we move K, until the end takes the mark away. One that does
-  // not is older, and its pins may make another K of the same range: foreshard-dst found a reverse
-  // slot that covered a key which another migration had moved.
+  // From Preparing on the table says that we move K, until the end takes the mark away. One that
+  // does not is older, and its pins may make another K of the same range: foreshard-dst found a
+  // reverse slot that covered a key which another migration had moved.
   if (KeysAreFixed(seen.phase) && !IsMarked(*seen.set->table, *seen.spec)) {
     return WaitFor("", "the table is older than this migration");
   }
@@ -172,11 +172,14 @@ bool IdentityChanged(const MigrationObservation& seen) {
 
 namespace {
 
-// The attempt is over on both shards and in the status: others may switch.
+// The attempt is over on both shards and in the status: others may switch. Two leaders can give one
+// number to two migrations; only the marked one holds what the table says of it.
 std::optional<MigrationDecision> GiveSwitchBack(const MigrationObservation& seen) {
   const model::RoutingTable& table = *seen.set->table;
   if (migration::IsSwitching(seen.phase) || !table.switching || !seen.spec) return std::nullopt;
-  if (table.switching->number != seen.spec->number) return std::nullopt;
+  if (table.switching->number != seen.spec->number || !IsMarked(table, *seen.spec)) {
+    return std::nullopt;
+  }
   model::RoutingTable next = table;
   next.switching.reset();
   return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(next)};

@@ -193,6 +193,10 @@ MigrationDecision DecidePreparing(const MigrationObservation& seen) {
   for (const model::Moving& moving : table.moving) {
     if (moving.migration == spec.name && moving.number == spec.number) {
       marked = true;
+    } else if (moving.number == spec.number) {
+      // Who may switch is told by number: two leaders must not have given it twice.
+      return Refuse(seen, "NumberTaken",
+                    fmt::format("migration '{}' has the same number", moving.migration));
     } else if (KeysOverlap(spec.key_space, moving, spec)) {
       return Refuse(seen, "KeysAreMoving",
                     fmt::format("migration '{}' moves some of the keys", moving.migration));

@@ -118,6 +118,33 @@ TEST(MigrationDecide, ASecondCutoverOfTheSetWaits) {
   EXPECT_NE(decision.step, MigrationStep::kCutoverTurn);
 }
 
+// Seed 12188802376268581670: two leaders gave one number to two migrations, and the aborted one took
+// the switch from the other again and again.
+TEST(MigrationDecide, AnUnmarkedMigrationOfTheSameNumberLeavesTheSwitchAlone) {
+  MigrationObservation seen = Seen(Phase::kAborting);
+  seen.set->table->moving = {{.migration = "m9", .number = {2}, .range = {"8", ""}, .keys = {}}};
+  seen.set->table->switching = {.number = {2}, .record = 7};
+  EXPECT_NE(DecideMigration(seen).step, MigrationStep::kPublishTable);
+}
+
+TEST(MigrationDecide, ANumberThatTheTableKnowsAsAnothersIsRefused) {
+  MigrationObservation seen = Seen(Phase::kPreparing);
+  seen.set->table->moving = {{.migration = "m9", .number = {9}, .range = {"8", ""}, .keys = {}}};
+  model::ShardMigration other = seen.migration;
+  other.name = "m9";
+  other.status.number = 9;
+  other.status.phase = ToString(Phase::kCopying);
+  seen.set->migrations = {other};
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kPublishTable) << "it marks its keys";
+
+  seen.set->table->moving[0].number = {2};
+  seen.set->migrations[0].status.number = 2;
+  const MigrationDecision refused = DecideMigration(seen);
+  ASSERT_EQ(refused.step, MigrationStep::kWriteStatus);
+  EXPECT_EQ(refused.status->phase, ToString(Phase::kAborting));
+  EXPECT_EQ(FindCondition(refused.status->conditions, "Failed")->reason, "NumberTaken");
+}
+
 TEST(MigrationDecide, TheSwitchGoesBackOnceBothShardsKnowThatTheAttemptIsOver) {
   MigrationObservation seen = Seen(Phase::kReady);
   seen.set->table->switching = {.number = {2}, .record = 4};
