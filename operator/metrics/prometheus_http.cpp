@@ -3,16 +3,31 @@
 #include <cpprest/http_client.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "operator/metrics/prometheus_json.h"
 
 namespace foreshard::op {
 
 namespace {
 
-// Prometheus answers at most 11,000 points a series; smaller pieces keep both sides' memory
-// bounded.
-constexpr double kPointsPerPiece = 5'000;
+// Prometheus answers at most 11,000 points a series. Memory on both sides follows points times
+// series, and how many series there are shows in the newest piece: it is asked first, and is small.
+constexpr std::int64_t kPointsMost = 5'000;
+constexpr std::int64_t kPointsFirst = 250;
+constexpr std::int64_t kSamplesMost = 250'000;
+// Older pieces may have series that are no more.
+constexpr std::int64_t kGrowth = 4;
 constexpr std::size_t kAnswerBytesMax = 64 << 20;
+constexpr const char* kTooLarge = "MetricsTooLarge";
+
+std::int64_t PointsOf(const RangeQuery& query, double step) {
+  if (query.end_seconds < query.start_seconds) return 0;
+  return static_cast<std::int64_t>(
+             std::floor((query.end_seconds - query.start_seconds) / step + 1e-6)) +
+         1;
+}
 
 using web::http::client::http_client;
 using web::http::client::http_client_config;
@@ -55,16 +70,29 @@ Result<std::vector<MetricSeries>> PrometheusHttp::QueryRange(const RangeQuery& q
                                                              Deadline deadline) {
   const double step = static_cast<double>(query.step.count()) / 1e3;
   CHECK(step > 0, "a range query needs a step");
-  std::vector<MetricSeries> all;
-  for (double start = query.start_seconds; start <= query.end_seconds;) {
+  std::vector<std::vector<MetricSeries>> pieces;  // the newest first
+  std::int64_t points = kPointsFirst;
+  std::size_t series = 1;
+  for (std::int64_t left = PointsOf(query, step); left > 0;) {
+    const std::int64_t count = std::min(points, left);
     RangeQuery piece = query;
-    piece.start_seconds = start;
-    piece.end_seconds = std::min(query.end_seconds, start + (kPointsPerPiece - 1) * step);
+    piece.start_seconds = query.start_seconds + static_cast<double>(left - count) * step;
+    piece.end_seconds = query.start_seconds + static_cast<double>(left - 1) * step;
     Result<std::vector<MetricSeries>> part = impl_->Piece(piece, deadline);
+    if (!part && part.error().reason == kTooLarge && count > 1) {
+      points = std::max<std::int64_t>(1, count / kGrowth);
+      continue;
+    }
     if (!part) return part.error();
-    all = JoinPieces(std::move(all), *std::move(part));
-    start = piece.end_seconds + step;
+    series = std::max(series, part->size());
+    pieces.push_back(*std::move(part));
+    left -= count;
+    points = std::clamp<std::int64_t>(kSamplesMost / static_cast<std::int64_t>(series), 1,
+                                      std::min(kPointsMost, count * kGrowth));
   }
+  std::vector<MetricSeries> all;
+  for (; !pieces.empty(); pieces.pop_back())
+    all = JoinPieces(std::move(all), std::move(pieces.back()));
   return all;
 }
 
@@ -89,7 +117,7 @@ Result<std::vector<MetricSeries>> PrometheusHttp::Impl::Piece(const RangeQuery& 
     }
     const std::string body = response.extract_utf8string(/*ignore_content_type=*/true).get();
     if (body.size() > kAnswerBytesMax)
-      return Error::GiveUp("Prometheus' answer is over 64 MiB", "MetricsTooLarge");
+      return Error::GiveUp("Prometheus' answer is over 64 MiB", kTooLarge);
     return ParseMatrix(body);
   } catch (const std::exception& failure) {
     return Error::Retry(

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <regex>
 
 #include "tests/fakes/tls_web_server.h"
@@ -50,6 +51,19 @@ class PrometheusHttpTest : public testing::Test {
     return result ? Error{} : result.error();
   }
 
+  static std::pair<double, double> RangeOf(const std::string& request) {
+    std::smatch found;
+    EXPECT_TRUE(std::regex_search(request, found, std::regex("start=([0-9.]+)&end=([0-9.]+)")));
+    return {std::stod(found[1]), std::stod(found[2])};
+  }
+  // What was asked for, the oldest first.
+  std::vector<std::pair<double, double>> Asked() const {
+    std::vector<std::pair<double, double>> ranges;
+    for (const std::string& request : server_->requests()) ranges.push_back(RangeOf(request));
+    std::sort(ranges.begin(), ranges.end());
+    return ranges;
+  }
+
   SystemClock clock_;
   std::unique_ptr<TlsWebServer> server_;
   std::unique_ptr<PrometheusHttp> metrics_;
@@ -81,17 +95,59 @@ TEST_F(PrometheusHttpTest, ALongRangeIsAskedInPiecesThatNeitherOverlapNorLeaveAG
   const auto answer = Ask(0, 5.0 * (points - 1));
   ASSERT_TRUE(Good(answer));
   ASSERT_EQ(answer->size(), 1U);
-  EXPECT_EQ((*answer)[0].samples.size(), 3U) << "one of each piece";
-  const std::regex ends("start=([0-9.]+)&end=([0-9.]+)");
+  EXPECT_EQ((*answer)[0].samples.size(), server_->requests().size()) << "one of each piece";
   double next = 0;
-  for (const std::string& request : server_->requests()) {
-    std::smatch found;
-    ASSERT_TRUE(std::regex_search(request, found, ends)) << request;
-    EXPECT_DOUBLE_EQ(std::stod(found[1]), next);
-    EXPECT_LT(std::stod(found[2]) - std::stod(found[1]), 5.0 * 11'000) << "the server's own limit";
-    next = std::stod(found[2]) + 5;
+  for (const auto& [start, end] : Asked()) {
+    EXPECT_DOUBLE_EQ(start, next);
+    EXPECT_LT(end - start, 5.0 * 11'000) << "the server's own limit";
+    next = end + 5;
   }
   EXPECT_DOUBLE_EQ(next, 5.0 * points);
+  EXPECT_LE(server_->requests().size(), 6U) << "few series: long pieces";
+}
+
+// A thousand shards: what is held at once follows series times points.
+TEST_F(PrometheusHttpTest, ManySeriesAreAskedInShortPieces) {
+  constexpr int kSeries = 1'000;
+  constexpr int kPoints = 1'000;
+  Serve([](const std::string& request) {
+    const auto [start, end] = RangeOf(request);
+    std::string body = R"({"status":"success","data":{"resultType":"matrix","result":[)";
+    for (int series = 0; series < kSeries; ++series) {
+      body += fmt::format("{}{{\"metric\":{{\"s\":\"{}\"}},\"values\":[", series > 0 ? "," : "",
+                          series);
+      for (double at = start; at <= end; at += 5)
+        body += fmt::format("{}[{},\"1\"]", at > start ? "," : "", at);
+      body += "]}";
+    }
+    return TlsWebServer::Reply(200, body + "]}}");
+  });
+  const auto answer = Ask(0, 5.0 * (kPoints - 1), "up", std::chrono::seconds(120));
+  ASSERT_TRUE(Good(answer));
+  ASSERT_EQ(answer->size(), static_cast<std::size_t>(kSeries));
+  for (const MetricSeries& series : *answer) {
+    ASSERT_EQ(series.samples.size(), static_cast<std::size_t>(kPoints));
+    ASSERT_TRUE(std::is_sorted(
+        series.samples.begin(), series.samples.end(),
+        [](const Sample& a, const Sample& b) { return a.time_seconds < b.time_seconds; }));
+  }
+  for (const auto& [start, end] : Asked())
+    EXPECT_LE(((end - start) / 5 + 1) * kSeries, 250'000) << "samples in one answer";
+}
+
+// More series long ago than now: the piece is too long, and is asked for in smaller ones.
+TEST_F(PrometheusHttpTest, AnAnswerThatIsTooLargeIsAskedForInSmallerPieces) {
+  Serve([](const std::string& request) {
+    const auto [start, end] = RangeOf(request);
+    if (end - start > 5 * 600) return TlsWebServer::Reply(200, std::string(65 << 20, ' '));
+    return TlsWebServer::Reply(
+        200, fmt::format(R"({{"status":"success","data":{{"resultType":"matrix","result":[)"
+                         R"({{"metric":{{"a":"b"}},"values":[[{},"1"]]}}]}}}})",
+                         start));
+  });
+  const auto answer = Ask(0, 5.0 * 1'999, "up", std::chrono::seconds(120));
+  ASSERT_TRUE(Good(answer));
+  EXPECT_DOUBLE_EQ((*answer)[0].samples.front().time_seconds, 0) << "up to the oldest";
 }
 
 TEST_F(PrometheusHttpTest, WhoIsBusyMayAnswerLater) {
