@@ -1,6 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cli/forecast/predict.h"
 
@@ -13,6 +18,11 @@ namespace {
 constexpr double kWidth = 960;
 constexpr double kHeight = 360;
 constexpr double kMargin = 48;
+constexpr double kLegend = 132;  // at the right, for the names of the members
+
+// The members with the largest weights get a line and a name each; told apart by colour, also by
+// eyes that see few of them.
+constexpr std::array kColours = {"#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
 
 class Chart {
  public:
@@ -21,7 +31,7 @@ class Chart {
 
   double X(model::BinIndex at) const {
     const auto span = static_cast<double>(std::max<model::BinIndex>(1, last_ - first_));
-    return kMargin + (kWidth - 2 * kMargin) * static_cast<double>(at - first_) / span;
+    return kMargin + (kWidth - kMargin - kLegend) * static_cast<double>(at - first_) / span;
   }
   double Y(double value) const {
     return kHeight - kMargin - (kHeight - 2 * kMargin) * value / most_;
@@ -39,7 +49,7 @@ class Chart {
   double most_;
 };
 
-std::string Line(const std::string& points, const char* style) {
+std::string Line(const std::string& points, std::string_view style) {
   return fmt::format("<polyline fill=\"none\" points=\"{}\" {}/>\n", points, style);
 }
 
@@ -70,16 +80,73 @@ std::string Events(const Chart& chart, const forecast::Calendar& calendar) {
 
 std::string Axes(const Chart& chart, std::chrono::seconds bin) {
   std::string svg;
-  for (int i = 0; i <= 4; ++i) {
-    const double value = chart.most() * i / 4;
+  constexpr std::array kAnchors = {"start", "middle", "middle", "middle", "end"};
+  for (std::size_t i = 0; i <= 4; ++i) {
+    const double value = chart.most() * static_cast<double>(i) / 4;
     svg += fmt::format("<text x=\"4\" y=\"{:.1f}\">{:.4g}</text>\n", chart.Y(value) + 4, value);
     svg += Line(chart.Point(chart.first(), value) + chart.Point(chart.last(), value),
                 "stroke=\"#ddd\"");
   }
-  for (int i = 0; i <= 4; ++i) {
-    const model::BinIndex at = chart.first() + (chart.last() - chart.first()) * i / 4;
-    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-                       chart.X(at), kHeight - 16, TimeOf(at, bin).substr(0, 16));
+  for (std::size_t i = 0; i <= 4; ++i) {
+    const auto share = static_cast<model::BinIndex>(i);
+    const model::BinIndex at = chart.first() + (chart.last() - chart.first()) * share / 4;
+    svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n", chart.X(at),
+                       kHeight - 16, kAnchors[i], TimeOf(at, bin).substr(0, 16));
+  }
+  return svg;
+}
+
+// The weight of each member over all steps, the largest first.
+std::vector<std::pair<double, std::string_view>> Weighed(const Prediction& prediction) {
+  std::map<std::string_view, double> sums;
+  for (const forecast::StepReport& step : prediction.steps)
+    for (const forecast::ModelReport& model : step.models)
+      if (model.weight > 0) sums[model.name] += model.weight;
+  std::vector<std::pair<double, std::string_view>> members;
+  for (const auto& [name, sum] : sums)
+    members.emplace_back(sum / static_cast<double>(prediction.steps.size()), name);
+  std::stable_sort(members.begin(), members.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  return members;
+}
+
+// A line through the steps at which members are weighed, a dot at each as large as its weight
+// there.
+std::string Member(const Chart& chart, const Prediction& prediction, std::string_view name,
+                   const char* colour) {
+  std::string points;
+  std::string dots;
+  for (const forecast::StepReport& step : prediction.steps) {
+    for (const forecast::ModelReport& model : step.models) {
+      if (model.name != name) continue;
+      const model::BinIndex at = prediction.fan.origin + step.step;
+      const double value = std::clamp(model.forecast, 0.0, chart.most());
+      points += chart.Point(at, value);
+      dots += fmt::format(
+          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" fill=\"{}\" "
+          "fill-opacity=\"0.7\"><title>{} {:.2f}</title></circle>\n",
+          chart.X(at), chart.Y(value), 1 + 3 * model.weight, colour, name, model.weight);
+    }
+  }
+  return Line(points, fmt::format("stroke=\"{}\" stroke-dasharray=\"3 2\"", colour)) + dots;
+}
+
+std::string Legend(const char* colour, std::size_t row, const std::string& text) {
+  const double y = kMargin + 16.0 * static_cast<double>(row);
+  return fmt::format(
+      "<rect x=\"{:.0f}\" y=\"{:.0f}\" width=\"10\" height=\"4\" fill=\"{}\"/>"
+      "<text x=\"{:.0f}\" y=\"{:.0f}\">{}</text>\n",
+      kWidth - kLegend + 8, y, colour, kWidth - kLegend + 24, y + 6, text);
+}
+
+std::string Members(const Chart& chart, const Prediction& prediction) {
+  std::string svg = Legend("#333", 0, "observed") + Legend("#14538a", 1, "forecast, median") +
+                    Legend("#6aa5d8", 2, "50, 80, 98 %");
+  const auto members = Weighed(prediction);
+  for (std::size_t i = 0; i < std::min(kColours.size(), members.size()); ++i) {
+    const auto& [weight, name] = members[i];
+    svg += Member(chart, prediction, name, kColours[i]) +
+           Legend(kColours[i], 4 + i, fmt::format("{} {:.0f} %", name, 100 * weight));
   }
   return svg;
 }
@@ -118,17 +185,7 @@ std::string PredictSvg(const Prediction& prediction, const forecast::Calendar& c
         chart.Point(fan.origin + static_cast<model::BinIndex>(h) + 1, fan.steps[h][model::kMedian]);
   }
   svg += Line(median, "stroke=\"#14538a\" stroke-width=\"1.8\"");
-  for (const forecast::StepReport& step : prediction.steps) {
-    for (const forecast::ModelReport& model : step.models) {
-      if (model.weight <= 0) continue;
-      const double y = std::min(model.forecast, chart.most());
-      svg += fmt::format(
-          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:.1f}\" fill=\"#c0392b\" "
-          "fill-opacity=\"0.6\"><title>{} {:.2f}</title></circle>\n",
-          chart.X(fan.origin + step.step), chart.Y(y), 1 + 3 * model.weight, model.name,
-          model.weight);
-    }
-  }
+  svg += Members(chart, prediction);
   return svg + "</svg>\n";
 }
 

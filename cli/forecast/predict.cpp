@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x54534346;  // "FCST"
 constexpr std::size_t kBytesMax = 256 << 20;
-constexpr int kShownDays = 2;
+constexpr std::size_t kShownDays = 2;
 
 forecast::Options OptionsFor(const model::DemandSeries& series, const PredictOptions& options) {
   forecast::Options wanted = options.forecast;
@@ -125,7 +125,10 @@ Result<Prediction> Predict(const model::DemandSeries& series, const PredictOptio
   prediction.peak_time = model::PeakTime(Draw(known->fitted, {}));
   prediction.threshold = options.threshold;
   prediction.recent = series;
-  const auto shown = static_cast<std::size_t>(kShownDays * (options.day / series.bin));
+  const auto day = static_cast<std::size_t>(options.day / series.bin);
+  // Of the past enough to judge what is ahead, and not so much that it cannot be seen.
+  const std::size_t shown =
+      std::min(kShownDays * day, std::max(day / 4, 4 * prediction.fan.steps.size()));
   const std::size_t drop = series.mean.size() - std::min(series.mean.size(), shown);
   const auto cut = static_cast<std::ptrdiff_t>(drop);
   prediction.recent.first += static_cast<model::BinIndex>(drop);

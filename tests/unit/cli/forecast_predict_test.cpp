@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -140,6 +141,15 @@ TEST(Predict, ThePictureShowsBandsAndEvents) {
   }
   EXPECT_EQ(polygons, 3u);
   EXPECT_NE(svg.find("#fdebc8"), std::string::npos) << "the event";
+  std::string_view heaviest;
+  double most = 0;
+  for (const forecast::ModelReport& model : prediction->steps.back().models) {
+    if (model.weight > most) heaviest = model.name;
+    most = std::max(most, model.weight);
+  }
+  EXPECT_NE(svg.find(fmt::format(">{} ", heaviest)), std::string::npos) << "named in the legend";
+  EXPECT_NE(svg.find(fmt::format("<title>{} {:.2f}", heaviest, most)), std::string::npos)
+      << "a dot with its weight";
 }
 
 // The whole fan of a small trace to three digits: a change of any model shows here and is reviewed.
