@@ -35,7 +35,8 @@ struct Fanout {
     bool done = true;       // in this round
     bool prepared = false;  // PREPARE TRANSACTION succeeded
     bool lost = false;
-    std::string error;  // body of its first ErrorResponse
+    bool rolled_back = false;  // it said so as it ended
+    std::string error;         // body of its first ErrorResponse
     std::string tag;
   };
 

@@ -33,6 +33,8 @@ inline constexpr std::chrono::milliseconds kServerLoginTimeout{15'000};
 inline constexpr std::chrono::milliseconds kQueryWaitTimeout{
     60'000};  // for a server connection (57014)
 inline constexpr std::chrono::milliseconds kServerIdleTimeout{600'000};
+// The first number of the lock that writers of moving keys hold (migration/shard_schema.sql).
+inline constexpr int kGateLock = 1'179'862'868;
 inline constexpr std::chrono::milliseconds kReconnectPauseMin{10};
 inline constexpr std::chrono::milliseconds kReconnectPauseMax{500};
 inline constexpr std::chrono::milliseconds kStaleOwnerPause{

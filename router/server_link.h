@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 // One connection to a shard as a session sees it, and what is known of the server behind it. The
 // bytes move elsewhere (upstream.cpp; tests: a string).
@@ -36,6 +37,8 @@ class ServerLink {
   bool unsynced = false;    // extended messages without a Sync yet
   char status = 'I';        // of its last ReadyForQuery
   bool has_schema = false;  // schema foreshard is installed there
+  // Migrations whose cutover waits for this transaction.
+  std::vector<std::int64_t> proven{};
   std::shared_ptr<const std::string> settings_at_begin;  // what a rollback brings back
 };
 

@@ -130,6 +130,10 @@ void Session::Say(std::string_view bytes) {
 }
 
 void Session::Fail(const Refusal& refusal) {
+  if (!doomed_by_.empty()) {
+    const std::string where = std::exchange(doomed_by_, {});
+    if (refusal.sqlstate == "25P02") return Fail(RetryTransaction(where));
+  }
   std::string error;
   pg::AppendError(&error, {.severity = "ERROR",
                            .code = refusal.sqlstate,
@@ -192,7 +196,8 @@ void Session::EndCycle() {
   if (has_written_) last_write_ = host_.Now();
   has_written_ = has_written_ && tx_ != Tx::kIdle;
   primary_only_ = false;
-  skip_to_sync_ = extended_ = flushed_ = wrote_ = writes_now_ = commits_now_ = false;
+  skip_to_sync_ = extended_ = flushed_ = wrote_ = false;
+  writes_now_ = commits_now_ = completed_ = false;
   said_locals_ = false;
   described_.clear();
   pending_parses_.clear();
@@ -219,6 +224,7 @@ void Session::ReleaseOne(ServerLink& link, bool reusable) {
   const bool clean =
       link.status == 'I' && !link.unsynced && link.prepared.size() <= kStatementsPerServerMax;
   link.began = link.wrote = link.used = link.unsynced = link.bounded = false;
+  link.proven.clear();
   if (unnamed_portal_.link == &link) unnamed_portal_.where = Portal::Where::kNone;
   std::erase_if(portals_, [&link](const auto& portal) { return portal.second.link == &link; });
   host_.Release(link, reusable && clean);

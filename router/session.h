@@ -50,12 +50,6 @@
 
 namespace foreshard::router {
 
-// What shards promise each for itself does not hold for them together.
-inline const Refusal kNotSerializable{
-    .sqlstate = "0A000",
-    .message = "a SERIALIZABLE transaction on several shards",
-    .hint = "Use REPEATABLE READ, which holds on each shard, or keep to one sharding key."};
-
 struct SessionContext {
   PlanCache& plans;
   PreparedRegistry& prepared;
@@ -84,7 +78,7 @@ class Session {
   void OnServerFailed(std::uint32_t shard, const Refusal& why, bool may_retry);
   // The link stays ours until Release(), which may come later: a statement on several servers ends
   // first.
-  void OnServerLost(ServerLink& link, std::string_view reason);
+  void OnServerLost(ServerLink& link, std::string_view reason) { Lose(link, reason, false); }
   bool holds(const ServerLink& link) const {
     return std::find(attached_.begin(), attached_.end(), &link) != attached_.end();
   }
@@ -243,6 +237,7 @@ class Session {
                   const Portal* portal);
   void Tell(Fanout::Part& part, std::string_view sql);
   void AllTold();
+  std::string Broke(const ServerLink& link, std::string_view reason) const;
   std::string LostError(const ServerLink& link, std::string_view reason);
   std::size_t FanoutBytes(ServerLink& link, std::string_view bytes);
   void FanoutFrame(std::size_t index, const pg::WireFrame& frame);
@@ -253,6 +248,7 @@ class Session {
   void FanoutFailed();
   void FinishFanout();
   void FanoutLost(ServerLink& link, std::string_view reason);
+  bool MustProve(const ServerLink& link) const;
   int BeginOn(ServerLink& link);
   void BeginBefore(ServerLink& link);
 
@@ -286,8 +282,10 @@ class Session {
   void Retry(std::chrono::milliseconds pause);
   void LeaveBeforeRetry(ServerLink& link);
   void OnRetryReady(ServerLink& link);
-  void LoseReplies(const std::string& where, bool began);
-  void Doom();
+  // `rolled_back`: the server said so, see kAdminShutdown.
+  void Lose(ServerLink& link, std::string_view reason, bool rolled_back);
+  void LoseReplies(const std::string& where, bool began, bool rolled_back);
+  void Doom(std::string untold);
   bool IsOfTheMachinery(std::string_view code, std::string_view message) const;
   Refusal Translate(std::string_view code, std::string_view message) const;
 
@@ -351,10 +349,12 @@ class Session {
       false;  // a statement of this cycle may have written, outside of a transaction block
   bool writes_now_ = false;     // the statement whose replies are awaited may write
   bool commits_now_ = false;    // it is a COMMIT
+  bool completed_ = false;      // the server has said that something of this cycle is committed
   bool has_written_ = false;    // and the end of that transaction was not yet answered
   bool primary_only_ = false;   // a replica could not answer this cycle
   bool failed_here_ = false;    // the transaction failed here and its servers do not know
   bool doomed_ = false;         // the transaction has lost a server: it can only end
+  std::string doomed_by_;       // what the client must still be told of that
   std::size_t frame_left_ = 0;  // bytes of a large row that are still to be passed on
   bool frame_shown_ = false;
 

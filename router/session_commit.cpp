@@ -34,6 +34,7 @@ Session::Outcome Session::CommitAll(bool simple) {
                                 .done = true,
                                 .prepared = false,
                                 .lost = false,
+                                .rolled_back = false,
                                 .error = {},
                                 .tag = {}});
     }
@@ -109,7 +110,7 @@ void Session::AfterPrepare() {
 // kCommit or kDecide is over.
 void Session::AfterDecision() {
   const Fanout::Part* failed = fanout_->FirstError();
-  if (failed != nullptr && failed->lost && failed->link->wrote) {
+  if (failed != nullptr && failed->lost && failed->link->wrote && !failed->rolled_back) {
     // The commit was sent and nobody answered: it happened or it did not.
     fanout_->error.clear();
     pg::AppendError(
@@ -125,7 +126,15 @@ void Session::AfterDecision() {
   }
   // A read of ours in a block of ours was good when it was run, however its block ended.
   const bool was_read = fanout_->own_block && fanout_->purpose == Fanout::Purpose::kRead;
-  if (failed != nullptr && !(was_read && failed->lost))
+  if (failed != nullptr && failed->rolled_back && !was_read) {
+    fanout_->error.clear();
+    const Refusal why = RetryTransaction(Broke(*failed->link, "it was told to end"));
+    pg::AppendError(&fanout_->error, {.severity = "ERROR",
+                                      .code = why.sqlstate,
+                                      .message = why.message,
+                                      .detail = {},
+                                      .hint = why.hint});
+  } else if (failed != nullptr && !(was_read && failed->lost))
     pg::WireWriter(&fanout_->error, 'E').Bytes(failed->error).End();
   if (fanout_->step == Fanout::Step::kCommit) {
     for (const Fanout::Part& part : fanout_->parts) {
@@ -192,6 +201,7 @@ Session::Outcome Session::ControlAll(std::string sql, std::string tag,
                               .done = false,
                               .prepared = false,
                               .lost = false,
+                              .rolled_back = false,
                               .error = {},
                               .tag = {}});
     Tell(fanout_->parts.back(), sql);

@@ -40,6 +40,7 @@ Session::Outcome Session::StartCopyIn(const Statement& statement, std::string_vi
                               .done = false,
                               .prepared = false,
                               .lost = false,
+                              .rolled_back = false,
                               .error = {},
                               .tag = {}});
     link->wrote = link->used = has_written_ = true;

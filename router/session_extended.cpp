@@ -99,6 +99,10 @@ Session::Outcome Session::BindToServer(const pg::WireFrame& frame, const pg::Bin
                                        std::uint32_t shard, bool) {
   ServerLink* link = Need(shard);
   if (link == nullptr || !SwitchTo(*link)) return Outcome::kAgain;
+  if (link->unsynced && MustProve(*link)) {  // A Query must not come into the middle.
+    DrainUnsynced();
+    return Outcome::kAgain;
+  }
   const Statement& statement = *prepared->statement;
   const bool writes = statement.writes || statement.writes_reference || statement.locks_rows ||
                       statement.runs_unseen;

@@ -26,13 +26,16 @@ void Session::AllTold() {
   if (fanout_->round_done()) FanoutRoundEnded();
 }
 
+std::string Session::Broke(const ServerLink& link, std::string_view reason) const {
+  return "the connection to shard " + host_.ShardId(link.shard) + " broke: " + std::string(reason);
+}
+
 // The body of an ErrorResponse.
 std::string Session::LostError(const ServerLink& link, std::string_view reason) {
   std::string error;
   pg::AppendError(&error, {.severity = "ERROR",
                            .code = "08006",
-                           .message = "the connection to shard " + host_.ShardId(link.shard) +
-                                      " broke: " + std::string(reason),
+                           .message = Broke(link, reason),
                            .detail = {},
                            .hint = "Retry the transaction."});
   return error.substr(5);
@@ -93,6 +96,7 @@ void Session::FanoutFrame(std::size_t index, const pg::WireFrame& frame) {
     // What ends the server's connection must not look to the client like the end of its own.
     const bool fatal = error && (error->severity == "FATAL" || error->severity == "PANIC");
     if (fatal) part.link->status = '?';
+    part.rolled_back = fatal && error->code == kAdminShutdown && part.tag != "COMMIT";
     if (part.error.empty())
       part.error = fatal ? LostError(*part.link, error->message) : std::string(frame.body);
     if (fanout_->copying_in()) {
@@ -290,7 +294,8 @@ void Session::FinishFanout() {
   wait_ = Wait::kNone;
   for (const Fanout::Part& part : ended->parts) {
     if (!part.lost) continue;
-    if (part.link->began) Doom();
+    if (part.link->began)
+      Doom(ended->error.empty() ? Broke(*part.link, "it is gone") : std::string());
     ReleaseOne(*part.link, false);
   }
   if ((ended->own_block || ended->purpose == Fanout::Purpose::kEnd) && tx_ != Tx::kIdle) {

@@ -42,10 +42,13 @@ struct StaleOwner {
   std::int64_t epoch = 0;
 };
 
-// `sql` raises FS001 on a shard that no longer owns what is about to be read.
+// `sql` raises FS001 on a shard that no longer owns what is about to be read. It holds for its
+// snapshot; after `lock` it holds to the end of the transaction, which a cutover then waits for.
 struct Proof {
   std::uint32_t shard = 0;
+  std::int64_t migration = 0;
   std::string sql;
+  std::string lock;
 };
 
 // What a part of a two-phase transaction is prepared as. Shards may be databases of one server,

@@ -190,6 +190,14 @@ Session::Outcome Session::EndTransaction(const std::shared_ptr<const Statement>&
     Complete(commit ? "COMMIT" : "ROLLBACK");
     return Outcome::kDone;
   }
+  if (commit && !doomed_by_.empty()) {
+    const std::string where = std::exchange(doomed_by_, {});
+    // Ending the connections is the surest rollback there is.
+    for (ServerLink* link : std::vector<ServerLink*>(attached_)) ReleaseOne(*link, !link->began);
+    EndedTransaction(false);
+    Fail(RetryTransaction(where));
+    return Outcome::kDone;
+  }
   if (statement->session.chain && attached_.size() != 1) {
     Fail({.sqlstate = "0A000",
           .message = "AND CHAIN needs a transaction on exactly one shard",
@@ -215,6 +223,8 @@ Session::Outcome Session::EndTransaction(const std::shared_ptr<const Statement>&
 void Session::EndedTransaction(bool committed) {
   tx_ = Tx::kIdle;
   implicit_ = doomed_ = failed_here_ = false;
+  doomed_by_.clear();
+  proofs_.clear();
   savepoints_.clear();
   isolation_.reset();
   if (settings_.has_locals()) {
@@ -231,6 +241,7 @@ void Session::EndedTransaction(bool committed) {
   for (ServerLink* link : attached_) {
     if (!committed && link->began) link->settings = link->settings_at_begin;
     link->began = link->wrote = link->used = link->bounded = false;
+    link->proven.clear();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "router/plan_cache.h"
@@ -17,6 +18,22 @@
 // together.
 
 namespace foreshard::router {
+
+// What shards promise each for itself does not hold for them together.
+inline const Refusal kNotSerializable{
+    .sqlstate = "0A000",
+    .message = "a SERIALIZABLE transaction on several shards",
+    .hint = "Use REPEATABLE READ, which holds on each shard, or keep to one sharding key."};
+
+// A server that is told to end says 57P01 where it looks for interrupts, and it looks for none
+// between a commit and what tells of it (PostgreSQL, ProcessInterrupts): CommandComplete of a Query
+// or a COMMIT, ReadyForQuery of a Sync. Whoever hears this first knows that everything was rolled
+// back. tests/integration/router/farewell_test.cpp holds PostgreSQL to it.
+inline constexpr std::string_view kAdminShutdown = "57P01";
+
+inline Refusal RetryTransaction(std::string message) {
+  return {.sqlstate = "40001", .message = std::move(message), .hint = "Retry the transaction."};
+}
 
 inline constexpr std::string_view kConsistencySetting = "foreshard.consistency";
 

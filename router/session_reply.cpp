@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "pg/wire_backend.h"
@@ -12,6 +13,13 @@ namespace {
 
 constexpr std::size_t kStreamedFrameBytes =
     32 * 1024;  // rows longer than this are passed on in pieces
+
+// Of an Execute outside of a transaction block: what has this tag is committed by Sync, not before.
+bool CommitsAtSync(std::string_view tag) {
+  constexpr std::array kTags = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"};
+  return std::any_of(kTags.begin(), kTags.end(),
+                     [tag](std::string_view known) { return tag.starts_with(known); });
+}
 
 }  // namespace
 
@@ -30,7 +38,13 @@ std::size_t Session::Unasked(ServerLink& link, std::string_view bytes) {
   while (pg::NextFrame(bytes.substr(at), kServerMessageBytesMax, &frame) ==
          pg::WireFrameState::kComplete) {
     at += frame.whole.size();
-    if (frame.type == 'E') link.status = '?';  // It will close; never give it to anybody else.
+    if (frame.type == 'E') {
+      link.status = '?';  // It will close; never give it to anybody else.
+      if (!holds(link)) continue;
+      const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
+      OnServerLost(link, error ? error->message : std::string_view("it ended"));
+      return bytes.size();
+    }
     if (frame.type == 'N' && &link == current_) host_.client_out().append(frame.whole);
   }
   return at;
@@ -91,7 +105,7 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
       at = bytes.size();
       break;
     }
-    const bool retryable = frame.type == 'E' && unseen && CanBeSaidAgain();
+    const bool retryable = frame.type == 'E' && unseen && !retrying_ && CanBeSaidAgain();
     if (!retryable) say_locals();
     if (nothing_expected()) {  // All was answered: the rest is not for the client.
       show(at);
@@ -212,6 +226,7 @@ bool Session::OnCompleteReply(const pg::WireFrame& frame) {
     work.effect.reset();
   }
   ApplyConfigs(work);
+  completed_ = completed_ || head.kind == Expect::Kind::kQuery || !CommitsAtSync(tag);
   if (commits_now_ && tag.starts_with("ROLLBACK")) commits_now_ = false;
   if (head.kind == Expect::Kind::kExecute) {
     Ended(work, false);
@@ -225,9 +240,10 @@ bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
   const Expect head = expects_[expects_head_];
   if (error) CheckLearned(error->code);
   if (error && (error->severity == "FATAL" || error->severity == "PANIC")) {
-    OnServerLost(link, error->message);
+    Lose(link, error->message, error->code == kAdminShutdown && !completed_);
     return false;
   }
+  if (retrying_) return false;
   if (error && error->code == "0A000" && error->message.starts_with("cached plan"))
     link.prepared.clear();
   if (head.kind == Expect::Kind::kQuery) {
@@ -311,7 +327,7 @@ void Session::OnReadyReply(ServerLink& link, char status) {
   }
   Pop();
   if (retrying_) {
-    OnRetryReady(link);
+    if (nothing_expected()) OnRetryReady(link);
     return;
   }
   if (head.swallow &&

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <charconv>
 
+#include "base/check.h"
 #include "pg/wire_backend.h"
 #include "router/limits.h"
 #include "router/session.h"
@@ -46,7 +48,7 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
   const bool elsewhere = link.replica && code != "57014";
   if (elsewhere) primary_only_ = true;
   const bool stale = code == "FS001";
-  const bool going = code == "57P01" || code == "57P02" || code == "57P03";
+  const bool going = !completed_ && (code == kAdminShutdown || code == "57P02" || code == "57P03");
   const bool demoted =
       code == "25006" && tx_ == Tx::kIdle && !settings_.Find("default_transaction_read_only");
   if (!stale && !going && !demoted && !elsewhere) return false;
@@ -71,19 +73,27 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
   return true;
 }
 
-// The refused statement's server says the rest of its answer, and the client sees none of it.
+// The refused statement's server says the rest of its answers, and the client sees none of them. A
+// proof before the statement may be what was refused: then both answers are still to come.
 void Session::LeaveBeforeRetry(ServerLink& link) {
   retrying_ = true;
-  if (link.unsynced) {
-    pg::AppendEmpty(&link.out(), 'S');
-    link.unsynced = false;
-  }
-  expects_.clear();
-  expects_head_ = 0;
   Expect expect;
   expect.kind = Expect::Kind::kSync;
   expect.swallow = true;
-  Push(expect);
+  if (link.unsynced) {
+    pg::AppendEmpty(&link.out(), 'S');
+    link.unsynced = false;
+    Push(expect);
+  }
+  const auto readies = std::count_if(expects_.begin() + static_cast<std::ptrdiff_t>(expects_head_),
+                                     expects_.end(), [](const Expect& awaited) {
+                                       return awaited.kind == Expect::Kind::kSync ||
+                                              awaited.kind == Expect::Kind::kQuery;
+                                     });
+  CHECK(readies > 0, "an error that no ReadyForQuery follows");
+  expects_.clear();
+  expects_head_ = 0;
+  for (auto left = readies; left > 0; --left) Push(expect);
   wait_ = Wait::kDrain;
 }
 
@@ -115,7 +125,8 @@ void Session::Retry(std::chrono::milliseconds pause) {
   local_.clear();
   works_used_ = 0;
   frame_left_ = 0;
-  skip_to_sync_ = extended_ = flushed_ = wrote_ = writes_now_ = commits_now_ = false;
+  skip_to_sync_ = extended_ = flushed_ = wrote_ = false;
+  writes_now_ = commits_now_ = completed_ = false;
   described_.clear();
   pending_parses_.clear();
   for (const Unproven& parse : unproven_) named_.erase(parse.name);
@@ -155,19 +166,18 @@ Refusal Session::Translate(std::string_view code, std::string_view message) cons
   return {.sqlstate = std::string(code), .message = std::string(message), .hint = {}};
 }
 
-void Session::OnServerLost(ServerLink& link, std::string_view reason) {
+void Session::Lose(ServerLink& link, std::string_view reason, bool rolled_back) {
   link.status = '?';
   primary_only_ = primary_only_ || link.replica;
   if (wait_ == Wait::kClosed) return;
-  const std::string where =
-      "the connection to shard " + host_.ShardId(link.shard) + " broke: " + std::string(reason);
+  const std::string where = Broke(link, reason);
   if (aside_ && aside_->link == &link) {
     aside_.reset();
     retrying_ = false;
     const bool in_transaction = link.began;
     ReleaseOne(link, false);
     wait_ = Wait::kNone;
-    if (in_transaction && answered_) Doom();
+    if (in_transaction && answered_) Doom(where);
     return;  // The message is read again and takes another server.
   }
   if (fanout_) {
@@ -181,7 +191,7 @@ void Session::OnServerLost(ServerLink& link, std::string_view reason) {
       outstanding && MayRetry() && frame_left_ == 0 && (!writes_now_ || retrying_);
   ReleaseOne(link, false);
   if (!outstanding) {  // What another server owes us still comes.
-    if (began) Doom();
+    if (began) Doom(where);
     return;
   }
   if (may_retry) {
@@ -195,25 +205,27 @@ void Session::OnServerLost(ServerLink& link, std::string_view reason) {
     host_.CloseClient();
     return;
   }
-  LoseReplies(where, began);
+  LoseReplies(where, began, rolled_back);
 }
 
-// A part of the transaction is gone with its server: whatever the others say, it cannot commit.
-void Session::Doom() {
+// A part of the transaction is gone with its server: whatever the others say, it cannot commit. Who
+// has seen no error by then believes in its COMMIT whatever tag it gets, so it must see one.
+void Session::Doom(std::string untold) {
   if (tx_ == Tx::kIdle) return;
+  if (tx_ == Tx::kOpen) doomed_by_ = std::move(untold);
   tx_ = Tx::kFailed;
   doomed_ = true;
 }
 
 // Tells the client that what it waits for will not come.
-void Session::LoseReplies(const std::string& where, bool began) {
+void Session::LoseReplies(const std::string& where, bool began, bool rolled_back) {
   Refusal why{.sqlstate = "08006", .message = where, .hint = {}};
-  if (commits_now_ || (!began && writes_now_)) {
+  if (!rolled_back && (commits_now_ || (!began && writes_now_))) {
     why = {.sqlstate = "08007",
            .message = where + "; it is not known whether the last statement took effect",
            .hint = "Look before you repeat it."};
-  } else if (began) {
-    why = {.sqlstate = "40001", .message = where, .hint = "Retry the transaction."};
+  } else if (began || rolled_back) {
+    why = RetryTransaction(where);
   }
   const bool synced = wait_ == Wait::kReady;
   std::string error;
@@ -229,7 +241,7 @@ void Session::LoseReplies(const std::string& where, bool began) {
   wait_ = Wait::kNone;
   // COMMIT or not, this transaction is over for the server; the client ends it here.
   if (tx_ != Tx::kIdle) {
-    Doom();
+    Doom({});
     if (commits_now_) EndedTransaction(false);
   }
   if (!extended_) {

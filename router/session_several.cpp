@@ -20,14 +20,15 @@ std::vector<std::uint32_t> Session::ShardsOfDecision() {
   return shards;
 }
 
-// Fills proofs_. True: the read must run in one snapshot with them.
+// Fills proofs_. True: the read must run in one snapshot with them. In a transaction of the
+// client's they are said before it.
 bool Session::NeedsProof(const Statement& statement) {
   proofs_.clear();
-  if (statement.kind != StatementKind::kRead || statement.writes || tx_ != Tx::kIdle) return false;
+  if (statement.kind != StatementKind::kRead || statement.writes) return false;
   footprint_.scatter = decision_.scatter;
   footprint_.keys = decision_.keys;
   proofs_ = host_.ProofsFor(footprint_);
-  return !proofs_.empty();
+  return tx_ == Tx::kIdle && !proofs_.empty();
 }
 
 Session::Outcome Session::RunSeveral(const Statement& statement, std::string_view text, bool simple,
@@ -60,7 +61,9 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
     fanout_->own_block = true;
     tx_ = Tx::kOpen;
     implicit_ = true;
-    begin_ = proven ? "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" : "BEGIN";
+    begin_ = !proven                ? "BEGIN"
+             : statement.locks_rows ? "BEGIN ISOLATION LEVEL REPEATABLE READ"
+                                    : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     settings_at_begin_ = settings_;
   }
   if (decision_.rows_in_order) {
@@ -85,6 +88,7 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
                               .done = false,
                               .prepared = false,
                               .lost = false,
+                              .rolled_back = false,
                               .error = {},
                               .tag = {}});
     link->wrote = link->wrote || writes;
@@ -188,23 +192,44 @@ Session::Outcome Session::DescribeFanout(Portal& portal) {
   return Outcome::kAgain;
 }
 
-// Brings the server into the client's transaction if it is not there yet. Returns how many
-// ReadyForQuery that will give.
+bool Session::MustProve(const ServerLink& link) const {
+  return tx_ != Tx::kIdle &&
+         std::any_of(proofs_.begin(), proofs_.end(), [&link](const Proof& proof) {
+           return proof.shard == link.shard && std::find(link.proven.begin(), link.proven.end(),
+                                                         proof.migration) == link.proven.end();
+         });
+}
+
+// Brings the server into the client's transaction if it is not there yet, and lets it prove that it
+// owns what is read next. Returns how many ReadyForQuery that will give.
 int Session::BeginOn(ServerLink& link) {
-  if (tx_ == Tx::kIdle || link.began) return 0;
-  std::string script = begin_;
-  for (const std::string& statement : replay_) script.append("\n;").append(statement);
-  for (const Proof& proof : proofs_) {
-    if (proof.shard == link.shard) script.append("\n;").append(proof.sql);
+  if (tx_ == Tx::kIdle || (link.began && !MustProve(link))) return 0;
+  std::string script;
+  const auto add = [&script](std::string_view statement) {
+    if (!script.empty()) script.append("\n;");
+    script.append(statement);
+  };
+  if (!link.began) {
+    add(begin_);
+    for (const std::string& statement : replay_) add(statement);
+    link.settings_at_begin = link.settings;
   }
-  if (attached_.size() > 1 && !settings_.Find("lock_timeout")) {  // See BoundWaits().
-    script.append("\n;SET LOCAL lock_timeout = '").append(kSpanningLockTimeout).append("'");
+  const bool one_snapshot = fanout_ && fanout_->own_block;
+  for (const Proof& proof : proofs_) {
+    if (proof.shard != link.shard) continue;
+    if (!one_snapshot) add(proof.lock);
+    add(proof.sql);
+    link.proven.push_back(proof.migration);
+  }
+  if (!link.began && attached_.size() > 1 &&
+      !settings_.Find("lock_timeout")) {  // See BoundWaits().
+    add("SET LOCAL lock_timeout = '");
+    script.append(kSpanningLockTimeout).append("'");
     link.bounded = true;
   }
   pg::AppendQuery(&link.out(), script);
   link.began = true;
   link.unnamed = 0;
-  link.settings_at_begin = link.settings;
   return 1;
 }
 

@@ -103,7 +103,7 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
       return false;
     if (!RouteStatement(*statement, part, normalized_)) return false;
     if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty() ||
-        NeedsProof(*statement))
+        NeedsProof(*statement) || !proofs_.empty())
       return false;
     const std::uint32_t number = host_.ShardNumber(decision_.parts[0].shard);
     if (common && *common != number) return false;
@@ -242,7 +242,7 @@ Session::Outcome Session::RunRouted(const Statement& statement, std::string_view
                 statement.runs_unseen;
   switch (decision_.kind) {
     case RouteKind::kOneShard: {
-      if (!in_parts_ && NeedsProof(statement)) return RunSeveral(statement, text, true, nullptr);
+      if (NeedsProof(statement) && !in_parts_) return RunSeveral(statement, text, true, nullptr);
       const RoutePart& part = decision_.parts[0];
       const std::uint32_t shard = ReaderOf(TargetOf(part), statement);
       learned_columns_ = statement.names_columns.has_value();

@@ -179,6 +179,7 @@ class Worker {
   StreamEvents* Accept(Stream& stream);
   void OpenConnection(GroupId group);
   void OpenWanted(std::uint32_t shard);
+  void PlanRetry(std::uint32_t shard);
   void Bury(Upstream& upstream);
   void Reap();
   void Tick();

@@ -106,11 +106,15 @@ std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {
     const auto add = [&](const model::ShardId& owner) {
       const std::int64_t shard = ShardNumberOf(owner.value);
       if (shard < 0) return;
-      proofs.push_back({.shard = static_cast<std::uint32_t>(shard),
-                        .sql = fmt::format("SELECT CASE WHEN owner <> {} THEN "
-                                           "foreshard.stale_owner(NULL, range_id) END FROM "
-                                           "foreshard.range WHERE migration_id = {}",
-                                           QuoteLiteral(owner.value), leased.migration)});
+      proofs.push_back(
+          {.shard = static_cast<std::uint32_t>(shard),
+           .migration = leased.migration,
+           .sql = fmt::format("SELECT CASE WHEN owner <> {} THEN "
+                              "foreshard.stale_owner(NULL, range_id) END FROM "
+                              "foreshard.range WHERE migration_id = {}",
+                              QuoteLiteral(owner.value), leased.migration),
+           .lock = fmt::format("SELECT pg_catalog.pg_advisory_xact_lock_shared({}, {})", kGateLock,
+                               leased.migration)});
     };
     bool touched = footprint.scatter;
     for (const Key& key : footprint.keys) {

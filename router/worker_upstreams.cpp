@@ -12,6 +12,8 @@
 namespace foreshard::router {
 namespace {
 
+using namespace std::chrono_literals;
+
 // What no repetition cures: the user, its password or the database is wrong on the shard.
 bool IsFinal(std::string_view code) {
   return code.starts_with("28") || code == "3D000" || code == "42501" || code == "08P01";
@@ -42,12 +44,7 @@ void Worker::OpenConnection(GroupId group) {
   ShardInfo& shard = shards_[key.shard];
   if (Now() < shard.retry_at) {
     pool_.ConnectFailed(group);
-    if (std::exchange(shard.retry_planned, true)) return;
-    const auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(shard.retry_at - Now());
-    loop_.After(wait + std::chrono::milliseconds(1), [this, number = key.shard] {
-      shards_[number].retry_planned = false;
-      OpenWanted(number);
-    });
+    PlanRetry(key.shard);
     return;
   }
   Upstream::Options options;
@@ -144,10 +141,17 @@ void Worker::UpstreamFailed(Upstream& upstream, const std::string& code,
   }
   shard.pause = std::clamp(shard.pause * 2, kReconnectPauseMin, kReconnectPauseMax);
   shard.retry_at = Now() + shard.pause;
-  if (std::exchange(shard.retry_planned, true)) return;
-  loop_.After(shard.pause + std::chrono::milliseconds(1), [this, number] {
+  PlanRetry(number);
+}
+
+// At the end of the shard's pause, which may have become longer by then.
+void Worker::PlanRetry(std::uint32_t number) {
+  if (std::exchange(shards_[number].retry_planned, true)) return;
+  const auto wait =
+      std::chrono::duration_cast<std::chrono::milliseconds>(shards_[number].retry_at - Now());
+  loop_.After(std::max(wait, 0ms) + 1ms, [this, number] {
     shards_[number].retry_planned = false;
-    OpenWanted(number);
+    Now() < shards_[number].retry_at ? PlanRetry(number) : OpenWanted(number);
   });
 }
 

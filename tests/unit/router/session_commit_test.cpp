@@ -72,6 +72,25 @@ TEST_F(TwoWriters, AFailedDecisionRollsBackWhatWasPrepared) {
   EXPECT_EQ(W::Types(w.ToClient()), "EZ");
 }
 
+// It was told to end and had not committed: that is known, so the others need not wait for anybody.
+TEST_F(TwoWriters, AFarewellInsteadOfADecisionRollsBackWhatWasPrepared) {
+  w.ClientSays(W::Query("COMMIT"));
+  w.links_[1].Take();
+  w.ServerSays(1, W::Done("PREPARE TRANSACTION"));
+  w.links_[0].Take();
+  std::string farewell;
+  pg::AppendError(&farewell,
+                  {.severity = "FATAL", .code = "57P01", .message = "m", .detail = {}, .hint = {}});
+  w.ServerSays(0, farewell);
+  w.session_.OnServerLost(w.links_[0], "closed");
+  w.GoOn();
+  EXPECT_EQ(w.links_[1].Take(), W::Query("ROLLBACK PREPARED 'tx-0@s-1'"));
+  w.ServerSays(1, W::Done("ROLLBACK PREPARED"));
+  const std::string told = w.ToClient();
+  EXPECT_NE(told.find("40001"), std::string::npos);
+  EXPECT_EQ(told.substr(told.size() - 6), W::Ready('I'));
+}
+
 TEST_F(TwoWriters, ALostDecisionIsInDoubtAndSaysSo) {
   w.ClientSays(W::Query("COMMIT"));
   w.links_[1].Take();

@@ -10,6 +10,13 @@ using W = SessionWorld;
 
 constexpr const char* kMoved = "migration=7 owner=s-1 epoch=2";
 
+std::string Farewell() {
+  std::string farewell;
+  pg::AppendError(&farewell,
+                  {.severity = "FATAL", .code = "57P01", .message = "m", .detail = {}, .hint = {}});
+  return farewell;
+}
+
 TEST(SessionRetry, ARefusedWriteGoesToTheNamedOwnerUnseen) {
   SessionWorld w;
   const std::int64_t id = w.SomeKeyOf(0);
@@ -134,15 +141,111 @@ TEST(SessionRetry, AServerThatShutsDownHasDoneNothing) {
   SessionWorld w;
   w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
   w.links_[0].Take();
-  std::string farewell;
-  pg::AppendError(&farewell,
-                  {.severity = "FATAL", .code = "57P01", .message = "m", .detail = {}, .hint = {}});
-  w.ServerSays(0, farewell);
+  w.ServerSays(0, Farewell());
   EXPECT_EQ(w.broken_[0], 1);
   EXPECT_EQ(w.ToClient(), "");
   w.session_.OnTimer();
   w.GoOn();
   EXPECT_EQ(W::Types(w.links_[0].Take()), "Q");
+}
+
+// A transaction with one write that was answered.
+void BeginAndWrite(SessionWorld& w) {
+  w.ClientSays(W::Query("BEGIN"));
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  w.ServerSays(0, W::Done("BEGIN", 'T') + W::Done("DELETE 1", 'T'));
+  w.links_[0].Take();
+  w.ToClient();
+}
+
+// bench/cutover lost a transaction so: its COMMIT was answered ROLLBACK, which is no error, after
+// no error.
+TEST(SessionRetry, ACommitThatCannotBeIsAnErrorToWhomHasSeenNone) {
+  for (const bool farewell : {true, false}) {
+    SessionWorld w;
+    BeginAndWrite(w);
+    farewell ? w.ServerSays(0, Farewell()) : w.session_.OnServerLost(w.links_[0], "reset");
+    EXPECT_EQ(w.ToClient(), "");
+    w.ClientSays(W::Query("COMMIT"));
+    const std::string told = w.ToClient();
+    EXPECT_NE(told.find("40001"), std::string::npos);
+    EXPECT_EQ(told.find("ROLLBACK"), std::string::npos);
+    EXPECT_EQ(told.substr(told.size() - 6), W::Ready('I'));
+    EXPECT_TRUE(w.session_.at_rest());
+    EXPECT_EQ(w.links_[0].Take(), "");
+  }
+}
+
+TEST(SessionRetry, TheFirstStatementAfterALossIsToldOfIt) {
+  SessionWorld w;
+  BeginAndWrite(w);
+  w.ServerSays(0, Farewell());
+  w.ClientSays(W::Query("SELECT * FROM customers WHERE id = 5"));
+  const std::string first = w.ToClient();
+  EXPECT_NE(first.find("40001"), std::string::npos);
+  EXPECT_EQ(first.substr(first.size() - 6), W::Ready('E'));
+  w.ClientSays(W::Query("SELECT * FROM customers WHERE id = 5"));
+  EXPECT_NE(w.ToClient().find("25P02"), std::string::npos);
+  w.ClientSays(W::Query("COMMIT"));
+  EXPECT_EQ(w.ToClient(), W::Done("ROLLBACK"));
+}
+
+TEST(SessionRetry, AFarewellBeforeTheCommitIsDoneMeansThatItIsNot) {
+  SessionWorld w;
+  BeginAndWrite(w);
+  w.ClientSays(W::Query("COMMIT"));
+  w.ServerSays(0, Farewell());
+  const std::string told = w.ToClient();
+  EXPECT_NE(told.find("40001"), std::string::npos);
+  EXPECT_EQ(told.substr(told.size() - 6), W::Ready('I'));
+}
+
+TEST(SessionRetry, AFarewellAfterItProvesNothing) {
+  SessionWorld w;
+  BeginAndWrite(w);
+  w.ClientSays(W::Query("COMMIT"));
+  const std::string done = W::Done("COMMIT");
+  w.ServerSays(0, done.substr(0, done.size() - W::Ready('I').size()) + Farewell());
+  EXPECT_NE(w.ToClient().find("08007"), std::string::npos);
+}
+
+TEST(SessionRetry, ALossWithoutAFarewellProvesNothing) {
+  SessionWorld w;
+  BeginAndWrite(w);
+  w.ClientSays(W::Query("COMMIT"));
+  w.session_.OnServerLost(w.links_[0], "reset");
+  EXPECT_NE(w.ToClient().find("08007"), std::string::npos);
+}
+
+// Sync commits what Execute did; what a Query did is committed when it is complete.
+TEST(SessionRetry, AFarewellAfterCommandCompleteSaysLessOfAQueryThanOfAnExecute) {
+  SessionWorld w;
+  const std::string sql = fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0));
+  std::string cycle;
+  pg::AppendParse(&cycle, "", sql, {});
+  pg::WireWriter(&cycle, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+  pg::WireWriter(&cycle, 'E').String("").Int32(0).End();
+  pg::AppendEmpty(&cycle, 'S');
+  w.ClientSays(cycle);
+  const std::string first = w.links_[0].Take();
+  const std::string done = W::Done("DELETE 1");
+  const std::string complete = done.substr(0, done.size() - W::Ready('I').size());
+  std::string answer;
+  for (const char type : {'1', '2'}) pg::AppendEmpty(&answer, type);
+  w.ServerSays(0, answer + complete + Farewell());
+  EXPECT_EQ(w.ToClient(), "");
+  w.session_.OnTimer();
+  w.GoOn();
+  EXPECT_EQ(w.links_[0].Take(), first);
+
+  SessionWorld simple;
+  simple.ClientSays(W::Query(sql));
+  simple.links_[0].Take();
+  simple.ServerSays(0, complete + Farewell());
+  simple.session_.OnTimer();
+  simple.GoOn();
+  EXPECT_EQ(simple.links_[0].Take(), "");
+  EXPECT_NE(simple.ToClient().find("08007"), std::string::npos);
 }
 
 }  // namespace

@@ -56,13 +56,15 @@ const std::string kDescribed = Only('1') + Only('2') + Columns() + W::Ready();
 
 constexpr const char* kSelect = "SELECT name FROM customers WHERE id = $1";
 
+const Proof kLeased{.shard = 2, .migration = 7, .sql = "SELECT proof", .lock = "SELECT lock"};
+
 // A read of one shard whose ownership must be proven.
 struct Proven {
   SessionWorld w;
   std::int64_t id = w.SomeKeyOf(2);
 
   Proven() {
-    w.proofs_ = {{.shard = 2, .sql = "SELECT proof"}};
+    w.proofs_ = {kLeased};
     w.ClientSays(Parse("", kSelect) + Bind("", std::to_string(id)) + DescribeExecuteSync());
   }
 };
@@ -229,6 +231,81 @@ TEST(SessionSeveral, AnswersOfOurOwnComeInOrderAndDoNotForbidARetry) {
   EXPECT_EQ(W::Types(w.links_[1].Take()), "PBDES");
   w.ServerSays(1, Only('1') + Only('2') + Only('n') + W::Done("DELETE 1"));
   EXPECT_EQ(W::Types(w.ToClient()), "12nCZ");
+}
+
+// A reader in a transaction keeps the owner of its keys until it ends. bench/cutover found an old
+// value that a deaf router had read so.
+TEST(SessionSeveral, AReadInATransactionKeepsTheOwnerOfItsKeys) {
+  SessionWorld w;
+  w.proofs_ = {kLeased};
+  const std::string read = fmt::format("SELECT name FROM customers WHERE id = {}", w.SomeKeyOf(2));
+  for (int transaction = 0; transaction < 2; ++transaction) {
+    w.ClientSays(W::Query("BEGIN"));
+    w.ClientSays(W::Query(read));
+    EXPECT_EQ(w.links_[2].Take(), W::Query("BEGIN\n;SELECT lock\n;SELECT proof") + W::Query(read));
+    w.ServerSays(2, W::Done("SELECT 1", 'T') + W::Done("SELECT 0", 'T'));
+    w.ClientSays(W::Query(read));  // once is enough
+    EXPECT_EQ(w.links_[2].Take(), W::Query(read));
+    w.ServerSays(2, W::Done("SELECT 0", 'T'));
+    w.ClientSays(W::Query("COMMIT"));
+    w.links_[2].Take();
+    w.ServerSays(2, W::Done("COMMIT"));
+    w.ToClient();
+  }
+}
+
+// Of the refused proof and of the statement behind it: the server owes two answers.
+TEST(SessionSeveral, AProofThatFailsInATransactionTakesItToTheOwnerUnseen) {
+  const std::string refused =
+      W::Failed("FS001", 'E', "migration=7 owner=s-1 epoch=2") + W::Failed("25P02", 'E');
+  for (std::size_t cut = 0; cut <= refused.size(); ++cut) {
+    SessionWorld w;
+    w.proofs_ = {kLeased};
+    const std::string read =
+        fmt::format("SELECT name FROM customers WHERE id = {}", w.SomeKeyOf(2));
+    w.ClientSays(W::Query("BEGIN"));
+    w.ToClient();
+    w.ClientSays(W::Query(read));
+    w.links_[2].Take();
+    w.proofs_.clear();
+    w.ServerSays(2, refused.substr(0, cut));
+    if (cut < refused.size()) {
+      ASSERT_EQ(w.links_[2].Take(), "") << cut;
+    }
+    w.ServerSays(2, refused.substr(cut));
+    ASSERT_EQ(w.links_[2].Take(), W::Query("ROLLBACK")) << cut;
+    w.ServerSays(2, W::Done("ROLLBACK"));
+    EXPECT_EQ(w.ToClient(), "") << cut;
+    EXPECT_EQ(w.links_[1].Take(), W::Query("BEGIN") + W::Query(read)) << cut;
+    EXPECT_EQ(w.broken_[2], 0) << cut;
+  }
+}
+
+TEST(SessionSeveral, WhatWasReadBeforeTheLeaseIsFollowedByAProofOfWhatIsReadAfterIt) {
+  SessionWorld w;
+  w.proofs_ = {kLeased};
+  const std::string read = fmt::format("SELECT name FROM customers WHERE id = {}", w.SomeKeyOf(2));
+  const auto leased = std::exchange(w.proofs_, {});
+  w.ClientSays(W::Query("BEGIN"));
+  w.ClientSays(W::Query(read));
+  EXPECT_EQ(w.links_[2].Take(), W::Query("BEGIN") + W::Query(read));
+  w.ServerSays(2, W::Done("BEGIN", 'T') + W::Done("SELECT 0", 'T'));
+  w.proofs_ = leased;
+  w.ClientSays(W::Query(read));
+  EXPECT_EQ(w.links_[2].Take(), W::Query("SELECT lock\n;SELECT proof") + W::Query(read));
+  w.ToClient();
+  w.ServerSays(2, W::Failed("FS001", 'E', "migration=7 owner=s-1 epoch=2"));
+  EXPECT_NE(w.ToClient().find("40001"), std::string::npos);
+  EXPECT_EQ(w.broken_[2], 1);
+}
+
+TEST(SessionSeveral, AProvenReadThatLocksRowsMayDoSo) {
+  SessionWorld w;
+  w.proofs_ = {kLeased};
+  w.ClientSays(
+      W::Query(fmt::format("SELECT name FROM customers WHERE id = {} FOR UPDATE", w.SomeKeyOf(2))));
+  const std::string said = w.links_[2].Take();
+  EXPECT_NE(said.find("BEGIN ISOLATION LEVEL REPEATABLE READ\n;SELECT proof"), std::string::npos);
 }
 
 }  // namespace
