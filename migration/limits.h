@@ -29,6 +29,11 @@ inline constexpr std::chrono::milliseconds kShardCall =
     350ms;  // one gate function: 300 ms of lock_timeout and a trip
 inline constexpr std::chrono::milliseconds kPollPause = 1ms;
 inline constexpr std::chrono::milliseconds kReleaseAnswer = 1'000ms;
+// Before an attempt, so nobody waits for it: transactions through routers that do not answer get
+// this long to end by themselves.
+inline constexpr std::chrono::milliseconds kSilentTransaction = 5s;
+// And to connect again, so that no statement waits for a login and then for the cutover.
+inline constexpr std::chrono::milliseconds kSilentReconnect = 150ms;
 inline constexpr std::chrono::milliseconds kFirstRetryPause = 5s;
 inline constexpr std::chrono::milliseconds kLastRetryPause = 5min;
 

@@ -244,18 +244,29 @@ void Admin::Lease(const std::string& body, HttpServer::Respond respond) {
   const auto leased = object.find("leased");
   if (leased == object.end() || !leased->is_boolean())
     return respond(Wrong(400, "leased: true or false is expected"));
+  const model::ShardId gaining{
+      object.value("gaining", Json("")).is_string() ? object.value("gaining", "") : std::string()};
+  model::ShardId losing;
   if (leased->get<bool>()) {
     HoldRequest scope;
     const Status read = ReadScope(object, state_.Current().config->tables.key_space, &scope);
     if (!read) return respond(Wrong(400, read.error().message));
+    if (const auto table = state_.Current().table) {
+      losing = scope.keys.empty() ? model::OwnerOfBound(table->table(), scope.ranges.front().from)
+                                  : model::OwnerOfKey(table->table(), scope.keys.front());
+    }
     state_.Lease({.migration = *number, .ranges = scope.ranges, .keys = scope.keys});
   } else {
     state_.EndLease(*number);
   }
   // The answer promises that no unproven read is under way: every loop must have seen the change
   // and be past its turn.
-  Gather<int>([](Worker& worker) { return worker.view().leased.empty() ? 0 : 1; },
-              [respond](std::vector<int>) { respond(Good(Json::object())); });
+  Gather<int>(
+      [losing, gaining](Worker& worker) {
+        worker.WarmUp(losing, gaining);
+        return worker.view().leased.empty() ? 0 : 1;
+      },
+      [respond](std::vector<int>) { respond(Good(Json::object())); });
 }
 
 void Admin::Table(HttpServer::Respond respond) {

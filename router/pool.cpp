@@ -19,9 +19,27 @@ GroupId Pool::GroupFor(std::uint32_t shard, const std::string& user, const std::
 
 bool Pool::MayConnect(State& group) {
   if (group.connecting >= group.waiting.size() || open_[group.key.shard] >= limit_) return false;
-  ++group.connecting;
-  ++open_[group.key.shard];
+  Opened(group);
   return true;
+}
+
+void Pool::Opened(State& group) {
+  ++group.connecting;
+  ++group.open;
+  ++open_[group.key.shard];
+}
+
+void Pool::Ended(State& group) {
+  --group.open;
+  --open_[group.key.shard];
+}
+
+std::size_t Pool::Warm(GroupId id, GroupId like) {
+  const std::size_t wanted = groups_[like].open;
+  State& group = groups_[id];
+  std::size_t opened = 0;
+  for (; group.open < wanted && open_[group.key.shard] < limit_; ++opened) Opened(group);
+  return opened;
 }
 
 Pool::Answer Pool::Acquire(GroupId id, WaiterId waiter, MonotonicTime now) {
@@ -43,7 +61,7 @@ Pool::Answer Pool::Acquire(GroupId id, WaiterId waiter, MonotonicTime now) {
     if (donor != nullptr) {
       answer.close_first = donor->idle.front().link;
       donor->idle.erase(donor->idle.begin());
-      --open_[group.key.shard];
+      Ended(*donor);
     }
   }
   answer.connect = MayConnect(group);
@@ -75,13 +93,13 @@ void Pool::Connected(GroupId id) {
 
 void Pool::ConnectFailed(GroupId id) {
   Connected(id);
-  --open_[groups_[id].key.shard];
+  Ended(groups_[id]);
 }
 
 void Pool::Closed(GroupId id, ServerLink& link) {
   State& group = groups_[id];
   std::erase_if(group.idle, [&link](const Idle& idle) { return idle.link == &link; });
-  --open_[group.key.shard];
+  Ended(group);
 }
 
 std::optional<GroupId> Pool::WantsConnection(std::uint32_t shard) {
@@ -122,7 +140,7 @@ std::vector<std::pair<GroupId, ServerLink*>> Pool::TakeIdle(MonotonicTime idle_b
     while (!idle.empty() && idle.front().since <= idle_before) {
       taken.emplace_back(id, idle.front().link);
       idle.erase(idle.begin());
-      --open_[groups_[id].key.shard];
+      Ended(groups_[id]);
     }
   }
   return taken;

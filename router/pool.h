@@ -48,11 +48,15 @@ class Pool {
   void SetLimit(std::size_t per_shard) { limit_ = per_shard; }
   GroupId GroupFor(std::uint32_t shard, const std::string& user, const std::string& database);
   const Group& group(GroupId id) const { return groups_[id].key; }
+  std::size_t groups() const { return groups_.size(); }
 
   // A server, or a place in the queue (then Released() or Connected() names the waiter).
   Answer Acquire(GroupId id, WaiterId waiter, MonotonicTime now);
   void StopWaiting(WaiterId waiter);
 
+  // Its clients will come here all at once: room for as many connections as `like` has, beyond
+  // those that the group has already. Returns how many the caller is to open.
+  std::size_t Warm(GroupId id, GroupId like);
   // A connection of the group is free: the waiter who gets it, or it is idle now.
   std::optional<WaiterId> Free(GroupId id, ServerLink& link, MonotonicTime now);
   // After Answer::connect: it is there (call Free() next), or it failed.
@@ -86,9 +90,12 @@ class Pool {
     std::vector<Idle> idle;
     std::deque<Waiting> waiting;
     std::size_t connecting = 0;
+    std::size_t open = 0;  // connecting, idle or in use
   };
 
   bool MayConnect(State& group);
+  void Opened(State& group);
+  void Ended(State& group);
 
   std::size_t limit_ = 20;
   std::vector<State> groups_;

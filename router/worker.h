@@ -74,6 +74,8 @@ class Worker {
   HoldState BeginHold(const HoldRequest& request);
   Result<HoldState> StateOfHold(model::MigrationNumber number);
   std::int64_t ReleaseHold(model::MigrationNumber number);
+  // Opens connections to the shard that keys of this one are about to move to.
+  void WarmUp(const model::ShardId& losing, const model::ShardId& gaining);
   std::vector<HoldRequest> held() const { return hold_.held(); }
   HeatSnapshot SnapshotHeat() const { return heat_->Snapshot(); }
   WorkerStats Stats();

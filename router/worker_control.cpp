@@ -96,6 +96,19 @@ void Worker::LearnWelcome(const std::string& user, const std::string& database,
   welcome_[{user, database}] = std::move(parameters);
 }
 
+// Logins take longer than a whole cutover: statements that it lets go must not wait for them.
+void Worker::WarmUp(const model::ShardId& losing, const model::ShardId& gaining) {
+  const std::int64_t from = ShardNumberOf(losing.value);
+  const std::int64_t to = ShardNumberOf(gaining.value);
+  if (from < 0 || to < 0) return;
+  for (GroupId like = 0, known = static_cast<GroupId>(pool_.groups()); like < known; ++like) {
+    const Pool::Group group = pool_.group(like);
+    if (group.shard != static_cast<std::uint32_t>(from)) continue;
+    const GroupId warm = pool_.GroupFor(static_cast<std::uint32_t>(to), group.user, group.database);
+    for (std::size_t left = pool_.Warm(warm, like); left > 0; --left) OpenConnection(warm);
+  }
+}
+
 // The proof is plain SQL where ownership holds: a first call of PL/pgSQL costs each server process
 // milliseconds, and all of them would pay in the moment before a cutover.
 std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {

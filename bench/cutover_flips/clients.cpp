@@ -37,10 +37,7 @@ class Clients::Session {
   bool Increment(Key& key) {
     while (true) {
       ++key.attempted;
-      const MonotonicTime begin = clients_.fleet_.clock().Monotonic();
       const Status done = Write(key);
-      if (client_.moving)
-        client_.statements.push_back({begin, clients_.fleet_.clock().Monotonic()});
       if (done) {
         ++key.acknowledged;
         return true;
@@ -89,9 +86,12 @@ class Clients::Session {
   }
 
   Result<pg::Rows> Run(std::string_view sql, const pg::Parameters& parameters) {
+    const MonotonicTime begin = clients_.fleet_.clock().Monotonic();
     const Deadline deadline = Deadline::After(clients_.fleet_.clock(), 30s);
-    return parameters.empty() ? connection_->Exec(sql, deadline)
-                              : connection_->Exec(sql, parameters, deadline);
+    auto rows = parameters.empty() ? connection_->Exec(sql, deadline)
+                                   : connection_->Exec(sql, parameters, deadline);
+    if (client_.moving) client_.statements.push_back({begin, clients_.fleet_.clock().Monotonic()});
+    return rows;
   }
 
   static Status Changed(const Result<pg::Rows>& rows) {
@@ -132,7 +132,7 @@ Status Clients::Start() {
     for (int k = 0; k < kKeysPerClient; ++k) {
       client.keys.push_back({.id = (*moving)[static_cast<std::size_t>(i * kKeysPerClient + k)]});
     }
-    client.statements.reserve(100'000);
+    client.statements.reserve(400'000);
     clients_.push_back(std::move(client));
   }
   for (int i = 0; i < options_.others; ++i) {

@@ -15,7 +15,7 @@ namespace foreshard::bench {
 struct ClientOptions {
   int movers = 8;  // clients of the range that flips, half of them on each router
   int others = 2;  // writers of other ranges
-  std::chrono::microseconds think{2'000};
+  std::chrono::microseconds think{5'000};
 };
 
 struct Statement {

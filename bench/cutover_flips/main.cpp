@@ -28,7 +28,7 @@ struct Flags {
   ClientOptions clients;
   int registers = 6;
   std::uint64_t seed = 0;
-  int think_micros = 2'000;
+  int think_micros = 5'000;
 };
 
 struct Outcome {

@@ -10,7 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kKeys = 8;  // few, so that clients meet
+constexpr int kKeys = 8;       // few, so that clients meet
+constexpr auto kThink = 10ms;  // they judge; the load is the other clients
 
 }  // namespace
 
@@ -141,7 +142,7 @@ void Registers::Work(int number, Random random, const std::stop_token& stop) {
                       : way < 0.8 ? client.Write(id)
                                   : client.ReadAndWrite(id);
     if (!good && !client.Connect()) return;
-    migration::Pause(stop, 2ms);
+    migration::Pause(stop, kThink);
   }
 }
 

@@ -99,7 +99,8 @@ Result<CutoverLoop::Turn> CutoverLoop::LeaseReads(Deadline deadline) {
   const LeaseRequest request{.number = context_.spec.number,
                              .leased = true,
                              .ranges = RangesOf(context_.spec),
-                             .keys = context_.spec.keys};
+                             .keys = context_.spec.keys,
+                             .gaining = gain_id()};
   const auto replies = routers_.Lease(routers_.Routers(), request,
                                       deadline.Within(clock_, migration::kReleaseAnswer));
   awake_.clear();
@@ -114,14 +115,24 @@ Result<CutoverLoop::Turn> CutoverLoop::LeaseReads(Deadline deadline) {
 // Politely at first: what is in flight ends by itself, and a connection that is new knows.
 Result<CutoverLoop::Turn> CutoverLoop::EndConnections(Deadline deadline) {
   const MonotonicTime now = clock_.Monotonic();
+  if (all_ended_at_) {
+    if (now - *all_ended_at_ < migration::kSilentReconnect) return Turn::kPause;
+    stage_ = Stage::kProbe;
+    return Turn::kAgain;
+  }
   if (!ending_since_) ending_since_ = now;
-  const bool force = now - *ending_since_ >= migration::kReleaseAnswer;
+  const bool force = now - *ending_since_ >= migration::kSilentTransaction;
   const Result<migration::EndedConnections> ended =
       lose().EndConnectionsExcept(context_.token, awake_, connected_before_, force,
                                   deadline.Within(clock_, migration::kReleaseAnswer));
   if (!ended) return AfterEffect(ended.error());
   connected_before_ = ended->before;
+  ended_some_ = ended_some_ || ended->left > 0;
   if (ended->left > 0) return Turn::kPause;
+  if (ended_some_) {
+    all_ended_at_ = clock_.Monotonic();
+    return Turn::kPause;
+  }
   stage_ = Stage::kProbe;
   return Turn::kAgain;
 }

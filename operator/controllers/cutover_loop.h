@@ -115,6 +115,8 @@ class CutoverLoop {
   Stage stage_ = Stage::kEntry;
   std::vector<std::string> awake_;  // routers that answered just before the hold
   std::vector<std::string> silent_;
+  bool ended_some_ = false;                    // there was at least one
+  std::optional<MonotonicTime> all_ended_at_;  // then they connect again
   std::optional<MonotonicTime> ending_since_;  // connections of routers that are not awake
   std::string connected_before_;               // the shard's clock, then
   int probes_done_ = 0;

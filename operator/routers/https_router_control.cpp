@@ -39,7 +39,8 @@ std::string LeaseJson(const LeaseRequest& request) {
   return ToJson(Value::Object({{"number", request.number.value},
                                {"leased", request.leased},
                                {"ranges", RangesJson(request.ranges)},
-                               {"keys", Value::OfList(request.keys)}}));
+                               {"keys", Value::OfList(request.keys)},
+                               {"gaining", request.gaining.value}}));
 }
 
 // HTTP status -> kind, as the header of RouterControl says.

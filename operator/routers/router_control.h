@@ -60,6 +60,7 @@ struct LeaseRequest {
   bool leased = true;
   std::vector<model::KeyRange> ranges;
   std::vector<std::string> keys;
+  model::ShardId gaining{};  // where the keys go, so that a router may have connections there
 };
 
 struct TableAnswer {
