@@ -43,6 +43,26 @@ class RouterTest : public testing::Test {
     return std::move(*client);
   }
 
+  void DecideBy(std::string_view statement) {
+    ASSERT_EQ(OnShard(0, fmt::format("CREATE OR REPLACE FUNCTION foreshard.decide(p_name text) "
+                                     "RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS "
+                                     "$body$ BEGIN {}; END $body$",
+                                     statement)),
+              "");
+  }
+  void ExpectNothingOfAWriteOverShards(std::string_view code) {
+    const auto client = Client();
+    const auto answer =
+        client->Ask("INSERT INTO customers(id) VALUES (1),(2),(3),(4),(5),(6),(7),(8)");
+    ASSERT_TRUE(Good(answer));
+    EXPECT_EQ(FirstError(*answer), code) << Trace(*answer);
+    EXPECT_TRUE(support::WaitFor("nothing is prepared", 20s, [&] {
+      const std::string left = OnShard(0, "SELECT count(*) FROM pg_prepared_xacts");
+      return support::Seen(left == "0\n", left);
+    }));
+    EXPECT_EQ(FirstValue(*client->Ask("SELECT count(*) FROM customers")), "0");
+  }
+
   std::unique_ptr<RouterBed> bed_;
 };
 
@@ -127,23 +147,17 @@ TEST_F(RouterTest, WritesOverShardsAreAllOrNothing) {
   EXPECT_EQ(OnShard(0, "SELECT count(*) FROM foreshard.decision WHERE NOT committed"), "0\n");
 }
 
+// The first shard's connection ends in the very statement that decides, and says so: whoever is
+// told to end has not committed.
+TEST_F(RouterTest, ADecisionThatWasToldToEndIsRolledBack) {
+  DecideBy("PERFORM pg_terminate_backend(pg_backend_pid())");
+  ExpectNothingOfAWriteOverShards("40001");
+}
+
+// It is killed: nobody knows whether it has decided. PostgreSQL starts anew.
 TEST_F(RouterTest, ALostDecisionIsResolvedAndNothingStaysPrepared) {
-  // The first shard's connection dies in the very statement that decides.
-  ASSERT_EQ(OnShard(0,
-                    "CREATE OR REPLACE FUNCTION foreshard.decide(p_name text) RETURNS void "
-                    "LANGUAGE sql SECURITY DEFINER AS "
-                    "$$ SELECT pg_terminate_backend(pg_backend_pid()) $$"),
-            "");
-  const auto client = Client();
-  const auto answer =
-      client->Ask("INSERT INTO customers(id) VALUES (1),(2),(3),(4),(5),(6),(7),(8)");
-  ASSERT_TRUE(Good(answer));
-  EXPECT_EQ(FirstError(*answer), "08007") << Trace(*answer);
-  EXPECT_TRUE(support::WaitFor("nothing is prepared", 20s, [&] {
-    const std::string left = OnShard(0, "SELECT count(*) FROM pg_prepared_xacts");
-    return support::Seen(left == "0\n", left);
-  }));
-  EXPECT_EQ(FirstValue(*client->Ask("SELECT count(*) FROM customers")), "0");
+  DecideBy("EXECUTE $sql$COPY (SELECT 1) TO PROGRAM 'kill -9 $PPID'$sql$");
+  ExpectNothingOfAWriteOverShards("08007");
 }
 
 // A router died: what it left prepared is ended by another, as the decision says.
