@@ -262,6 +262,7 @@ class Session {
   Outcome CommitAll(bool simple);
   void StartCommit();
   void AfterPrepare();
+  const Fanout::Part* FailedCommit() const;
   void AfterDecision();
   Outcome ControlAll(std::string sql, std::string tag,
                      const std::shared_ptr<const Statement>& effect);

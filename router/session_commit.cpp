@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/check.h"
 #include "pg/wire_backend.h"
 #include "router/session.h"
@@ -107,10 +109,22 @@ void Session::AfterPrepare() {
   StartRollback();
 }
 
+// Whose error counts. With a writer its outcome is that of the transaction, whatever became of the
+// COMMIT of those that only read; without one, a lost COMMIT takes nothing back that was read.
+const Fanout::Part* Session::FailedCommit() const {
+  const auto& parts = fanout_->parts;
+  const bool writes = std::any_of(parts.begin(), parts.end(),
+                                  [](const Fanout::Part& part) { return part.link->wrote; });
+  const auto found = std::find_if(parts.begin(), parts.end(), [writes](const Fanout::Part& part) {
+    return !part.error.empty() && (writes ? part.link->wrote : !part.lost);
+  });
+  return found == parts.end() ? nullptr : &*found;
+}
+
 // kCommit or kDecide is over.
 void Session::AfterDecision() {
-  const Fanout::Part* failed = fanout_->FirstError();
-  if (failed != nullptr && failed->lost && failed->link->wrote && !failed->rolled_back) {
+  const Fanout::Part* failed = FailedCommit();
+  if (failed != nullptr && failed->lost && !failed->rolled_back) {
     // The commit was sent and nobody answered: it happened or it did not.
     fanout_->error.clear();
     pg::AppendError(
@@ -124,9 +138,7 @@ void Session::AfterDecision() {
     FinishFanout();
     return;
   }
-  // A read of ours in a block of ours was good when it was run, however its block ended.
-  const bool was_read = fanout_->own_block && fanout_->purpose == Fanout::Purpose::kRead;
-  if (failed != nullptr && failed->rolled_back && !was_read) {
+  if (failed != nullptr && failed->rolled_back) {
     fanout_->error.clear();
     const Refusal why = RetryTransaction(Broke(*failed->link, "it was told to end"));
     pg::AppendError(&fanout_->error, {.severity = "ERROR",
@@ -134,8 +146,9 @@ void Session::AfterDecision() {
                                       .message = why.message,
                                       .detail = {},
                                       .hint = why.hint});
-  } else if (failed != nullptr && !(was_read && failed->lost))
+  } else if (failed != nullptr) {
     pg::WireWriter(&fanout_->error, 'E').Bytes(failed->error).End();
+  }
   if (fanout_->step == Fanout::Step::kCommit) {
     for (const Fanout::Part& part : fanout_->parts) {
       if (part.link->wrote && !part.tag.empty() && !fanout_->own_block && !fanout_->tag.empty())

@@ -15,6 +15,47 @@ void BoundFirst(SessionWorld& w) {
   w.ServerSays(0, W::Done("SET", 'T'));
 }
 
+std::string Farewell() {
+  std::string farewell;
+  pg::AppendError(&farewell,
+                  {.severity = "FATAL", .code = "57P01", .message = "m", .detail = {}, .hint = {}});
+  return farewell;
+}
+
+// A transaction that has written on shard 0 and read on shard 1, and is told to commit.
+void CommitWriterAndReader(SessionWorld& w) {
+  w.ClientSays(W::Query("BEGIN"));
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  w.ServerSays(0, W::Done("BEGIN", 'T') + W::Done("DELETE 1", 'T'));
+  w.links_[0].Take();
+  w.ClientSays(W::Query(fmt::format("SELECT * FROM customers WHERE id = {}", w.SomeKeyOf(1))));
+  BoundFirst(w);
+  w.ServerSays(1, W::Done("BEGIN", 'T') + W::Done("SELECT 0", 'T'));
+  w.ToClient();
+  w.ClientSays(W::Query("COMMIT"));
+}
+
+// 40001 would promise that nothing happened.
+TEST(SessionCommit, AReaderThatIsLostDoesNotMakeACommitFail) {
+  SessionWorld w;
+  CommitWriterAndReader(w);
+  w.ServerSays(1, Farewell());
+  w.session_.OnServerLost(w.links_[1], "closed");
+  w.ServerSays(0, W::Done("COMMIT"));
+  EXPECT_EQ(w.ToClient(), W::Done("COMMIT"));
+  EXPECT_TRUE(w.session_.at_rest());
+}
+
+TEST(SessionCommit, AWriterThatIsLostIsInDoubtWhateverTheReaderSaid) {
+  SessionWorld w;
+  CommitWriterAndReader(w);
+  w.ServerSays(1, Farewell());
+  w.session_.OnServerLost(w.links_[1], "closed");
+  w.session_.OnServerLost(w.links_[0], "reset");
+  w.GoOn();
+  EXPECT_NE(w.ToClient().find("08007"), std::string::npos);
+}
+
 // A transaction that has written on shards 0 and 1.
 class TwoWriters : public testing::Test {
  protected:
@@ -78,10 +119,7 @@ TEST_F(TwoWriters, AFarewellInsteadOfADecisionRollsBackWhatWasPrepared) {
   w.links_[1].Take();
   w.ServerSays(1, W::Done("PREPARE TRANSACTION"));
   w.links_[0].Take();
-  std::string farewell;
-  pg::AppendError(&farewell,
-                  {.severity = "FATAL", .code = "57P01", .message = "m", .detail = {}, .hint = {}});
-  w.ServerSays(0, farewell);
+  w.ServerSays(0, Farewell());
   w.session_.OnServerLost(w.links_[0], "closed");
   w.GoOn();
   EXPECT_EQ(w.links_[1].Take(), W::Query("ROLLBACK PREPARED 'tx-0@s-1'"));
