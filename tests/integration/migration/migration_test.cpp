@@ -114,14 +114,22 @@ TEST(Migration, AMoverKilledInEveryPhaseResumes) {
   LocalOperator controller(**shards, Split());
   std::set<std::string> killed;
   controller.after_pass = [&] {
-    // Once a phase, when the mover has begun to work in it.
-    const std::string& phase = controller.object().status.phase;
-    if (controller.job() == nullptr || !IsMoversPhase(controller.phase()) || killed.contains(phase))
-      return;
-    if (controller.job()->Log().find(fmt::format(R"("phase":"{}")", phase)) == std::string::npos)
-      return;
+    // Once a phase, when the mover has begun to work in it. The controller stands still meanwhile:
+    // a short phase cannot be over unseen.
+    const std::string phase = controller.object().status.phase;
+    LocalJob* job = controller.job();
+    if (job == nullptr || !IsMoversPhase(controller.phase()) || killed.contains(phase)) return;
+    for (const Side side : {Side::kSource, Side::kDestination}) {
+      if ((*shards)->Sql(side, "SELECT phase FROM foreshard.migration") != phase) return;
+    }
+    ASSERT_TRUE(support::WaitFor("the mover works in " + phase, 60s, [&] {
+      job->Tick();
+      const std::string log = job->Log();
+      return support::Seen(log.find(fmt::format(R"("phase":"{}")", phase)) != std::string::npos,
+                           log);
+    }));
     killed.insert(phase);
-    controller.job()->Kill();
+    job->Kill();
   };
   EXPECT_EQ(controller.RunToEnd(), Phase::kCompleted) << controller.Why();
   oracle.Stop();
