@@ -32,8 +32,11 @@ inline constexpr std::chrono::milliseconds kReleaseAnswer = 1'000ms;
 // Before an attempt, so nobody waits for it: transactions through routers that do not answer get
 // this long to end by themselves.
 inline constexpr std::chrono::milliseconds kSilentTransaction = 5s;
-// And to connect again, so that no statement waits for a login and then for the cutover.
-inline constexpr std::chrono::milliseconds kSilentReconnect = 150ms;
+// And to connect again, so that no statement waits for a login and then for the cutover: until none
+// has come for a while, or this is over.
+inline constexpr std::chrono::milliseconds kSilentRest = 150ms;
+inline constexpr std::chrono::milliseconds kSilentLook = 25ms;
+inline constexpr std::chrono::milliseconds kSilentReconnect = 1s;
 inline constexpr std::chrono::milliseconds kFirstRetryPause = 5s;
 inline constexpr std::chrono::milliseconds kLastRetryPause = 5min;
 

@@ -310,27 +310,29 @@ Result<EndedConnections> PgShard::EndConnectionsExcept(model::Token token,
                                                        const std::vector<std::string>& routers,
                                                        const std::string& before, bool force,
                                                        Deadline deadline) {
-  EndedConnections ended{.before = before};
-  if (before.empty()) {
-    const Result<pg::Rows> now = Exec("SELECT clock_timestamp()::text", {}, deadline);
-    if (!now) return now.error();
-    ended.before = now->Text(0, 0);
-  }
-  const char* older =
-      " FROM foreshard.connection c JOIN pg_stat_activity a ON a.pid = c.pid "
-      "AND a.backend_start = c.backend_start WHERE c.router <> ALL ($1::text[]) "
-      "AND a.backend_start < $2::timestamptz";
-  const pg::Parameters parameters = {pg::ArrayLiteral(routers), ended.before};
-  const Status done = Claimed(token,
-                              {{fmt::format("SELECT pg_terminate_backend(a.pid){}{}", older,
-                                            force ? "" : " AND a.state = 'idle'"),
-                                parameters}},
-                              deadline);
-  if (!done) return done.error();
-  const Result<pg::Rows> left = Exec(fmt::format("SELECT count(*){}", older), parameters, deadline);
-  if (!left) return left.error();
-  ended.left = left->Int(0, 0);
-  return ended;
+  constexpr std::string_view kTheirs =
+      "SELECT a.pid, a.backend_start, a.state FROM foreshard.connection c JOIN pg_stat_activity a "
+      "ON a.pid = c.pid AND a.backend_start = c.backend_start WHERE c.router <> ALL ($1::text[])";
+  const std::string named = pg::ArrayLiteral(routers);
+  // Counted first: who is told to end is often gone at once, and counts too.
+  const Result<pg::Rows> counted =
+      Exec(fmt::format("SELECT b::text, count(*) FILTER (WHERE backend_start < b), "
+                       "count(*) FILTER (WHERE backend_start >= b) FROM coalesce(nullif($2, "
+                       "'')::timestamptz, clock_timestamp()) b LEFT JOIN ({}) a ON true GROUP BY b",
+                       kTheirs),
+           {named, before}, deadline);
+  if (!counted) return counted.error();
+  const EndedConnections ended{
+      .before = counted->Text(0, 0), .left = counted->Int(0, 1), .came = counted->Int(0, 2)};
+  if (ended.left == 0) return ended;
+  const Status done =
+      Claimed(token,
+              {{fmt::format("SELECT pg_terminate_backend(pid) FROM ({}) a WHERE backend_start < "
+                            "$2::timestamptz{}",
+                            kTheirs, force ? "" : " AND state = 'idle'"),
+                {named, ended.before}}},
+              deadline);
+  return done ? Result(ended) : done.error();
 }
 
 Status PgShard::TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,

@@ -140,7 +140,8 @@ struct GateChange {
 
 struct EndedConnections {
   std::string before;     // the instant, by the shard's clock
-  std::int64_t left = 0;  // older ones, in the middle of something
+  std::int64_t left = 0;  // older ones, before this call ended the idle ones of them
+  std::int64_t came = 0;  // newer ones
 };
 
 class Shard {

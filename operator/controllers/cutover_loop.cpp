@@ -51,6 +51,8 @@ Result<CutoverLoop::Turn> CutoverLoop::Step(Deadline deadline) {
       return LeaseReads(deadline);
     case Stage::kEndConnections:
       return EndConnections(deadline);
+    case Stage::kReconnect:
+      return Reconnect(deadline);
     case Stage::kProbe:
       return Probe(deadline);
     case Stage::kSwitch:
@@ -115,11 +117,6 @@ Result<CutoverLoop::Turn> CutoverLoop::LeaseReads(Deadline deadline) {
 // Politely at first: what is in flight ends by itself, and a connection that is new knows.
 Result<CutoverLoop::Turn> CutoverLoop::EndConnections(Deadline deadline) {
   const MonotonicTime now = clock_.Monotonic();
-  if (all_ended_at_) {
-    if (now - *all_ended_at_ < migration::kSilentReconnect) return Turn::kPause;
-    stage_ = Stage::kProbe;
-    return Turn::kAgain;
-  }
   if (!ending_since_) ending_since_ = now;
   const bool force = now - *ending_since_ >= migration::kSilentTransaction;
   const Result<migration::EndedConnections> ended =
@@ -127,14 +124,29 @@ Result<CutoverLoop::Turn> CutoverLoop::EndConnections(Deadline deadline) {
                                   deadline.Within(clock_, migration::kReleaseAnswer));
   if (!ended) return AfterEffect(ended.error());
   connected_before_ = ended->before;
-  ended_some_ = ended_some_ || ended->left > 0;
+  const bool some = std::exchange(ended_some_, ended_some_ || ended->left > 0);
   if (ended->left > 0) return Turn::kPause;
-  if (ended_some_) {
-    all_ended_at_ = clock_.Monotonic();
-    return Turn::kPause;
+  stage_ = some ? Stage::kReconnect : Stage::kProbe;
+  all_ended_at_ = last_came_at_ = clock_.Monotonic();
+  return some ? Turn::kPause : Turn::kAgain;
+}
+
+// Many logins at once take their time.
+Result<CutoverLoop::Turn> CutoverLoop::Reconnect(Deadline deadline) {
+  const MonotonicTime now = clock_.Monotonic();
+  if (now - all_ended_at_ >= migration::kSilentReconnect ||
+      now - last_came_at_ >= migration::kSilentRest) {
+    stage_ = Stage::kProbe;
+    return Turn::kAgain;
   }
-  stage_ = Stage::kProbe;
-  return Turn::kAgain;
+  if (now - last_look_at_ < migration::kSilentLook) return Turn::kPause;
+  last_look_at_ = now;
+  const Result<migration::EndedConnections> ended =
+      lose().EndConnectionsExcept(context_.token, awake_, connected_before_, false,
+                                  deadline.Within(clock_, migration::kReleaseAnswer));
+  if (!ended) return AfterEffect(ended.error());
+  if (std::exchange(came_, ended->came) != ended->came) last_came_at_ = clock_.Monotonic();
+  return Turn::kPause;
 }
 
 // The stream must be quick at this very moment: an apply worker that rests after an error would
@@ -202,16 +214,24 @@ migration::CutoverView CutoverLoop::View(const GateSeen& gain, const GateSeen& l
 
 // The losing shard first: "open" there and "drained" here, in this order, can only be a close that
 // got lost.
-Result<CutoverLoop::Turn> CutoverLoop::Look(Deadline deadline) {
-  const Deadline soon = deadline.Within(clock_, migration::kShardCall);
-  const Result<GateSeen> losing = lose().LookAtGate(context_.attempt, soon);
+Result<CutoverLoop::Gates> CutoverLoop::LookAtBoth(Deadline deadline) {
+  const Result<GateSeen> losing = lose().LookAtGate(context_.attempt, deadline);
   if (!losing) return losing.error();
-  const Result<GateSeen> gaining = gain().LookAtGate(context_.attempt, soon);
+  const Result<GateSeen> gaining = gain().LookAtGate(context_.attempt, deadline);
   if (!gaining) return gaining.error();
   if (!losing->row || !gaining->row) {
     return Error::Reobserve("a shard has no row of this migration");
   }
-  decision_ = migration::DecideCutover(View(*gaining, *losing));
+  return Gates{.lose = *losing, .gain = *gaining};
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::Look(Deadline deadline) {
+  if (!std::exchange(known_, false)) {
+    const Result<Gates> gates = LookAtBoth(deadline.Within(clock_, migration::kShardCall));
+    if (!gates) return gates.error();
+    seen_ = *gates;
+  }
+  decision_ = migration::DecideCutover(View(seen_.gain, seen_.lose));
   if (decision_.step == CutoverStep::kPublish || decision_.step == CutoverStep::kMoveTo) {
     return Turn::kDone;
   }
@@ -223,8 +243,8 @@ Result<CutoverLoop::Turn> CutoverLoop::Look(Deadline deadline) {
   return decided_ ? Turn::kAgain : Turn::kPause;
 }
 
-// The reply of an effect is not trusted: whatever came, the next turn looks. Only "someone newer
-// acts" ends the loop.
+// An effect that failed may have happened: the next turn looks. Only "someone newer acts" ends the
+// loop.
 Result<CutoverLoop::Turn> CutoverLoop::AfterEffect(const Status& status) {
   if (status) return Turn::kAgain;
   if (status.error().kind == Error::Kind::kRetry) return Turn::kPause;
@@ -246,9 +266,9 @@ Result<CutoverLoop::Turn> CutoverLoop::Act(Deadline deadline) {
       if (!close_tried_) close_tried_ = clock_.Monotonic();
       return Close(change, soon);
     case CutoverStep::kMarkDrained:
-      return AfterEffect(gain().GateDrained(context_.token, context_.attempt, soon));
+      return MarkDrained(soon);
     case CutoverStep::kOpen:
-      return AfterEffect(gain().GateOpen(change, soon));
+      return Open(change, soon);
     case CutoverStep::kRevoke: {
       const Result<GateState> revoked = gain().GateRevoke(context_.token, context_.attempt, soon);
       log::Info("cutover_revoked", {{"migration", context_.spec.name},
@@ -275,6 +295,25 @@ Result<CutoverLoop::Turn> CutoverLoop::Close(const migration::GateChange& change
   return AfterEffect(closed);
 }
 
+// Between HOLD and RELEASE clients wait for every round trip: what a shard has just answered is not
+// asked again. Both functions check everything that the step depends on themselves.
+Result<CutoverLoop::Turn> CutoverLoop::MarkDrained(Deadline deadline) {
+  const Status drained = gain().GateDrained(context_.token, context_.attempt, deadline);
+  known_ = drained.ok();
+  seen_.gain.row->state = GateState::kDrained;
+  seen_.gain.row->attempt = context_.attempt;
+  return AfterEffect(drained);
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::Open(const migration::GateChange& change,
+                                            Deadline deadline) {
+  const Status opened = gain().GateOpen(change, deadline);
+  known_ = opened.ok();
+  seen_.gain.row->state = GateState::kOpen;
+  seen_.gain.range = {.owner = change.owner, .epoch = change.epoch};
+  return AfterEffect(opened);
+}
+
 Result<CutoverLoop::Turn> CutoverLoop::HoldRouters(Deadline deadline) {
   const bool renewal = held_at_.has_value();
   const HoldRequest request{
@@ -294,6 +333,7 @@ Result<CutoverLoop::Turn> CutoverLoop::HoldRouters(Deadline deadline) {
         std::count_if(replies.begin(), replies.end(), [](const RouterReply<HoldAnswer>& reply) {
           return reply.answer && reply.answer->drained;
         }));
+    known_ = true;
   }
   return Turn::kAgain;
 }
@@ -326,58 +366,6 @@ Result<CutoverLoop::Turn> CutoverLoop::ReleaseRouters(Deadline deadline) {
 Result<model::RoutingTable> CutoverLoop::TableAfter(const CutoverDecision& decision) const {
   const model::ShardId& owner = decision.owner_gains ? gain_id() : lose_id();
   return WithOwnerOfK(context_.table, context_.spec, owner, decision.epoch);
-}
-
-std::string IdentityText(const migration::Identity& identity) {
-  if (identity.system_identifier.empty()) return {};
-  return fmt::format("{}/{}", identity.system_identifier, identity.timeline);
-}
-
-std::vector<model::KeyRange> RangesOf(const migration::MigrationSpec& spec) {
-  if (!spec.keys.empty()) return {};
-  return {spec.range};
-}
-
-bool IsMarked(const model::RoutingTable& table, const migration::MigrationSpec& spec) {
-  return std::any_of(table.moving.begin(), table.moving.end(), [&](const model::Moving& moving) {
-    return moving.migration == spec.name && moving.number == spec.number;
-  });
-}
-
-bool MaySwitch(const model::RoutingTable& table, const migration::MigrationSpec& spec,
-               std::int64_t record) {
-  return IsMarked(table, spec) && table.switching &&
-         *table.switching == model::Switching{.number = spec.number, .record = record};
-}
-
-std::optional<std::string> OtherSwitching(const model::RoutingTable& table,
-                                          const migration::MigrationSpec& spec) {
-  if (!table.switching || table.switching->number == spec.number) return std::nullopt;
-  for (const model::Moving& moving : table.moving) {
-    if (moving.number == table.switching->number) return moving.migration;
-  }
-  return std::nullopt;
-}
-
-bool OwnsK(const model::RoutingTable& table, const migration::MigrationSpec& spec,
-           const model::ShardId& owner) {
-  if (!spec.keys.empty()) {
-    return std::all_of(spec.keys.begin(), spec.keys.end(), [&](const std::string& key) {
-      return model::OwnerOfKey(table, key) == owner;
-    });
-  }
-  return std::all_of(table.ranges.begin(), table.ranges.end(), [&](const model::OwnedRange& owned) {
-    return owned.shard == owner || !model::Overlap(table.key_space, owned.range, spec.range);
-  });
-}
-
-Result<model::RoutingTable> WithOwnerOfK(const model::RoutingTable& table,
-                                         const migration::MigrationSpec& spec,
-                                         const model::ShardId& owner, model::Epoch epoch) {
-  if (OwnsK(table, spec, owner) && table.epoch >= epoch) return table;
-  const model::Epoch next{std::max(epoch.value, table.epoch.value + 1)};
-  if (!spec.keys.empty()) return model::WithPins(table, spec.keys, owner, next);
-  return model::WithOwner(table, spec.range, owner, next);
 }
 
 }  // namespace foreshard::op

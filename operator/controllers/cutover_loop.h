@@ -12,12 +12,13 @@
 #include "migration/decide.h"
 #include "migration/shard.h"
 #include "model/routing_table.h"
+#include "operator/controllers/moved_keys.h"
 #include "operator/routers/router_control.h"
 
 // One attempt to switch the owner of K, without the Kubernetes API.
 //
-// Think of a lock keeper with two gates. He looks at both, moves one, and looks again; he trusts no
-// handle that he turned himself. Between HOLD and RELEASE he answers no telephone: all he needs are
+// Think of a lock keeper with two gates. He looks at both, moves one, and looks again whenever
+// a handle did not answer. Between HOLD and RELEASE he answers no telephone: all he needs are
 // the two shards and the routers.
 //
 //   lease the reads -> three probes -> HOLD -> close S -> sentinel on D -> drained -> open D ->
@@ -85,7 +86,11 @@ class CutoverLoop {
   Result<model::RoutingTable> TableAfter(const migration::CutoverDecision& decision) const;
 
  private:
-  enum class Stage { kEntry, kMarkLeased, kLease, kEndConnections, kProbe, kSwitch };
+  enum class Stage { kEntry, kMarkLeased, kLease, kEndConnections, kReconnect, kProbe, kSwitch };
+  struct Gates {
+    migration::GateSeen lose;
+    migration::GateSeen gain;
+  };
 
   migration::Shard& gain();
   migration::Shard& lose();
@@ -95,9 +100,13 @@ class CutoverLoop {
   Result<Turn> Enter(Deadline deadline);
   Result<Turn> LeaseReads(Deadline deadline);
   Result<Turn> EndConnections(Deadline deadline);
+  Result<Turn> Reconnect(Deadline deadline);
   Result<Turn> Probe(Deadline deadline);
   Result<Turn> Look(Deadline deadline);
+  Result<Gates> LookAtBoth(Deadline deadline);
   Result<Turn> Act(Deadline deadline);
+  Result<Turn> MarkDrained(Deadline deadline);
+  Result<Turn> Open(const migration::GateChange& change, Deadline deadline);
   Result<Turn> Close(const migration::GateChange& change, Deadline deadline);
   Result<Turn> HoldRouters(Deadline deadline);
   Result<Turn> ReleaseRouters(Deadline deadline);
@@ -115,15 +124,20 @@ class CutoverLoop {
   Stage stage_ = Stage::kEntry;
   std::vector<std::string> awake_;  // routers that answered just before the hold
   std::vector<std::string> silent_;
-  bool ended_some_ = false;                    // there was at least one
-  std::optional<MonotonicTime> all_ended_at_;  // then they connect again
   std::optional<MonotonicTime> ending_since_;  // connections of routers that are not awake
   std::string connected_before_;               // the shard's clock, then
+  bool ended_some_ = false;                    // there was at least one
+  MonotonicTime all_ended_at_{};               // then they connect again
+  MonotonicTime last_look_at_{};
+  MonotonicTime last_came_at_{};
+  std::int64_t came_ = 0;
   int probes_done_ = 0;
   std::optional<MonotonicTime> probe_sent_;
   std::int64_t probe_seq_ = 0;
   bool lag_too_high_ = false;
 
+  Gates seen_;            // what `decision_` stands on
+  bool known_ = false;    // `seen_` holds still: the effect since answered, and its row is in it
   bool decided_ = false;  // `decision_` waits to be acted on
   migration::CutoverDecision decision_;
   std::optional<MonotonicTime> started_;     // the first look of the switch
@@ -135,32 +149,5 @@ class CutoverLoop {
   bool released_ = false;
   CutoverReport report_;
 };
-
-// "system/timeline", as `Progress` keeps it; "" for none.
-std::string IdentityText(const migration::Identity& identity);
-
-// K, as requests to routers name it.
-std::vector<model::KeyRange> RangesOf(const migration::MigrationSpec& spec);
-
-// The table with K owned by `owner`. Errors: kGiveUp if K is not wholly in one shard's ranges.
-Result<model::RoutingTable> WithOwnerOfK(const model::RoutingTable& table,
-                                         const migration::MigrationSpec& spec,
-                                         const model::ShardId& owner, model::Epoch epoch);
-
-// The table says that this migration moves K. Only who is marked may change the owner of K in the
-// table: the compare-and-swap that put the mark there keeps all other migrations of these keys out.
-bool IsMarked(const model::RoutingTable& table, const migration::MigrationSpec& spec);
-
-// The cutover lock: of all migrations of a set, the one that the table names in `switching` may
-// change owners and epoch. A mark that its migration no longer stands behind counts for nobody.
-bool MaySwitch(const model::RoutingTable& table, const migration::MigrationSpec& spec,
-               std::int64_t record);
-// Name of another migration that switches now; nothing: none does.
-std::optional<std::string> OtherSwitching(const model::RoutingTable& table,
-                                          const migration::MigrationSpec& spec);
-
-// Every key of K belongs to `owner`.
-bool OwnsK(const model::RoutingTable& table, const migration::MigrationSpec& spec,
-           const model::ShardId& owner);
 
 }  // namespace foreshard::op

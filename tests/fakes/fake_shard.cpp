@@ -279,15 +279,17 @@ Status FakeShard::EndConnectionsOf(model::Token token, const std::vector<std::st
 }
 
 Result<migration::EndedConnections> FakeShard::EndConnectionsExcept(
-    model::Token token, const std::vector<std::string>& routers, const std::string&, bool,
+    model::Token token, const std::vector<std::string>& routers, const std::string& before, bool,
     Deadline) {
   const auto seen = Claim(token);
   if (!seen) return seen.error();
   if (server_.bugs().connections_are_kept) return migration::EndedConnections{};
-  std::erase_if(server_.connected_routers, [&](const std::string& router) {
+  // All were idle the first time: those that are there now came later.
+  if (!before.empty()) return migration::EndedConnections{.before = before};
+  const auto ended = std::erase_if(server_.connected_routers, [&](const std::string& router) {
     return std::find(routers.begin(), routers.end(), router) == routers.end();
   });
-  return migration::EndedConnections{};
+  return migration::EndedConnections{.before = "now", .left = static_cast<std::int64_t>(ended)};
 }
 
 Status FakeShard::TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,

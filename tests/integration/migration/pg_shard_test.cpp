@@ -198,6 +198,7 @@ TEST_F(PgShardTest, SessionsOfRoutersThatNobodyNamesAreEndedOnceTheyAreIdle) {
   ASSERT_TRUE(Good(young->Exec("BEGIN", shards_->Soon())));
   EXPECT_TRUE(support::WaitFor("the end of the idle one", 20s,
                                [&] { return support::Seen(end(first.before, false).left == 0); }));
+  EXPECT_EQ(end(first.before, false).came, 1);
   EXPECT_FALSE(Good(busy->Exec("SELECT 1", shards_->Soon())));
   EXPECT_TRUE(Good(known->Exec("SELECT 1", shards_->Soon())));
   EXPECT_TRUE(Good(young->Exec("SELECT 1", shards_->Soon()))) << "it has read that K is leased";
