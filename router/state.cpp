@@ -186,23 +186,25 @@ bool RouterState::Learn(LearnedOwner learned) {
   return true;
 }
 
+// Which keys a migration moves, the table says; a router that has been cut off since before it
+// began knows them from the shard that told it of the lease.
 bool RouterState::LearnOwner(const StaleOwner& stale) {
   stale_owner_total.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   if (view_.table == nullptr) return false;
+  LearnedOwner learned{.ranges = {}, .keys = {}, .owner = stale.owner, .epoch = stale.epoch};
+  for (const LeasedKeys& leased : view_.leased) {
+    if (leased.migration != stale.migration) continue;
+    learned.ranges = leased.ranges;
+    learned.keys = leased.keys;
+  }
   for (const model::Moving& moving : view_.table->table().moving) {
     if (moving.number.value != stale.migration) continue;
-    LearnedOwner learned;
-    if (moving.keys.empty()) {
-      learned.ranges = {moving.range};
-    } else {
-      learned.keys = moving.keys;
-    }
-    learned.owner = stale.owner;
-    learned.epoch = stale.epoch;
-    return Learn(std::move(learned));
+    learned.keys = moving.keys;
+    learned.ranges.clear();
+    if (moving.keys.empty()) learned.ranges = {moving.range};
   }
-  return false;
+  return Learn(std::move(learned));
 }
 
 bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges, std::string_view teller) {

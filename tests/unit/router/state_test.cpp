@@ -42,6 +42,20 @@ TEST(RouterState, LearnsAnOwnerFromWhatAShardTellsAtALogin) {
   EXPECT_EQ(router.OwnerOf("f0"), "s-0");
 }
 
+// A router that has been cut off since before the migration began: no table lists it.
+TEST(RouterState, ARefusalTeachesWhoseKeysTheLeaseNamed) {
+  Routed router;
+  KnownRange leased = Told("d9", std::nullopt);
+  leased.owner = "s-3";
+  leased.epoch = 1;
+  leased.leased = true;
+  router.state.LearnRanges({leased}, "s-3");
+  EXPECT_FALSE(router.state.LearnOwner({.migration = 8, .owner = "s-0", .epoch = 2}));
+  EXPECT_TRUE(router.state.LearnOwner({.migration = 7, .owner = "s-0", .epoch = 2}));
+  EXPECT_EQ(router.OwnerOf("d8"), "s-3");
+  EXPECT_EQ(router.OwnerOf("d9"), "s-0");
+}
+
 TEST(RouterState, AnOlderEpochTeachesNothing) {
   Routed router;
   KnownRange old = Told("d9", std::nullopt);
