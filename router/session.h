@@ -251,6 +251,8 @@ class Session {
   bool MustProve(const ServerLink& link) const;
   int BeginOn(ServerLink& link);
   void BeginBefore(ServerLink& link);
+  void ProveBefore(ServerLink& link);
+  std::string ProofText(const ServerLink& link, Expect* expect) const;
 
   // session_copy.cpp
   Outcome StartCopyIn(const Statement& statement, std::string_view text);
@@ -319,7 +321,7 @@ class Session {
 
   // Transaction.
   Tx tx_ = Tx::kIdle;
-  std::vector<Proof> proofs_;  // of a read whose ownership must be proven
+  std::vector<Proof> proofs_;  // that the shard of the statement still owns its keys
   bool implicit_ = false;      // the block of a multi-statement Query
   std::string begin_;          // the client's BEGIN
   std::vector<std::string>

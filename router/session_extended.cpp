@@ -43,6 +43,7 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
     return Outcome::kDone;
   }
   if (!Classified(*prepared)) return Outcome::kDone;
+  proofs_.clear();
   const Statement& statement = *prepared->statement;
   if (MayLearn(statement)) return Learn(statement);
   if (host_.table() == nullptr) {
@@ -107,6 +108,7 @@ Session::Outcome Session::BindToServer(const pg::WireFrame& frame, const pg::Bin
   const bool writes = statement.writes || statement.writes_reference || statement.locks_rows ||
                       statement.runs_unseen;
   BeginBefore(*link);
+  ProveBefore(*link);
   SendPendingParses(*link, prepared.get());
   writes_now_ = writes_now_ || writes;
   link->wrote = link->wrote || writes;

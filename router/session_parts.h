@@ -54,6 +54,8 @@ struct SessionExpect {
   bool swallow = false;
   std::uint32_t work = 0;      // kExecute, kQuery: index into works_
   std::uint64_t prepared = 0;  // kParse: its id
+  std::uint32_t hidden = 0;    // kQuery: results of ours that come before the client's
+  std::size_t shift = 0;       // kQuery: characters of ours before the client's text
   std::size_t begin = 0;       // kLocal: bytes of local_
   std::size_t end = 0;
 };

@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/check.h"
 #include "pg/wire_backend.h"
+#include "pg/wire_reader.h"
+#include "pg/wire_writer.h"
 #include "router/limits.h"
 #include "router/session.h"
 
@@ -19,6 +22,23 @@ bool CommitsAtSync(std::string_view tag) {
   constexpr std::array kTags = {"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE"};
   return std::any_of(kTags.begin(), kTags.end(),
                      [tag](std::string_view known) { return tag.starts_with(known); });
+}
+
+// An ErrorResponse whose position counts the client's characters only (protocol, 55.8).
+std::string WithoutOurs(std::string_view body, std::size_t ours) {
+  std::string error;
+  pg::WireWriter writer(&error, 'E');
+  pg::WireReader fields(body);
+  for (auto field = fields.Byte(); fields.ok() && field != 0; field = fields.Byte()) {
+    const std::string_view value = fields.String();
+    std::size_t position = 0;
+    std::from_chars(value.data(), value.data() + value.size(), position);
+    const bool moved = field == 'P' && position > ours;
+    writer.Byte(static_cast<char>(field));
+    writer.String(moved ? std::to_string(position - ours) : std::string(value));
+  }
+  writer.Byte(0).End();
+  return error;
 }
 
 }  // namespace
@@ -169,11 +189,11 @@ void Session::SayLocals() {
 // True: the client may see it.
 bool Session::OnReply(ServerLink& link, const pg::WireFrame& frame) {
   Expect& head = expects_[expects_head_];
-  const bool show = !head.swallow;
+  const bool show = !head.swallow && head.hidden == 0;
   switch (frame.type) {
     case 'D':
     case 'd':
-      if (head.kind == Expect::Kind::kExecute || head.kind == Expect::Kind::kQuery) {
+      if (show && (head.kind == Expect::Kind::kExecute || head.kind == Expect::Kind::kQuery)) {
         ++works_[head.work].rows;
         works_[head.work].bytes += frame.whole.size();
       }
@@ -217,7 +237,14 @@ bool Session::OnCompleteReply(const pg::WireFrame& frame) {
   Expect& head = expects_[expects_head_];
   if (head.kind != Expect::Kind::kExecute && head.kind != Expect::Kind::kQuery)
     return !head.swallow;
-  if (head.swallow) return false;
+  if (head.hidden > 0) {
+    --head.hidden;
+    return false;
+  }
+  if (head.swallow) {
+    if (head.kind == Expect::Kind::kExecute) Pop();
+    return false;
+  }
   Work& work = works_[head.work];
   const std::string_view tag = frame.body;
   if (work.write) work.rows = pg::RowsOfTag(tag.substr(0, tag.empty() ? 0 : tag.size() - 1));
@@ -256,7 +283,7 @@ bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
     Ended(works_[head.work], true);
     works_[head.work].effect.reset();
   } else {
-    if (head.kind == Expect::Kind::kExecute) Ended(works_[head.work], true);
+    if (head.kind == Expect::Kind::kExecute && !head.swallow) Ended(works_[head.work], true);
     DropUntilSync(link);
     skip_to_sync_ = wait_ == Wait::kNone || wait_ == Wait::kServer || wait_ == Wait::kParked;
     if (wait_ == Wait::kDrain) skip_to_sync_ = true;
@@ -273,7 +300,9 @@ bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
     host_.client_out().append(translated);
     return false;
   }
-  return true;
+  if (head.shift == 0) return true;
+  host_.client_out().append(WithoutOurs(frame.body, head.shift));
+  return false;
 }
 
 // After an error the server skips to Sync; so do the replies that we waited for.

@@ -7,6 +7,11 @@
 // A statement on several shards: what each of them is told.
 
 namespace foreshard::router {
+namespace {
+
+constexpr std::string_view kProofPortal = "foreshard_proof";
+
+}  // namespace
 
 // Every part's shard, in order of their numbers: sessions that need the same servers ask for them
 // in the same order.
@@ -20,15 +25,17 @@ std::vector<std::uint32_t> Session::ShardsOfDecision() {
   return shards;
 }
 
-// Fills proofs_. True: the read must run in one snapshot with them. In a transaction of the
-// client's they are said before it.
+// Fills proofs_. True: the read must run in one snapshot with them. Otherwise they are said before
+// the statement, in its transaction. Writes too: one that matches no row fires no trigger, and
+// would say "UPDATE 0" of a row that has moved.
 bool Session::NeedsProof(const Statement& statement) {
   proofs_.clear();
-  if (statement.kind != StatementKind::kRead || statement.writes) return false;
+  if (!IsPlain(statement.kind)) return false;
   footprint_.scatter = decision_.scatter;
   footprint_.keys = decision_.keys;
   proofs_ = host_.ProofsFor(footprint_);
-  return tx_ == Tx::kIdle && !proofs_.empty();
+  const bool reads = statement.kind == StatementKind::kRead && !statement.writes;
+  return reads && tx_ == Tx::kIdle && !proofs_.empty();
 }
 
 Session::Outcome Session::RunSeveral(const Statement& statement, std::string_view text, bool simple,
@@ -56,7 +63,7 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
                                               : Fanout::Purpose::kRead;
   fanout_->alike = statement.writes_reference;
   fanout_->schema_changes = statement.kind == StatementKind::kDdl;
-  const bool proven = !writes && NeedsProof(statement);
+  const bool proven = NeedsProof(statement) && !writes;
   if ((proven || (writes && !statement.no_transaction)) && tx_ == Tx::kIdle) {
     fanout_->own_block = true;
     tx_ = Tx::kOpen;
@@ -214,7 +221,8 @@ int Session::BeginOn(ServerLink& link) {
     for (const std::string& statement : replay_) add(statement);
     link.settings_at_begin = link.settings;
   }
-  const bool one_snapshot = fanout_ && fanout_->own_block;
+  const bool one_snapshot =
+      fanout_ && fanout_->own_block && fanout_->purpose == Fanout::Purpose::kRead;
   for (const Proof& proof : proofs_) {
     if (proof.shard != link.shard) continue;
     if (!one_snapshot) add(proof.lock);
@@ -238,6 +246,48 @@ void Session::BeginBefore(ServerLink& link) {
   Expect expect;
   expect.swallow = true;
   Push(expect);
+}
+
+// Outside of a block the proofs and the client's text are one Query, and so one transaction.
+std::string Session::ProofText(const ServerLink& link, Expect* expect) const {
+  std::string text;
+  if (tx_ != Tx::kIdle) return text;
+  for (const Proof& proof : proofs_) {
+    if (proof.shard != link.shard) continue;
+    text.append(proof.lock).append(";").append(proof.sql).append(";");
+    expect->hidden += 2;
+  }
+  expect->shift = text.size();
+  return text;
+}
+
+// In the extended protocol they are messages before the client's Bind: what comes up to Sync is one
+// transaction.
+void Session::ProveBefore(ServerLink& link) {
+  if (tx_ != Tx::kIdle) return;
+  const auto await = [this](Expect::Kind kind) {
+    Expect expect;
+    expect.kind = kind;
+    expect.swallow = true;
+    Push(expect);
+  };
+  for (const Proof& proof : proofs_) {
+    if (proof.shard != link.shard) continue;
+    for (const std::string* sql : {&proof.lock, &proof.sql}) {
+      std::string& out = link.out();
+      pg::AppendParse(&out, "", *sql, {});
+      // A portal of our own: the client's unnamed one stays.
+      pg::WireWriter(&out, 'B').String(kProofPortal).String("").Int16(0).Int16(0).Int16(0).End();
+      pg::WireWriter(&out, 'E').String(kProofPortal).Int32(0).End();
+      pg::WireWriter(&out, 'C').Byte('P').String(kProofPortal).End();
+      await(Expect::Kind::kParse);
+      await(Expect::Kind::kBind);
+      await(Expect::Kind::kExecute);
+      await(Expect::Kind::kClose);
+    }
+    link.unnamed = 0;
+    link.unsynced = true;
+  }
 }
 
 }  // namespace foreshard::router

@@ -13,11 +13,6 @@ bool IsTransactionControl(StatementKind kind) {
          kind == StatementKind::kRollback;
 }
 
-bool IsPlain(StatementKind kind) {
-  return kind == StatementKind::kRead || kind == StatementKind::kInsert ||
-         kind == StatementKind::kUpdate || kind == StatementKind::kDelete;
-}
-
 // Without the semicolon, so that conditions can be added at the end.
 std::string_view WithoutEnd(std::string_view text) {
   while (!text.empty() &&
@@ -96,6 +91,7 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
   if (tx_ == Tx::kFailed || host_.table() == nullptr) return false;
   bool writes = false;
   Footprint all;
+  std::vector<Proof> proofs;
   for (const std::string& part : parts_) {
     Normalize(part, normalized_);
     const std::shared_ptr<const Statement> statement = Meaning(part, normalized_);
@@ -103,8 +99,14 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
       return false;
     if (!RouteStatement(*statement, part, normalized_)) return false;
     if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty() ||
-        NeedsProof(*statement) || !proofs_.empty())
+        NeedsProof(*statement))
       return false;
+    for (const Proof& proof : proofs_) {
+      const bool known = std::any_of(proofs.begin(), proofs.end(), [&proof](const Proof& other) {
+        return other.migration == proof.migration && other.shard == proof.shard;
+      });
+      if (!known) proofs.push_back(proof);
+    }
     const std::uint32_t number = host_.ShardNumber(decision_.parts[0].shard);
     if (common && *common != number) return false;
     common = number;
@@ -119,6 +121,7 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
   const Admission admission = host_.Admit(footprint_, 0, tx_ != Tx::kIdle);
   if (admission == Admission::kParked) wait_ = Wait::kParked;
   if (admission != Admission::kGo) return false;
+  proofs_ = std::move(proofs);
   writes_now_ = writes;
   *shard = *common;
   return true;
@@ -151,6 +154,7 @@ Session::Outcome Session::NextPart() {
 // One statement as text. `frame`: the client's message if it holds nothing else.
 Session::Outcome Session::RunText(std::string_view text, std::string_view frame) {
   const std::shared_ptr<const Statement> statement = Meaning(text, normalized_);
+  proofs_.clear();
   Refusal why;
   const bool may_learn = MayLearn(*statement);
   if (!may_learn && Refused(*statement, &why) != nullptr) {
@@ -279,12 +283,17 @@ Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view tex
   if (effect) works_[work].text = std::string(text);
   link->used = link->used || effect == nullptr;
   works_[work].effect = std::move(effect);
-  frame.empty() ? pg::AppendQuery(&link->out(), text) : void(link->out().append(frame));
+  Expect expect;
+  expect.work = work;
+  const std::string ours = ProofText(*link, &expect);
+  if (!ours.empty()) {
+    pg::AppendQuery(&link->out(), ours + std::string(text));
+  } else {
+    frame.empty() ? pg::AppendQuery(&link->out(), text) : void(link->out().append(frame));
+  }
   link->unnamed = 0;  // A Query drops the unnamed statement.
   link->wrote = link->wrote || writes_now_;
   has_written_ = has_written_ || writes_now_;
-  Expect expect;
-  expect.work = work;
   Push(expect);
   wait_ = Wait::kReady;
   return Outcome::kDone;

@@ -78,6 +78,11 @@ const char* ToString(StatementKind kind) {
   Unreachable(kind);
 }
 
+bool IsPlain(StatementKind kind) {
+  return kind == StatementKind::kRead || kind == StatementKind::kInsert ||
+         kind == StatementKind::kUpdate || kind == StatementKind::kDelete;
+}
+
 bool Statement::operator==(const Statement& other) const {
   const auto fields = [](const Statement& s) {
     return std::tie(s.kind, s.refusal, s.unless_shard_key, s.not_on_several, s.tables,

@@ -53,6 +53,8 @@ enum class StatementKind {
 };
 
 const char* ToString(StatementKind kind);
+// Reads or writes rows, nothing else.
+bool IsPlain(StatementKind kind);
 
 // Also for errors found later: what the client is told.
 struct Refusal {

@@ -1,6 +1,6 @@
 foreshard_test(unit.router.session
   SOURCES session_test.cpp session_retry_test.cpp session_commit_test.cpp session_prepared_test.cpp
-          session_several_test.cpp session_reads_test.cpp session_set_test.cpp session_pool_test.cpp state_test.cpp
+          session_several_test.cpp session_proof_test.cpp session_reads_test.cpp session_set_test.cpp session_pool_test.cpp state_test.cpp
           pool_test.cpp
   DEPS foreshard_router)
 foreshard_test(unit.router.loop SOURCES loop_test.cpp loop_connect_test.cpp loop_stream_test.cpp DEPS foreshard_router)
