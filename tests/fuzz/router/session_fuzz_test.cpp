@@ -71,8 +71,12 @@ std::string Reply(Random& random, char heard, char* status) {
     return out;
   }
   if (heard != 'S' && random.Chance(0.1)) {
-    pg::AppendError(
-        &out, {.severity = "ERROR", .code = "22012", .message = "m", .detail = {}, .hint = {}});
+    const bool stale = random.Chance(0.3);
+    pg::AppendError(&out, {.severity = "ERROR",
+                           .code = stale ? "FS001" : "22012",
+                           .message = "m",
+                           .detail = stale ? "migration=7 owner=s-1 epoch=2" : "",
+                           .hint = {}});
     if (*status == 'T') *status = 'E';
     if (heard == 'Q') pg::AppendReadyForQuery(&out, *status);
     return out;
@@ -98,11 +102,23 @@ std::string Reply(Random& random, char heard, char* status) {
       return out;
     case 'Q':
       if (random.Chance(0.3)) *status = random.Chance(0.5) ? 'T' : 'I';
+      for (std::uint64_t i = random.Below(3); i > 0; --i)  // of the proofs before the statement
+        pg::AppendCommandComplete(&out, "SELECT 1");
       pg::AppendCommandComplete(&out, "SELECT 0");
       pg::AppendReadyForQuery(&out, *status);
       return out;
   }
   return out;
+}
+
+// A cutover of some shard's keys comes near, or is over.
+void Lease(Random& random, SessionWorld& w) {
+  w.proofs_.clear();
+  for (std::uint32_t shard = 0; shard < 4; ++shard) {
+    if (random.Chance(0.3))
+      w.proofs_.push_back(
+          {.shard = shard, .migration = 7 + shard, .sql = "SELECT proof", .lock = "SELECT lock"});
+  }
 }
 
 struct Server {
@@ -141,6 +157,7 @@ TEST(SessionFuzz, AnyMessagesInAnyOrder) {
     std::map<std::uint32_t, Server> servers;
     std::string client;
     for (int step = 0; step < 120 && !w.closed_; ++step) {
+      if (random.Chance(0.05)) Lease(random, w);
       if (random.Chance(0.3))
         w.ClientSays(Said(random), static_cast<std::size_t>(random.Below(40)));
       for (std::uint32_t shard = 0; shard < 4; ++shard)
