@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 
 #include "base/check.h"
 #include "router/loop_impl.h"
+#include "router/system_call.h"
 
 namespace foreshard::router {
 namespace {
@@ -69,7 +71,6 @@ void Accepted(LoopImpl::Listener& listener, int fd) {
   LoopImpl::Adopt(*stream, fd);
   impl.connected = true;
   impl.events = listener.on_stream(*stream);
-  LoopImpl::Watch(*stream);
   loop.EndTurn();
 }
 
@@ -124,14 +125,16 @@ std::uint16_t PortOf(int fd) {
 }  // namespace
 
 Loop::Loop() : impl_(std::make_unique<LoopImpl>(*this)) {
-  CHECK(uv_loop_init(&impl_->uv) == 0, "no event loop");
-  CHECK(uv_async_init(&impl_->uv, &impl_->wake, OnWake) == 0, "no wake-up handle");
-  impl_->wake.data = impl_.get();
-  CHECK(uv_check_init(&impl_->uv, &impl_->turn_end) == 0, "no check handle");
-  impl_->turn_end.data = impl_.get();
-  uv_check_start(&impl_->turn_end,
-                 [](uv_check_t* handle) { static_cast<LoopImpl*>(handle->data)->EndTurn(); });
-  uv_unref(reinterpret_cast<uv_handle_t*>(&impl_->turn_end));
+  LoopImpl& loop = *impl_;
+  CHECK(uv_loop_init(&loop.uv) == 0, "no event loop");
+  CHECK(uv_async_init(&loop.uv, &loop.wake, OnWake) == 0, "no wake-up handle");
+  loop.wake.data = &loop;
+  loop.epoll_fd = ::epoll_create1(EPOLL_CLOEXEC);
+  CHECK(loop.epoll_fd >= 0, "no epoll", errno);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  CHECK(::epoll_ctl(loop.epoll_fd, EPOLL_CTL_ADD, uv_backend_fd(&loop.uv), &event) == 0,
+        "libuv cannot be watched", errno);
 }
 
 Loop::~Loop() {
@@ -143,12 +146,65 @@ Loop::~Loop() {
   if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&impl_->wake)) == 0) {
     uv_close(reinterpret_cast<uv_handle_t*>(&impl_->wake), nullptr);
   }
-  uv_close(reinterpret_cast<uv_handle_t*>(&impl_->turn_end), nullptr);
   uv_run(&impl_->uv, UV_RUN_DEFAULT);
+  impl_->BuryDead();
   CHECK(uv_loop_close(&impl_->uv) == 0, "a handle outlives its loop");
+  ::close(impl_->epoll_fd);
 }
 
-void Loop::Run() { uv_run(&impl_->uv, UV_RUN_DEFAULT); }
+void Loop::Run() { impl_->Run(); }
+
+void LoopImpl::Run() {
+  RunUv();
+  BuryDead();
+  while (uv_alive || !streams.empty()) {
+    epoll_event events[kEventsMax];
+    const int count = system_call::EpollWait(epoll_fd, events, kEventsMax, Wait());
+    for (int i = 0; i < count; ++i) {
+      if (events[i].data.ptr == nullptr) {
+        uv_wanted = true;
+      } else {
+        OnEvents(*static_cast<Stream*>(events[i].data.ptr), events[i].events);
+      }
+    }
+    ReadOn();
+    now_nanos = Nanos();
+    EndTurn();
+    if (uv_wanted || uv_due <= now_nanos) RunUv();
+    BuryDead();
+  }
+}
+
+// Those of whom more was to be had than one recv() takes, or who were paused.
+void LoopImpl::ReadOn() {
+  reading.swap(again);
+  for (Stream* stream : reading) {
+    Of(*stream).queued = false;
+    Read(*stream);
+  }
+  reading.clear();
+}
+
+// Timers, other threads' work, listeners, look-ups. Each callback ends a turn of its own.
+void LoopImpl::RunUv() {
+  uv_wanted = false;
+  uv_alive = uv_run(&uv, UV_RUN_NOWAIT) != 0;
+  now_nanos = uv_hrtime();
+  const int millis = uv_backend_timeout(&uv);
+  uv_due = millis < 0 ? UINT64_MAX : now_nanos + static_cast<std::uint64_t>(millis) * 1'000'000;
+}
+
+// How long the poll may sleep, in milliseconds; -1: until something comes.
+int LoopImpl::Wait() const {
+  if (!again.empty() || uv_wanted) return 0;
+  if (uv_due == UINT64_MAX) return -1;
+  return uv_due <= now_nanos ? 0 : static_cast<int>((uv_due - now_nanos + 999'999) / 1'000'000);
+}
+
+std::uint64_t LoopImpl::Nanos() {
+  if (turn_nanos == 0) turn_nanos = uv_hrtime();
+  return turn_nanos;
+}
 
 void Loop::Stop() {
   Post([this] {
@@ -173,8 +229,7 @@ void Loop::Post(std::function<void()> work) {
 }
 
 MonotonicTime Loop::Now() const {
-  if (impl_->turn_nanos == 0) impl_->turn_nanos = uv_hrtime();
-  return MonotonicTime(std::chrono::nanoseconds(static_cast<std::int64_t>(impl_->turn_nanos)));
+  return MonotonicTime(std::chrono::nanoseconds(static_cast<std::int64_t>(impl_->Nanos())));
 }
 
 Result<std::uint16_t> Loop::Listen(std::string_view address, std::uint16_t port,
@@ -200,12 +255,14 @@ Result<std::uint16_t> Loop::Listen(std::string_view address, std::uint16_t port,
   CHECK(uv_poll_init(&impl_->uv, &listener->poll, *fd) == 0, "a listener cannot be watched");
   uv_poll_start(&listener->poll, UV_READABLE, OnAcceptable);
   impl_->listeners.push_back(std::move(listener));
+  impl_->uv_wanted = true;
   return PortOf(*fd);
 }
 
 void Loop::StopListening() {
   for (auto& listener : impl_->listeners) CloseListener(listener.release());
   impl_->listeners.clear();
+  impl_->uv_wanted = true;
 }
 
 Loop::TimerId Loop::After(std::chrono::milliseconds delay, std::function<void()> work) {
@@ -220,6 +277,7 @@ Loop::TimerId Loop::After(std::chrono::milliseconds delay, std::function<void()>
   uv_timer_start(&timer->handle, OnTimer,
                  static_cast<std::uint64_t>(std::max<std::int64_t>(delay.count(), 0)), 0);
   impl_->timers.emplace(id, std::move(timer));
+  impl_->uv_wanted = true;
   return id;
 }
 
@@ -238,6 +296,7 @@ void Loop::Cancel(TimerId id) {
   impl_->timers.erase(found);
   uv_timer_stop(&timer->handle);
   CloseTimer(timer);
+  impl_->uv_wanted = true;
 }
 
 std::size_t Loop::open_streams() const { return impl_->streams.size(); }

@@ -12,16 +12,16 @@
 #include "base/result.h"
 #include "router/tls.h"
 
-// One event loop of one thread, and what lives on it: streams, listeners, timers. libuv stays
-// behind this header (loop*.cpp): its poll, timers and look-ups. The bytes go
-// through recv() and send() of ours, since its streams cost more a message (docs/router-speed.md).
+// One event loop of one thread, and what lives on it: streams, listeners, timers. Streams are
+// polled by an epoll of ours, told of edges only; libuv, whose own epoll is one more descriptor in
+// it, does the rest: timers, listeners, look-ups, other threads' calls. A statement passes four
+// streams' events, and libuv's way to them costs more (docs/router-speed.md).
 //
 // Reading: one recv() per readiness into a large buffer of the thread; the bytes are valid during
 // OnBytes() only. Writing: Write() gathers; everything gathered for a stream during a turn (all
 // that one poll brought, but at most 32 streams) goes out in one system call at its end. Ending:
-// Close() of a handle ends all calls to its owner at once; its memory goes when libuv says so.
-// Run() returns when
-//          Stop() was called and every handle is closed.
+// Close() of a stream ends all calls to its owner at once; its memory goes at the end of the turn.
+// Run() returns when Stop() was called and every handle is closed.
 
 namespace foreshard::router {
 

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "router/loop_impl.h"
@@ -39,11 +40,12 @@ void FailConnect(LoopImpl& loop, Stream& stream, std::string_view why) {
 std::optional<std::string> BeginConnect(Stream& stream, const addrinfo& to) {
   const int fd = ::socket(to.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return SystemError(errno);
-  LoopImpl::Adopt(stream, fd);
   if (::connect(fd, to.ai_addr, to.ai_addrlen) != 0 && errno != EINPROGRESS) {
-    return SystemError(errno);
+    const int code = errno;
+    ::close(fd);
+    return SystemError(code);
   }
-  LoopImpl::Watch(stream);
+  LoopImpl::Adopt(stream, fd);  // Not before: a socket that connects nowhere counts as hung up.
   return std::nullopt;
 }
 
@@ -52,6 +54,7 @@ void OnResolved(uv_getaddrinfo_t* request, int status, addrinfo* found) {
   Stream::Impl& impl = LoopImpl::Of(stream);
   LoopImpl& loop = impl.loop.impl();
   impl.resolving = false;
+  if (impl.closing) loop.dead.push_back(&stream);  // Its owner left while the look-up went on.
   if (!impl.closing && status != 0) {
     loop.Gone(stream, fmt::format("cannot reach {}: {}", impl.options.host, uv_strerror(status)));
   } else if (!impl.closing) {
@@ -59,7 +62,6 @@ void OnResolved(uv_getaddrinfo_t* request, int status, addrinfo* found) {
   }
   uv_freeaddrinfo(found);
   loop.EndTurn();
-  if (impl.closing) LoopImpl::Delete(&stream);
 }
 
 struct Resolution {
@@ -93,7 +95,6 @@ void LoopImpl::FinishConnect(Stream& stream) {
   }
   SetServerTimeouts(impl.fd, impl.options.user_timeout);
   impl.connected = true;
-  Watch(stream);
   if (impl.events == nullptr) {
     SendNow(stream);  // Its owner left meanwhile: CloseAfterFlush().
   } else {

@@ -1,4 +1,5 @@
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -7,63 +8,9 @@
 #include "base/check.h"
 #include "router/limits.h"
 #include "router/loop_impl.h"
+#include "router/system_call.h"
 
 namespace foreshard::router {
-namespace {
-
-Stream& StreamOf(const void* data) { return *static_cast<Stream*>(const_cast<void*>(data)); }
-
-// One recv(). False when nothing more is to be had now, or the stream is gone.
-bool ReceiveOnce(LoopImpl& loop, Stream& stream) {
-  auto& bytes = loop.read_buffer;
-  const ssize_t got = ::recv(LoopImpl::Of(stream).fd, bytes.data(), bytes.size(), 0);
-  if (got > 0) {
-    loop.Received(stream, std::string_view(bytes.data(), static_cast<std::size_t>(got)));
-    return true;
-  }
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return false;
-  loop.Gone(stream, got == 0 ? "closed by the peer" : SystemError(errno));
-  return false;
-}
-
-// libuv has stopped to watch: the peer reset the connection, or it never came to be. What came
-// before is still to be had, unless reading is paused: then Resume() comes here again.
-void OnBroken(LoopImpl& loop, Stream& stream) {
-  Stream::Impl& impl = LoopImpl::Of(stream);
-  impl.watched = 0;
-  if (!impl.connected) {
-    loop.FinishConnect(stream);
-    return;
-  }
-  if (impl.paused) return;
-  while (!impl.closing && !impl.paused && ReceiveOnce(loop, stream)) {
-  }
-  if (!impl.closing && !impl.paused) loop.Gone(stream, "the connection broke");
-}
-
-void OnPoll(uv_poll_t* handle, int status, int events) {
-  Stream& stream = StreamOf(handle->data);
-  Stream::Impl& impl = LoopImpl::Of(stream);
-  LoopImpl& loop = impl.loop.impl();
-  if (status < 0) {
-    OnBroken(loop, stream);
-  } else {
-    if ((events & UV_WRITABLE) != 0) {
-      if (impl.connected) {
-        loop.SendRest(stream);
-      } else {
-        loop.FinishConnect(stream);
-      }
-    }
-    if ((events & UV_READABLE) != 0 && !impl.closing && !impl.paused && impl.connected) {
-      ReceiveOnce(loop, stream);
-    }
-  }
-  if (loop.dirty.size() >= kDirtyStreamsMax) loop.EndTurn();
-}
-
-}  // namespace
-
 Stream::Stream(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}
 Stream::~Stream() = default;
 
@@ -73,33 +20,57 @@ Stream* LoopImpl::New(Loop& loop) {
   return stream;
 }
 
+// Watched once and for all: each edge is told once, and what is not read then is remembered here.
 void LoopImpl::Adopt(Stream& stream, int fd) {
   Stream::Impl& impl = Of(stream);
   impl.fd = fd;
-  CHECK(uv_poll_init(&impl.loop.impl().uv, &impl.poll, fd) == 0, "a socket cannot be watched");
-  impl.poll.data = &stream;
-  impl.poll_open = true;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &stream;
+  CHECK(::epoll_ctl(impl.loop.impl().epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0,
+        "a socket cannot be watched", errno);
 }
 
-// A stream is freed when its handle is closed and no look-up of its name is under way.
-void LoopImpl::Delete(Stream* stream) {
-  const Stream::Impl& impl = *stream->impl_;
-  if (!impl.resolving && !impl.poll_open) delete stream;
-}
-
-// Tells libuv what to wait for, if that is not what it waits for.
-void LoopImpl::Watch(Stream& stream) {
+void LoopImpl::OnEvents(Stream& stream, std::uint32_t events) {
   Stream::Impl& impl = *stream.impl_;
-  if (impl.closing || !impl.poll_open) return;
-  int wanted = impl.connected && !impl.paused ? UV_READABLE : 0;
-  if (!impl.connected || impl.writing()) wanted |= UV_WRITABLE;
-  if (wanted == impl.watched) return;
-  impl.watched = wanted;
-  if (wanted == 0) {
-    uv_poll_stop(&impl.poll);
-  } else {
-    uv_poll_start(&impl.poll, wanted, OnPoll);
+  if (impl.closing) return;
+  if (!impl.connected) {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
+    FinishConnect(stream);
+  } else if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == EPOLLOUT && impl.writing()) {
+    SendRest(stream);
   }
+  if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0 && !impl.closing) {
+    impl.readable = true;
+    impl.ended = impl.ended || (events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0;
+    Read(stream);
+  }
+  if (dirty.size() >= kDirtyStreamsMax) EndTurn();
+}
+
+// One recv(). A short one has emptied the socket, and what comes later is told by a new edge; an
+// end that was told already is not.
+void LoopImpl::Read(Stream& stream) {
+  Stream::Impl& impl = *stream.impl_;
+  if (!impl.readable || impl.closing || impl.paused || !impl.connected) return;
+  const ssize_t got = system_call::Receive(impl.fd, read_buffer.data(), read_buffer.size());
+  if (got > 0) {
+    const auto size = static_cast<std::size_t>(got);
+    impl.readable = impl.ended || size == read_buffer.size();
+    if (impl.readable) ReadAgain(stream);
+    Received(stream, std::string_view(read_buffer.data(), size));
+  } else if (got < 0 && errno == EINTR) {
+    ReadAgain(stream);
+  } else if (got < 0 && errno == EAGAIN) {
+    impl.readable = false;
+  } else {
+    Gone(stream, got == 0 ? "closed by the peer" : SystemError(errno));
+  }
+}
+
+void LoopImpl::ReadAgain(Stream& stream) {
+  if (std::exchange(stream.impl_->queued, true)) return;
+  again.push_back(&stream);
 }
 
 void LoopImpl::BeginClose(Stream& stream) {
@@ -111,13 +82,15 @@ void LoopImpl::BeginClose(Stream& stream) {
   GiveBuffer(std::move(impl.out));
   impl.out = {};
   streams.erase(&stream);
-  if (!impl.poll_open) return;  // The end of the look-up frees it.
-  uv_close(reinterpret_cast<uv_handle_t*>(&impl.poll), [](uv_handle_t* handle) {
-    Stream& closed = StreamOf(handle->data);
-    Of(closed).poll_open = false;
-    Delete(&closed);
-  });
-  ::close(impl.fd);
+  if (impl.fd >= 0) ::close(std::exchange(impl.fd, -1));
+  if (!impl.resolving) dead.push_back(&stream);  // Else the end of the look-up does.
+}
+
+void LoopImpl::BuryDead() {
+  if (dead.empty()) return;
+  std::erase_if(again, [](const Stream* stream) { return stream->impl_->closing; });
+  for (const Stream* stream : dead) delete stream;
+  dead.clear();
 }
 
 void LoopImpl::Gone(Stream& stream, std::string_view reason) {
@@ -189,7 +162,7 @@ void LoopImpl::EndTurn() {
 
 // How many bytes the kernel took, or nothing if the connection is broken.
 std::optional<std::size_t> LoopImpl::Send(Stream& stream, std::string_view bytes) {
-  const ssize_t sent = ::send(stream.impl_->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  const ssize_t sent = system_call::Send(stream.impl_->fd, bytes.data(), bytes.size());
   if (sent >= 0) return static_cast<std::size_t>(sent);
   if (errno == EAGAIN || errno == EINTR) return 0;
   // What the peer said before it left is still to be heard, and may tell why; its end comes then.
@@ -217,20 +190,20 @@ void LoopImpl::SendNow(Stream& stream) {
     if (*sent < bytes.size()) {
       impl.sending.swap(bytes);
       impl.sending_from = *sent;
-      Watch(stream);
       return;
     }
     bytes.clear();
+    Sent(impl, *sent);
   }
-  Sent(impl);
   if (impl.close_when_sent) BeginClose(stream);
 }
 
 // Small buffers stay for the next answer; a thousand idle clients must not keep large ones.
-void LoopImpl::Sent(Stream::Impl& impl) {
+void LoopImpl::Sent(Stream::Impl& impl, std::size_t sent) {
   if (impl.out.capacity() > kKeptBufferBytes && impl.out.empty()) {
     GiveBuffer(std::move(impl.out));
     impl.out = {};
+    if (sent <= kKeptBufferBytes / 2) impl.out.reserve(kKeptBufferBytes / 2);
   }
   if (impl.sealed.capacity() > kKeptBufferBytes) impl.sealed = {};
 }
@@ -248,7 +221,6 @@ void LoopImpl::SendRest(Stream& stream) {
   impl.sending = {};
   impl.sending_from = 0;
   SendNow(stream);
-  Watch(stream);
   if (!impl.closing && !impl.writing() && impl.events != nullptr) impl.events->OnDrained();
 }
 
@@ -264,14 +236,11 @@ std::size_t Stream::backlog_bytes() const {
   return impl_->out.size() + impl_->sealed.size() + impl_->sending.size() - impl_->sending_from;
 }
 
-void Stream::Pause() {
-  impl_->paused = true;
-  LoopImpl::Watch(*this);
-}
+void Stream::Pause() { impl_->paused = true; }
 
 void Stream::Resume() {
-  impl_->paused = false;
-  LoopImpl::Watch(*this);
+  if (!std::exchange(impl_->paused, false)) return;
+  if (impl_->readable) impl_->loop.impl().ReadAgain(*this);
 }
 
 void Stream::Close() { impl_->loop.impl().BeginClose(*this); }

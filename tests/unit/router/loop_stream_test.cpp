@@ -94,6 +94,36 @@ TEST_F(LoopStream, WhoIsPausedHearsNothing) {
   EXPECT_EQ(client.bytes, "heard too early");
 }
 
+// More than one recv() takes, told of once; and paused in the middle of it.
+TEST_F(LoopStream, WhatOneReadLeavesIsReadWithoutBeingToldAgain) {
+  Listen();
+  const std::string text(3'000'000, 'x');
+  client.on_connected = [&] { client.stream->Write(text); };
+  bool paused = false;
+  server.on_bytes = [&] {
+    if (!std::exchange(paused, true)) {
+      server.stream->Pause();
+      loop.After(std::chrono::milliseconds(20), [&] { server.stream->Resume(); });
+    }
+    if (server.bytes.size() == text.size()) Done();
+  };
+  Connect();
+  Run();
+  EXPECT_EQ(server.bytes.size(), text.size());
+}
+
+// The last bytes and the end of the stream may be told in one event.
+TEST_F(LoopStream, AnEndThatCameWithBytesIsHeard) {
+  Listen();
+  server.on_gone = [&] { Done(); };
+  const int peer = RawPeer();
+  ASSERT_EQ(::send(peer, "good-bye", 8, MSG_NOSIGNAL), 8);
+  ::close(peer);
+  Run();
+  EXPECT_EQ(server.bytes, "good-bye");
+  EXPECT_EQ(server.gone, "closed by the peer");
+}
+
 TEST_F(LoopStream, ClosingAfterFlushSendsAllFirst) {
   Listen();
   const std::string text = Large();
