@@ -89,18 +89,45 @@ void Heat::Record(std::span<const Key> keys, std::span<const Owner> owners,
   if (first >= reads_.size()) return;  // the table changed under a statement in flight
   Count(sample.write ? writes_[first] : reads_[first], sample);
   const std::uint64_t weight = std::max<std::uint64_t>(sample.backend_nanos / keys.size(), 1);
-  const std::size_t quarter = QuarterOf(now);
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    Sampled* sampled = owners[i].range < reads_.size() ? SampledOf(owners[i].range) : nullptr;
-    if (sampled != nullptr && sample.insert) RecordInsert(*sampled, keys[i]);
-    if (keys[i].text.size() > kSampledKeyBytesMax) continue;
-    std::size_t place = 0;
-    if (sampled != nullptr &&
-        sampled->samples[quarter].Offer(static_cast<double>(weight), random_, &place)) {
-      sampled->samples[quarter].Put(place, CanonicalText(space_.key_type, keys[i]));
+    if (sample.insert && owners[i].range < reads_.size()) {
+      if (Sampled* sampled = SampledOf(owners[i].range)) RecordInsert(*sampled, keys[i]);
     }
-    top_keys_.Add(keys[i], weight);
+    const std::uint64_t scale = ScaleOfNextKey(now);
+    if (scale > 0) CountKey(keys[i], owners[i].range, scale * weight, now);
   }
+}
+
+// How many statements are left out between two is uniform with the right mean, so that no rhythm of
+// the clients hides a key.
+std::uint64_t Heat::ScaleOfNextKey(WallTime now) {
+  if (now != keys_since_) {
+    keys_since_ = now;
+    keys_seen_ = keys_left_out_ = 0;
+  }
+  if (keys_seen_ < kKeysExact) {
+    ++keys_seen_;
+    return 1;
+  }
+  if (keys_left_out_ > 0) {
+    --keys_left_out_;
+    return 0;
+  }
+  keys_left_out_ = static_cast<std::uint32_t>(random_.Below(2 * kKeySampling - 1));
+  return kKeySampling;
+}
+
+void Heat::CountKey(const Key& key, std::uint32_t range, std::uint64_t weight, WallTime now) {
+  if (key.text.size() > kSampledKeyBytesMax) return;
+  Sampled* sampled = range < reads_.size() ? SampledOf(range) : nullptr;
+  if (sampled != nullptr) {
+    Reservoir& sample = sampled->samples[QuarterOf(now)];
+    std::size_t place = 0;
+    if (sample.Offer(static_cast<double>(weight), random_, &place)) {
+      sample.Put(place, CanonicalText(space_.key_type, key));
+    }
+  }
+  top_keys_.Add(key, weight);
 }
 
 void Heat::RecordTransaction(std::span<const Key> keys, std::size_t shards) {

@@ -103,7 +103,9 @@ class Heat {
   void TableChanged(const CompiledTable& table);
 
   // One statement on one shard. `keys` are those of the decision (weight is shared between them);
-  // empty: a scatter.
+  // empty: a scatter. `now` may stand still for a while: of the keys that come under one `now`, the
+  // first kKeysExact are counted each; from then on one in kKeySampling on average, by chance, with
+  // so many times its weight. Counters of ranges miss nothing.
   void Record(std::span<const Key> keys, std::span<const Owner> owners, const HeatSample& sample,
               WallTime now);
 
@@ -111,6 +113,8 @@ class Heat {
   // caller samples: one transaction in `kPairSampling`.
   void RecordTransaction(std::span<const Key> keys, std::size_t shards);
   static constexpr std::uint32_t kPairSampling = 16;
+  static constexpr std::uint32_t kKeysExact = 64;
+  static constexpr std::uint32_t kKeySampling = 8;
 
   HeatSnapshot Snapshot() const;
 
@@ -129,6 +133,8 @@ class Heat {
     std::uint64_t inserts_at_head = 0;
   };
 
+  std::uint64_t ScaleOfNextKey(WallTime now);  // 0: it is left out
+  void CountKey(const Key& key, std::uint32_t range, std::uint64_t weight, WallTime now);
   Sampled* SampledOf(std::uint32_t range);
   void RecordInsert(Sampled& sampled, const Key& key);
 
@@ -141,6 +147,9 @@ class Heat {
   HeatCounters scatter_reads_;
   HeatCounters scatter_writes_;
   std::map<std::uint32_t, Sampled> sampled_;  // by range; at most kSampledRangesMax
+  WallTime keys_since_{};
+  std::uint32_t keys_seen_ = 0;  // since then
+  std::uint32_t keys_left_out_ = 0;  // that are still to be
   SpaceSaving<Key, KeyHash> top_keys_;
   SpaceSaving<KeyPair, KeyPairHash> top_pairs_;
   std::uint64_t transactions_ = 0;
