@@ -32,6 +32,7 @@ int HexDigit(char c) {
 
 Result<Key> ParseNumber(const model::KeySpace& space, std::string_view text) {
   std::int64_t number = 0;
+  if (const auto digits = DigitsOnly(text)) return KeyOfNumber(space, *digits);
   const char* const end = text.data() + text.size();
   auto [stopped, error] = std::from_chars(text.data(), end, number);
   if (error == std::errc() && stopped == end && !text.empty()) return KeyOfNumber(space, number);
@@ -69,6 +70,17 @@ Result<Key> ParseKey(const model::KeySpace& space, std::string_view text) {
     }
   }
   Unreachable(space.key_type);
+}
+
+std::optional<std::int64_t> DigitsOnly(std::string_view text) {
+  if (text.empty() || text.size() > 18) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : text) {
+    const auto digit = static_cast<unsigned char>(c - '0');
+    if (digit > 9) return std::nullopt;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 Key KeyOfNumber(const model::KeySpace& space, std::int64_t number) {

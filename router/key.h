@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,9 @@ struct Key {
 // From canonical or uncanonical text, as a client writes it. Errors: kGiveUp with code 22P02 (22003
 // for a number that is too large); never contains the value.
 Result<Key> ParseKey(const model::KeySpace& space, std::string_view text);
+
+// The number that 1 to 18 digits are, which is nearly every bigint that is written; nothing else.
+std::optional<std::int64_t> DigitsOnly(std::string_view text);
 
 Key KeyOfNumber(const model::KeySpace& space, std::int64_t number);
 Key KeyOfText(const model::KeySpace& space, std::string_view text);

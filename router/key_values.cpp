@@ -125,6 +125,16 @@ std::optional<std::string_view> PlainText(std::string_view text, const Literal& 
   return inside.find('\'') == std::string_view::npos ? std::optional(inside) : std::nullopt;
 }
 
+// Of nearly every statement with a bigint key: no copy, no error.
+std::optional<std::int64_t> LiteralNumber(const ValueSource& source, const ValueContext& context) {
+  const Literal& literal = context.normalized.literals[source.index];
+  if (context.space.key_type != KeyType::kBigint || literal.kind != LiteralKind::kInteger ||
+      source.negative) {
+    return std::nullopt;
+  }
+  return DigitsOnly(context.text.substr(literal.begin, literal.end - literal.begin));
+}
+
 Result<Key> LiteralKey(const ValueSource& source, const ValueContext& context) {
   const Literal& literal = context.normalized.literals[source.index];
   if (source.negative) return ParseKey(context.space, "-" + LiteralValue(context.text, literal));
@@ -194,6 +204,10 @@ Status AppendKeys(const ValueSource& source, const ValueContext& context, std::v
   };
   switch (source.from) {
     case ValueSource::From::kLiteral:
+      if (const std::optional<std::int64_t> number = LiteralNumber(source, context)) {
+        keys.push_back(KeyOfNumber(context.space, *number));
+        return Ok();
+      }
       return append(LiteralKey(source, context));
     case ValueSource::From::kConstant:
       return append(ParseKey(context.space, source.constant));
