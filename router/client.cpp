@@ -364,9 +364,8 @@ std::uint32_t Client::ReaderOf(std::uint32_t shard, const ReadDemand& demand) {
   return worker_.ReaderOf(shard, demand, user_, database_);
 }
 
-std::vector<Proof> Client::ProofsFor(const Footprint& footprint) {
-  if (worker_.view().leased.empty()) return {};
-  return worker_.ProofsFor(footprint);
+void Client::ProofsFor(bool scatter, const std::vector<Key>& keys, std::vector<Proof>& proofs) {
+  if (!worker_.view().leased.empty()) proofs = worker_.ProofsFor(scatter, keys);
 }
 
 std::string Client::NewTransactionName(std::uint32_t first_shard) {

@@ -74,7 +74,7 @@ class Client final : public StreamEvents, public SessionHost {
   void Record(const StatementRecord& record) override;
   Consistency default_consistency() override;
   std::uint32_t ReaderOf(std::uint32_t shard, const ReadDemand& demand) override;
-  std::vector<Proof> ProofsFor(const Footprint& footprint) override;
+  void ProofsFor(bool scatter, const std::vector<Key>& keys, std::vector<Proof>& proofs) override;
   std::string NewTransactionName(std::uint32_t first_shard) override;
   void FinishLater(std::uint32_t shard, std::string name) override;
   std::chrono::milliseconds park_max() const override;

@@ -80,7 +80,7 @@ bool Hold::Covers(const Active& hold, const Footprint& footprint) const {
     for (const Key& held : hold.keys) {
       if (SameKey(space_.key_type, held, key)) return true;
     }
-    if (i < footprint.pinned.size() && footprint.pinned[i]) continue;
+    if (i < footprint.pinned.size() && footprint.pinned[i] != 0) continue;
     for (const auto& [from, to] : hold.ranges) {
       if (ComparePlaces(space_, from, key) <= 0 && (!to || ComparePlaces(space_, key, *to) < 0))
         return true;
@@ -137,7 +137,7 @@ void Hold::Launch(Slot slot, const Footprint& footprint, bool transaction_open) 
   started.touched.scatter = started.touched.scatter || footprint.scatter;
   for (std::size_t i = 0; i < footprint.keys.size(); ++i) {
     started.touched.keys.push_back(footprint.keys[i]);
-    started.touched.pinned.push_back(i < footprint.pinned.size() && footprint.pinned[i]);
+    started.touched.pinned.push_back(i < footprint.pinned.size() ? footprint.pinned[i] : 0);
   }
 }
 

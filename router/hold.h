@@ -62,8 +62,9 @@ struct HoldState {
 struct Footprint {
   bool scatter = false;  // every key
   std::vector<Key> keys;
-  std::vector<bool>
-      pinned;  // of each key: a pin overrides its range, so a hold of ranges does not mean it
+  // Of each key, 1 or 0: a pin overrides its range, so a hold of ranges does not mean it. Not
+  // vector<bool>: every statement writes here.
+  std::vector<std::uint8_t> pinned;
 };
 
 enum class Admission {

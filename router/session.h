@@ -131,8 +131,7 @@ class Session {
   void Say(std::string_view bytes);
   void Push(Expect expect);
   bool nothing_expected() const { return expects_head_ == expects_.size(); }
-  std::uint32_t NewWork(std::uint32_t shard, const Statement& statement,
-                        const RouteDecision& decision);
+  std::uint32_t NewWork(std::uint32_t shard, const Statement& statement, RouteDecision& decision);
   Outcome Block(Wait wait);
   char client_status() const { return tx_ == Tx::kIdle ? 'I' : tx_ == Tx::kOpen ? 'T' : 'E'; }
 

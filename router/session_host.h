@@ -104,7 +104,8 @@ class SessionHost {
 
   // What a Strong read of these keys must ask first, in its own snapshot, and on which shards.
   // Nearly always empty.
-  virtual std::vector<Proof> ProofsFor(const Footprint& footprint) = 0;
+  virtual void ProofsFor(bool scatter, const std::vector<Key>& keys,
+                         std::vector<Proof>& proofs) = 0;
 
   // A name for a two-phase transaction that nobody else uses.
   virtual std::string NewTransactionName(std::uint32_t first_shard) = 0;

@@ -31,9 +31,7 @@ std::vector<std::uint32_t> Session::ShardsOfDecision() {
 bool Session::NeedsProof(const Statement& statement) {
   proofs_.clear();
   if (!IsPlain(statement.kind)) return false;
-  footprint_.scatter = decision_.scatter;
-  footprint_.keys = decision_.keys;
-  proofs_ = host_.ProofsFor(footprint_);
+  host_.ProofsFor(decision_.scatter, decision_.keys, proofs_);
   const bool reads = statement.kind == StatementKind::kRead && !statement.writes;
   return reads && tx_ == Tx::kIdle && !proofs_.empty();
 }

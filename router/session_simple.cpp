@@ -113,7 +113,7 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
     writes = writes || statement->writes;
     for (std::size_t i = 0; i < decision_.keys.size(); ++i) {
       all.keys.push_back(decision_.keys[i]);
-      all.pinned.push_back(decision_.owners[i].pinned);
+      all.pinned.push_back(decision_.owners[i].pinned ? 1 : 0);
     }
   }
   if (!common) return false;
@@ -222,10 +222,12 @@ bool Session::RouteStatement(const Statement& statement, std::string_view text,
 std::optional<Session::Outcome> Session::AdmitWork(const Statement&, std::size_t bytes) {
   if (decision_.keys.empty() && !decision_.scatter) return std::nullopt;
   footprint_.scatter = decision_.scatter;
-  footprint_.keys = decision_.keys;
   footprint_.pinned.clear();
-  for (const Owner& owner : decision_.owners) footprint_.pinned.push_back(owner.pinned);
-  switch (host_.Admit(footprint_, bytes, tx_ != Tx::kIdle)) {
+  for (const Owner& owner : decision_.owners) footprint_.pinned.push_back(owner.pinned ? 1 : 0);
+  footprint_.keys.swap(decision_.keys);  // Not a copy: this is every statement's way.
+  const Admission admission = host_.Admit(footprint_, bytes, tx_ != Tx::kIdle);
+  footprint_.keys.swap(decision_.keys);
+  switch (admission) {
     case Admission::kGo:
       return std::nullopt;
     case Admission::kParked:
@@ -285,7 +287,7 @@ Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view tex
   works_[work].effect = std::move(effect);
   Expect expect;
   expect.work = work;
-  const std::string ours = ProofText(*link, &expect);
+  const std::string ours = proofs_.empty() ? std::string() : ProofText(*link, &expect);
   if (!ours.empty()) {
     pg::AppendQuery(&link->out(), ours + std::string(text));
   } else {

@@ -134,7 +134,7 @@ class Worker {
   void LearnOwner(const StaleOwner& stale);
   void SchemaChanged() { plans_.Clear(); }
   void Record(const StatementRecord& record);
-  std::vector<Proof> ProofsFor(const Footprint& footprint);
+  std::vector<Proof> ProofsFor(bool scatter, const std::vector<Key>& keys);
   std::string NewTransactionName(std::uint32_t first_shard);
   void FinishLater(const std::string& user, const std::string& database, std::uint32_t shard,
                    std::string name);

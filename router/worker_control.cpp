@@ -111,7 +111,7 @@ void Worker::WarmUp(const model::ShardId& losing, const model::ShardId& gaining)
 
 // The proof is plain SQL where ownership holds: a first call of PL/pgSQL costs each server process
 // milliseconds, and all of them would pay in the moment before a cutover.
-std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {
+std::vector<Proof> Worker::ProofsFor(bool scatter, const std::vector<Key>& keys) {
   std::vector<Proof> proofs;
   if (view_.table == nullptr) return proofs;
   const model::KeySpace& space = view_.table->table().key_space;
@@ -129,8 +129,8 @@ std::vector<Proof> Worker::ProofsFor(const Footprint& footprint) {
            .lock = fmt::format("SELECT pg_catalog.pg_advisory_xact_lock_shared({}, {})", kGateLock,
                                leased.migration)});
     };
-    bool touched = footprint.scatter;
-    for (const Key& key : footprint.keys) {
+    bool touched = scatter;
+    for (const Key& key : keys) {
       const std::string text = CanonicalText(space.key_type, key);
       touched =
           touched || std::find(leased.keys.begin(), leased.keys.end(), text) != leased.keys.end();

@@ -141,7 +141,9 @@ class SessionWorld : public SessionHost {
     demands_.push_back(demand);
     return replica_ ? *replica_ : shard;
   }
-  std::vector<Proof> ProofsFor(const Footprint&) override { return proofs_; }
+  void ProofsFor(bool, const std::vector<Key>&, std::vector<Proof>& proofs) override {
+    proofs = proofs_;
+  }
   std::string NewTransactionName(std::uint32_t first_shard) override {
     return "tx-" + std::to_string(first_shard);
   }
