@@ -209,6 +209,7 @@ CacheKey HashBytes(std::string_view bytes) {
 
 void Normalize(std::string_view text, Normalized& out) {
   out.literals.clear();
+  out.recalled = false;
   out.tokens = 0;
   out.parameters_max = 0;
   out.statements = 0;

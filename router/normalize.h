@@ -54,6 +54,7 @@ struct Normalized {
       0;  // non-empty ones, separated by `;`. More than one: SplitStatements() first
   bool complete =
       true;  // false: an unfinished string, comment or quoted name; let PostgreSQL say so
+  bool recalled = false;  // by ShapeMemo: without `key` and `canonical`
   std::string_view
       shard_key_hint;  // the value in /* foreshard.shard_key='…' */, without quotes; empty: none
 };

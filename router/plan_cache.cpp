@@ -58,18 +58,23 @@ PlanCache::Entry* PlanCache::Find(std::string_view text, const Normalized& norma
   return exact;
 }
 
-const Statement* PlanCache::Peek(std::string_view text, const Normalized& normalized,
-                                 const PlanContext& context) {
-  const Entry* entry = Find(text, normalized, context);
-  if (entry == nullptr) return nullptr;
+std::shared_ptr<const Statement> PlanCache::Recall(std::string_view text,
+                                                   const PlanContext& context,
+                                                   Normalized& normalized) {
+  const std::shared_ptr<const Statement>* known =
+      memo_.Find(text, context.fingerprint, normalized);
+  if (known == nullptr) return nullptr;
   ++hits_;
-  return entry->statement.get();
+  return *known;
 }
 
 std::shared_ptr<const Statement> PlanCache::Get(std::string_view text, const Normalized& normalized,
                                                 const PlanContext& context) {
   if (const Entry* entry = Find(text, normalized, context); entry != nullptr) {
     ++hits_;
+    // Said for the second time, and its meaning is that of all texts of its shape.
+    if (entry->statement->looked_at.empty())
+      memo_.Keep(text, normalized, context.fingerprint, entry->statement);
     return entry->statement;
   }
   ++misses_;
@@ -133,6 +138,7 @@ void PlanCache::Shrink() {
 void PlanCache::Clear() {
   for (Entry& slot : slots_) slot = Entry{};
   used_ = 0;
+  memo_.Clear();
 }
 
 }  // namespace foreshard::router

@@ -9,6 +9,7 @@
 
 #include "router/catalogue.h"
 #include "router/normalize.h"
+#include "router/shape_memo.h"
 #include "router/statement.h"
 
 // Have we classified it before? Bounded; the least recently used half goes when it is full.
@@ -30,14 +31,15 @@ class PlanCache {
  public:
   explicit PlanCache(std::size_t entries_max = 4096);
 
-  // The statement's meaning: from the cache, or classified now and kept. Never null.
+  // The statement's meaning: from the cache, or classified now and kept. Never null. REQUIRES: not
+  // normalized.recalled.
   std::shared_ptr<const Statement> Get(std::string_view text, const Normalized& normalized,
                                        const PlanContext& context);
 
-  // The same for the hot path: valid until the next Get() or Clear() of this cache. Null: not
-  // cached.
-  const Statement* Peek(std::string_view text, const Normalized& normalized,
-                        const PlanContext& context);
+  // The same for the hot path, without Normalize(): fills `normalized` but for its key. Null: look
+  // for it the long way.
+  std::shared_ptr<const Statement> Recall(std::string_view text, const PlanContext& context,
+                                          Normalized& normalized);
 
   void Clear();  // after DDL
   std::size_t size() const { return used_; }
@@ -68,6 +70,7 @@ class PlanCache {
   std::uint64_t hits_ = 0;
   std::uint64_t misses_ = 0;
   std::string scratch_;
+  ShapeMemo memo_;
 };
 
 }  // namespace foreshard::router

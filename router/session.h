@@ -144,7 +144,10 @@ class Session {
   bool AllOnOneShard(std::uint32_t* shard);
   Outcome ForwardQuery(std::uint32_t shard, std::string_view text, std::string_view frame,
                        std::shared_ptr<const Statement> effect);
-  std::shared_ptr<const Statement> Meaning(std::string_view text, const Normalized& normalized);
+  Outcome RunMeant(const std::shared_ptr<const Statement>& statement, std::string_view text,
+                   std::string_view frame);
+  const PlanContext& CurrentPlanContext();
+  std::shared_ptr<const Statement> Meaning(std::string_view text, Normalized& normalized);
   const Statement* Refused(const Statement& statement, Refusal* why) const;
   const CompiledTable* routed_by_ = nullptr;  // never followed, only compared
   bool RouteStatement(const Statement& statement, std::string_view text,

@@ -26,8 +26,10 @@ Session::Outcome Session::OnParse(const pg::WireFrame& frame) {
     prepared->id = context_.prepared.NextId();
     prepared->sql.assign(parse->sql);
     prepared->types = std::move(types);
-    prepared->statement.reset();
-    Normalize(prepared->sql, prepared->normalized);
+    prepared->statement =
+        context_.plans.Recall(prepared->sql, CurrentPlanContext(), prepared->normalized);
+    prepared->plan_context = plan_context_.fingerprint;
+    if (prepared->statement == nullptr) Normalize(prepared->sql, prepared->normalized);
   } else {
     if (named_.contains(parse->name)) {
       Fail({.sqlstate = "42P05",
@@ -79,6 +81,21 @@ std::shared_ptr<PreparedStatement> Session::FindPrepared(std::string_view name) 
   if (name.empty()) return unnamed_dropped_ ? nullptr : unnamed_;
   const auto found = named_.find(name);
   return found == named_.end() ? nullptr : found->second;
+}
+
+// Named in this cycle and never confirmed by a server: PostgreSQL does not know such a statement
+// after an error.
+void Session::ForgetUnproven() {
+  for (const Unproven& parse : unproven_) {
+    if (!parse.confirmed) named_.erase(parse.name);
+  }
+  unproven_.clear();
+}
+
+void Session::Confirm(std::uint64_t id) {
+  for (Unproven& parse : unproven_) {
+    if (parse.id == id) parse.confirmed = true;
+  }
 }
 
 void Session::Prepare(ServerLink& link, const PreparedStatement& prepared, bool swallow) {

@@ -162,21 +162,6 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
 
 void Session::Pop() { ++expects_head_; }
 
-// Named in this cycle and never confirmed by a server: PostgreSQL does not know such a statement
-// after an error.
-void Session::ForgetUnproven() {
-  for (const Unproven& parse : unproven_) {
-    if (!parse.confirmed) named_.erase(parse.name);
-  }
-  unproven_.clear();
-}
-
-void Session::Confirm(std::uint64_t id) {
-  for (Unproven& parse : unproven_) {
-    if (parse.id == id) parse.confirmed = true;
-  }
-}
-
 void Session::SayLocals() {
   while (!nothing_expected() && expects_[expects_head_].kind == Expect::Kind::kLocal) {
     const Expect& expect = expects_[expects_head_];

@@ -37,12 +37,17 @@ void Session::RefreshPlanContext() {
       settings_.Find("foreshard.cross_shard_writes").value_or("on") != "off";
 }
 
-std::shared_ptr<const Statement> Session::Meaning(std::string_view text,
-                                                  const Normalized& normalized) {
-  if (plan_catalogue_ != host_.catalogue().fingerprint()) RefreshPlanContext();
-  plan_context_.catalogue = &host_.catalogue();
+const PlanContext& Session::CurrentPlanContext() {
+  const Catalogue& catalogue = host_.catalogue();
+  if (plan_catalogue_ != catalogue.fingerprint()) RefreshPlanContext();
+  plan_context_.catalogue = &catalogue;
   plan_context_.search_path = &search_path_;
-  return context_.plans.Get(text, normalized, plan_context_);
+  return plan_context_;
+}
+
+std::shared_ptr<const Statement> Session::Meaning(std::string_view text, Normalized& normalized) {
+  if (normalized.recalled) Normalize(text, normalized);
+  return context_.plans.Get(text, normalized, CurrentPlanContext());
 }
 
 Session::Outcome Session::OnQuery(const pg::WireFrame& frame) {
@@ -60,6 +65,10 @@ Session::Outcome Session::OnQuery(const pg::WireFrame& frame) {
   extended_ = false;
   unnamed_dropped_ = true;
   *text = WithoutEnd(*text);
+  if (const std::shared_ptr<const Statement> known =
+          context_.plans.Recall(*text, CurrentPlanContext(), normalized_)) {
+    return RunMeant(known, *text, frame.whole);
+  }
   Normalize(*text, normalized_);
   if (normalized_.statements == 0 && normalized_.complete) {
     std::string empty;
@@ -153,7 +162,11 @@ Session::Outcome Session::NextPart() {
 
 // One statement as text. `frame`: the client's message if it holds nothing else.
 Session::Outcome Session::RunText(std::string_view text, std::string_view frame) {
-  const std::shared_ptr<const Statement> statement = Meaning(text, normalized_);
+  return RunMeant(Meaning(text, normalized_), text, frame);
+}
+
+Session::Outcome Session::RunMeant(const std::shared_ptr<const Statement>& statement,
+                                   std::string_view text, std::string_view frame) {
   proofs_.clear();
   Refusal why;
   const bool may_learn = MayLearn(*statement);

@@ -134,12 +134,19 @@ Result<std::unique_ptr<Fixture>> MakeFixture() {
   return fixture;
 }
 
+// As a session does it.
+std::shared_ptr<const Statement> MeaningOf(Fixture& fixture, const std::string& text,
+                                           Normalized& normalized) {
+  if (auto known = fixture.cache.Recall(text, fixture.context, normalized)) return known;
+  Normalize(text, normalized);
+  return fixture.cache.Get(text, normalized, fixture.context);
+}
+
 std::uint64_t PlanHits(Fixture& fixture) {
   Normalized normalized;
   std::uint64_t sum = 0;
   for (const std::string& text : fixture.statements) {
-    Normalize(text, normalized);
-    sum += fixture.cache.Peek(text, normalized, fixture.context) != nullptr ? 1 : 0;
+    sum += MeaningOf(fixture, text, normalized) != nullptr ? 1 : 0;
   }
   return sum;
 }
@@ -150,8 +157,7 @@ std::uint64_t WholePath(Fixture& fixture) {
   const SessionFacts facts;
   std::uint64_t sum = 0;
   for (const std::string& text : fixture.statements) {
-    Normalize(text, normalized);
-    const Statement* statement = fixture.cache.Peek(text, normalized, fixture.context);
+    const std::shared_ptr<const Statement> statement = MeaningOf(fixture, text, normalized);
     Route({*statement, text, normalized, {}, *fixture.catalogue, *fixture.table, facts}, decision);
     sum += decision.parts.front().shard;
   }

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "router/lexer.h"
+#include "router/shape_memo.h"
 #include "tests/fuzz/router/sql_generator.h"
 #include "tests/unit/router/brain_world.h"
 
@@ -86,6 +87,83 @@ TEST(NormalizeFuzz, StatementsWithOneKeyHaveOneMeaning) {
   }
   EXPECT_GT(kinds.size(), 12U);  // the generator goes everywhere
   EXPECT_GT(routed, 6'000U);
+}
+
+// One byte more, less or another, mostly where it could change how the rest is read.
+std::string Mutated(Random& random, std::string text) {
+  constexpr std::string_view kBytes = "'0123456789.eE$;-/* \n\"aX_\\(),=";
+  const std::size_t changes = 1 + random.Below(3);
+  for (std::size_t i = 0; i < changes && !text.empty(); ++i) {
+    const std::size_t at = random.Below(text.size());
+    const char byte = kBytes[random.Below(kBytes.size())];
+    switch (random.Below(3)) {
+      case 0:
+        text.insert(at, 1, byte);
+        break;
+      case 1:
+        text.erase(at, 1);
+        break;
+      default:
+        text[at] = byte;
+    }
+  }
+  return text;
+}
+
+// The same bytes with other values of the literals.
+std::string Revalued(Random& random, const std::string& text, const Normalized& normalized) {
+  std::string out;
+  std::size_t from = 0;
+  for (const Literal& literal : normalized.literals) {
+    out += text.substr(from, literal.begin - from) + Replacement(random, literal.kind);
+    from = literal.end;
+  }
+  return out + text.substr(from);
+}
+
+void ExpectTheSame(const Normalized& seen, const Normalized& expected, const std::string& where) {
+  ASSERT_EQ(seen.tokens, expected.tokens) << where;
+  ASSERT_EQ(seen.parameters_max, expected.parameters_max) << where;
+  ASSERT_EQ(seen.statements, expected.statements) << where;
+  ASSERT_EQ(seen.complete, expected.complete) << where;
+  ASSERT_EQ(seen.shard_key_hint, expected.shard_key_hint) << where;
+  ASSERT_EQ(seen.literals.size(), expected.literals.size()) << where;
+  for (std::size_t i = 0; i < seen.literals.size(); ++i) {
+    ASSERT_EQ(seen.literals[i].kind, expected.literals[i].kind) << where;
+    ASSERT_EQ(seen.literals[i].begin, expected.literals[i].begin) << where;
+    ASSERT_EQ(seen.literals[i].end, expected.literals[i].end) << where;
+    ASSERT_EQ(seen.literals[i].token, expected.literals[i].token) << where;
+  }
+}
+
+TEST(NormalizeFuzz, WhatTheMemoRecallsIsWhatTheLexerReads) {
+  const auto meaning = std::make_shared<const Statement>();
+  std::size_t recalled = 0;
+  std::size_t mutants_recalled = 0;
+  for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {
+    Random random(seed);
+    fuzz::SqlGenerator generator(random);
+    const std::string text = generator.Statement();
+    Normalized kept;
+    Normalize(text, kept);
+    ShapeMemo memo;
+    memo.Keep(text, kept, 1, meaning);
+    for (int variant = 0; variant < 10; ++variant) {
+      const bool mutant = variant >= 2;
+      std::string other = Revalued(random, text, kept);
+      if (mutant) other = Mutated(random, std::move(other));
+      Normalized seen;
+      if (memo.Find(other, 1, seen) == nullptr) continue;
+      ++(mutant ? mutants_recalled : recalled);
+      Normalized expected;
+      Normalize(other, expected);
+      const std::string where = "seed " + std::to_string(seed) + "\n" + text + "\n" + other;
+      ASSERT_EQ(kept.canonical, expected.canonical) << where;
+      ASSERT_NO_FATAL_FAILURE(ExpectTheSame(seen, expected, where));
+    }
+  }
+  EXPECT_GT(recalled, 10'000U);
+  EXPECT_GT(mutants_recalled, 1'000U);
 }
 
 }  // namespace
