@@ -1,9 +1,12 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <optional>
 
 #include "base/log.h"
 #include "migration/mover.h"
+#include "migration/shard_objects.h"
 
 namespace foreshard::migration {
 
@@ -54,7 +57,7 @@ class Probe {
     if (publisher != publisher_) window_.clear();
     publisher_ = publisher;
     if (publisher) {
-      if (Status measured = Measure(*publisher); !measured) return measured;
+      if (Status measured = Measure(*publisher, *phase); !measured) return measured;
     }
     return Report({row->Int(0, 1)});
   }
@@ -76,11 +79,38 @@ class Probe {
     return Ok();
   }
 
-  Status Measure(Side publisher) {
+  // A publisher that crashed ends the stream with an error, and an error stops the subscription:
+  // nothing but us starts it again. An error that is in the rows comes back each time; the lag
+  // shows it. CatchUp counts for itself.
+  Status StartStreamAgain(pg::Connection& subscriber, Side publisher, Phase phase) {
+    if (phase == Phase::kCatchingUp) return Ok();
+    const std::string name = StreamName(work_.spec().number, ShardOf(work_.spec(), publisher));
+    const Result<pg::Rows> stopped = subscriber.Exec(
+        "SELECT m.token FROM foreshard.migration m, pg_subscription s WHERE m.migration_id = $1 "
+        "AND m.phase = $2 AND s.subname = $3 AND NOT s.subenabled",
+        {work_.spec().number.value, ToString(phase), name}, work_.In(5s));
+    if (!stopped) return stopped.error();
+    if (stopped->empty()) return Ok();
+    log::Warning("stream_starts_again", {{"subscription", name}, {"phase", ToString(phase)}});
+    // The count of errors tells whether a rollback is possible: what a crash left is not one.
+    const Status started = ExecClaimed(
+        subscriber, work_.spec(), {stopped->Int(0, 0)},
+        {{fmt::format("ALTER SUBSCRIPTION {} ENABLE", name)},
+         {"SELECT pg_stat_reset_subscription_stats(oid) FROM pg_subscription WHERE subname = $1",
+          {name}}},
+        work_.In(5s));
+    // Another phase has begun: its steps know whether the stream may run.
+    return started || started.error().kind == Error::Kind::kFenced ? Ok() : started;
+  }
+
+  Status Measure(Side publisher, Phase phase) {
     pg::Connection& from = publisher == Side::kSource ? *source_ : *destination_;
     pg::Connection& to = publisher == Side::kSource ? *destination_ : *source_;
     const auto passed = PassProbe(from, to, work_, publisher, 2s);
     if (!passed && passed.error().reason != "LagTooHigh") return passed.error();
+    if (!passed) {
+      if (Status started = StartStreamAgain(to, publisher, phase); !started) return started;
+    }
     const MonotonicTime now = work_.clock.Monotonic();
     // A probe that did not come counts with the time that it was waited for.
     const auto lag = passed ? std::chrono::ceil<std::chrono::milliseconds>(*passed)

@@ -351,7 +351,7 @@ Status PgShard::DisableForward(model::Token token, Deadline deadline) {
                  deadline);
 }
 
-Status PgShard::MakeReverseSubscription(model::Token token, Deadline deadline) {
+Status PgShard::MakeReverseSubscription(model::Token token, Lsn drained, Deadline deadline) {
   const std::string name = StreamName(options_.spec.number, PeerOf(options_.spec, options_.side));
   const Result<std::string> conninfo = SubscriptionConninfo(options_.peer_conninfo);
   if (!conninfo) return conninfo.error();
@@ -361,10 +361,10 @@ Status PgShard::MakeReverseSubscription(model::Token token, Deadline deadline) {
       Exec("SELECT subname FROM pg_subscription WHERE subname = $1", {name}, deadline);
   if (!there) return there.error();
   const Side publisher = options_.side == Side::kSource ? Side::kDestination : Side::kSource;
-  if (!there->empty()) {
+  if (!there->empty())
     return Claimed(token, {{fmt::format("ALTER SUBSCRIPTION {} ENABLE", name)}}, deadline);
-  }
-  return Claimed(token, {{SubscriptionSql(options_.spec, publisher, *conninfo)}}, deadline);
+  const std::string sql = SubscriptionSql(options_.spec, publisher, *conninfo);
+  return Claimed(token, {{sql}, {kStartFromSql, {name, ToString(drained)}}}, deadline);
 }
 
 Status PgShard::DropForwardSubscription(model::Token token, Deadline deadline) {

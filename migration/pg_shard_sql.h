@@ -24,4 +24,11 @@ Result<GateSeen> ReadGate(const pg::Rows& rows);
 std::string LookSql();
 Result<ShardSeen> ReadLook(const pg::Rows& rows, std::size_t tables);
 
+// In the transaction that makes a subscription: it begins at an LSN of its publisher, wherever the
+// slot stands. pg_replication_slot_advance() is durable only with the publisher's next checkpoint;
+// the position of an origin is, with the commit. Parameters: $1 subscription, $2 LSN.
+inline constexpr const char* kStartFromSql =
+    "SELECT pg_replication_origin_advance('pg_' || oid, $2) FROM pg_subscription WHERE subname = "
+    "$1";
+
 }  // namespace foreshard::migration

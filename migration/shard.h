@@ -205,7 +205,10 @@ class Shard {
   // --- Soaking, in the order of section 9
   virtual Status DisableForward(
       model::Token token, Deadline deadline) = 0;  // destination: ALTER SUBSCRIPTION … DISABLE
-  virtual Status MakeReverseSubscription(model::Token token, Deadline deadline) = 0;  // source
+  // Source: what the destination committed from `drained` on. The slot stands there too, but a
+  // crash of the destination takes the slot back; then only this keeps the forward stream from
+  // echoing.
+  virtual Status MakeReverseSubscription(model::Token token, Lsn drained, Deadline deadline) = 0;
   virtual Status DropForwardSubscription(
       model::Token token, Deadline deadline) = 0;  // destination: slot_name = NONE first
   virtual Status DropForwardSlot(model::Token token, Deadline deadline) = 0;  // source

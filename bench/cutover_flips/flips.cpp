@@ -223,7 +223,10 @@ Status Flips::Soak(Pair& pair, model::Token token) {
       [&] {
         return pair.destination->SlotAdvance(token, *drained->row->drained_lsn, fleet_.Soon());
       },
-      [&] { return pair.source->MakeReverseSubscription(token, fleet_.Soon()); },
+      [&] {
+        return pair.source->MakeReverseSubscription(token, *drained->row->drained_lsn,
+                                                    fleet_.Soon());
+      },
       [&] { return pair.destination->DropForwardSubscription(token, fleet_.Soon()); },
       [&] { return pair.source->DropForwardSlot(token, fleet_.Soon()); },
       [&] { return pair.source->SetLeased(token, false, fleet_.Soon()); },

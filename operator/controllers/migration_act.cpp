@@ -143,7 +143,8 @@ Status ActOnMigration(const MigrationObservation& seen, const MigrationDecision&
     case MigrationStep::kDisableForward:
       return destination->DisableForward(token, deadline);
     case MigrationStep::kMakeReverseSubscription:
-      return source->MakeReverseSubscription(token, deadline);
+      return source->MakeReverseSubscription(token, *seen.destination->gate.row->drained_lsn,
+                                             deadline);
     case MigrationStep::kDropForwardSubscription:
       return destination->DropForwardSubscription(token, deadline);
     case MigrationStep::kDropForwardSlot:

@@ -206,7 +206,8 @@ class FakeShard final : public migration::Shard {
   Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                    Deadline deadline) override;
   Status DisableForward(model::Token token, Deadline deadline) override;
-  Status MakeReverseSubscription(model::Token token, Deadline deadline) override;
+  Status MakeReverseSubscription(model::Token token, migration::Lsn drained,
+                                 Deadline deadline) override;
   Status DropForwardSubscription(model::Token token, Deadline deadline) override;
   Status DropForwardSlot(model::Token token, Deadline deadline) override;
 

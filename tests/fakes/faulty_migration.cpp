@@ -125,9 +125,10 @@ class FaultyShard final : public migration::Shard {
     return Effect("DisableForward",
                   [=](migration::Shard& shard) { return shard.DisableForward(token, deadline); });
   }
-  Status MakeReverseSubscription(model::Token token, Deadline deadline) override {
+  Status MakeReverseSubscription(model::Token token, migration::Lsn drained,
+                                 Deadline deadline) override {
     return Effect("MakeReverseSubscription", [=](migration::Shard& shard) {
-      return shard.MakeReverseSubscription(token, deadline);
+      return shard.MakeReverseSubscription(token, drained, deadline);
     });
   }
   Status DropForwardSubscription(model::Token token, Deadline deadline) override {
