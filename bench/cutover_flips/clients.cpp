@@ -23,20 +23,29 @@ class Clients::Session {
   Session(Clients& clients, Client& client)
       : clients_(clients), client_(client), way_(static_cast<Way>(client.number % 4)) {}
 
-  bool Connect() {
-    auto made = clients_.fleet_.ConnectToRouter(client_.router);
-    if (!made) {
-      clients_.Fail("connect: " + made.error().message);
-      return false;
+  // A router that was killed comes back.
+  bool Connect(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      connected_ = clients_.fleet_.clock().Monotonic();
+      auto made = clients_.fleet_.ConnectToRouter(client_.router);
+      if (made) {
+        connection_ = std::move(*made);
+        return true;
+      }
+      if (!clients_.fleet_.outages().RouterDied(client_.router, connected_)) {
+        clients_.Fail("connect: " + made.error().message);
+        return false;
+      }
+      migration::Pause(stop, 20ms);
     }
-    connection_ = std::move(*made);
-    return true;
+    return false;
   }
 
   // False: the client has seen an error.
   bool Increment(Key& key) {
     while (true) {
       ++key.attempted;
+      const MonotonicTime begun = clients_.fleet_.clock().Monotonic();
       const Status done = Write(key);
       if (done) {
         ++key.acknowledged;
@@ -51,8 +60,11 @@ class Clients::Session {
           return false;
         continue;
       }
-      clients_.Fail(fmt::format("client {} through router {}: {} {}", client_.number,
-                                client_.router, done.error().code, done.error().message));
+      if (!clients_.fleet_.outages().Explain(client_.router, connection_->alive(),
+                                             done.error().code, connected_, begun)) {
+        clients_.Fail(fmt::format("client {} through router {}: {} {}", client_.number,
+                                  client_.router, done.error().code, done.error().message));
+      }
       return false;
     }
   }
@@ -105,6 +117,7 @@ class Clients::Session {
   Client& client_;
   Way way_;
   std::unique_ptr<pg::Connection> connection_;
+  MonotonicTime connected_{};
 };
 
 Clients::Clients(const Fleet& fleet, ClientOptions options) : fleet_(fleet), options_(options) {}
@@ -164,9 +177,9 @@ void Clients::Stop() {
 
 void Clients::Work(Client& client, const std::stop_token& stop) {
   Session session(*this, client);
-  if (!session.Connect()) return;
+  if (!session.Connect(stop)) return;
   for (std::size_t i = 0; !stop.stop_requested(); ++i) {
-    if (!session.Increment(client.keys[i % client.keys.size()]) && !session.Connect()) return;
+    if (!session.Increment(client.keys[i % client.keys.size()]) && !session.Connect(stop)) return;
     migration::Pause(stop, std::chrono::ceil<std::chrono::milliseconds>(options_.think));
   }
 }
@@ -174,23 +187,35 @@ void Clients::Work(Client& client, const std::stop_token& stop) {
 // 0: VACUUM without an end, 1 and 2: a snapshot of a second on each shard.
 void Clients::Noise(int kind, const std::stop_token& stop) {
   for (int i = 0; !stop.stop_requested(); ++i) {
-    auto admin = fleet_.Connect(kind == 0 ? i % 2 == 0 : kind == 1, "foreshard");
-    if (!admin) return Fail("noise: " + admin.error().message);
+    const MonotonicTime begun = fleet_.clock().Monotonic();
+    const bool first = kind == 0 ? i % 2 == 0 : kind == 1;
+    const auto fail = [&](const std::string& why) { FailNoise(first, begun, why); };
+    auto admin = fleet_.Connect(first, "foreshard");
+    if (!admin) {
+      fail("noise: " + admin.error().message);
+      migration::Pause(stop, 50ms);
+      continue;
+    }
     if (kind == 0) {
       const auto vacuumed = (*admin)->Exec(
           i % 4 < 2 ? "VACUUM public.accounts" : "VACUUM public.entries", fleet_.Soon());
-      if (!vacuumed) Fail("VACUUM: " + vacuumed.error().message);
+      if (!vacuumed) fail("VACUUM: " + vacuumed.error().message);
       migration::Pause(stop, 50ms);
       continue;
     }
     const auto read = (*admin)->Exec(
         "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT count(*) FROM public.accounts",
         fleet_.Soon());
-    if (!read) Fail("long reader: " + read.error().message);
+    if (!read) fail("long reader: " + read.error().message);
     migration::Pause(stop, 1s);
     const auto ended = (*admin)->Exec("SELECT count(*) FROM public.entries; COMMIT", fleet_.Soon());
-    if (!ended) Fail("long reader: " + ended.error().message);
+    if (!ended) fail("long reader: " + ended.error().message);
   }
+}
+
+// It is connected to the shard itself, so a kill of the shard is all that explains an error.
+void Clients::FailNoise(bool first, MonotonicTime begun, const std::string& why) {
+  if (!fleet_.outages().ShardDied(first, begun)) Fail(why);
 }
 
 void Clients::Fail(const std::string& why) {

@@ -67,6 +67,7 @@ class Clients {
   void Work(Client& client, const std::stop_token& stop);
   void Noise(int kind, const std::stop_token& stop);
   void Fail(const std::string& why);
+  void FailNoise(bool first, MonotonicTime begun, const std::string& why);
 
   const Fleet& fleet_;
   ClientOptions options_;

@@ -84,9 +84,12 @@ Result<std::unique_ptr<Fleet>> Fleet::Make(const FleetOptions& options) {
   const auto verifier =
       (*admin)->Exec("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'", fleet->Soon());
   if (!verifier) return verifier.error();
+  fleet->files_.Write("router.json", kRouterConfig);
+  fleet->files_.Write("users", fmt::format("app {}\n", verifier->Text(0, 0)));
   for (int number = 1; number <= kRouters; ++number) {
-    if (Status started = fleet->StartRouter(number, verifier->Text(0, 0)); !started)
-      return started.error();
+    fleet->WriteTable(number, fleet->FirstTable());
+    if (Status started = fleet->StartRouter(number); !started) return started.error();
+    if (Status serves = fleet->AwaitService(number); !serves) return serves.error();
   }
   const auto context = op::TlsContext::Load({.ca_file = fleet->files_.File("tls/ca.crt"),
                                              .certificate_file = fleet->files_.File("operator.crt"),
@@ -182,11 +185,9 @@ Status Fleet::MakeCertificates() {
   return Ok();
 }
 
-Status Fleet::StartRouter(int number, const std::string& verifier) {
+Status Fleet::StartRouter(int number) {
   Router& router = routers_[number - 1];
-  files_.Write("router.json", kRouterConfig);
-  files_.Write("users", fmt::format("app {}\n", verifier));
-  WriteTable(number, FirstTable());
+  const auto listen = [](int port) { return fmt::format("127.0.0.1:{}", port); };
   auto started =
       support::ChildProcess::Start({.command = {FORESHARD_ROUTER_PROGRAM,
                                                 "--config",
@@ -196,11 +197,11 @@ Status Fleet::StartRouter(int number, const std::string& verifier) {
                                                 "--tls-directory",
                                                 files_.File("tls"),
                                                 "--listen",
-                                                "127.0.0.1:0",
+                                                listen(router.clients),
                                                 "--admin-listen",
-                                                "127.0.0.1:0",
+                                                listen(router.admin),
                                                 "--metrics-listen",
-                                                "127.0.0.1:0",
+                                                listen(router.metrics),
                                                 "--table-file",
                                                 files_.File(fmt::format("table-{}.json", number)),
                                                 "--threads",
@@ -211,21 +212,47 @@ Status Fleet::StartRouter(int number, const std::string& verifier) {
                                                 "disable"}});
   if (!started) return started.error();
   router.process = std::move(*started);
-  const Status listens = support::Await("the router listens", 20s, [&] {
+  return support::Await("the router listens", 20s, [&] {
     const std::string log = router.process->ErrorOutput();
-    router.clients = PortIn(log, "clients");
-    router.admin = PortIn(log, "admin");
-    router.metrics = PortIn(log, "metrics");
-    return support::Seen(router.clients > 0 || !router.process->Running(), log);
+    router.clients = std::max(router.clients, PortIn(log, "clients"));
+    router.admin = std::max(router.admin, PortIn(log, "admin"));
+    router.metrics = std::max(router.metrics, PortIn(log, "metrics"));
+    return support::Seen(PortIn(log, "clients") > 0 || !router.process->Running(), log);
   });
-  if (!listens) return listens;
+}
+
+Status Fleet::AwaitService(int number) const {
   return support::Await("the router serves", 20s, [&] {
     auto session = ConnectToRouter(number);
     const bool served =
         session.ok() && (*session)->Exec("SELECT v FROM accounts WHERE id = 1", Soon()).ok();
-    return support::Seen(served,
-                         session.ok() ? router.process->ErrorOutput() : session.error().message);
+    return support::Seen(served, session.ok() ? RouterLog(number) : session.error().message);
   });
+}
+
+void Fleet::KillRouter(int router) {
+  outages_->RouterDies(router);
+  routers_[router - 1].process->Signal(SIGKILL);
+}
+
+Status Fleet::ReviveRouter(int router) {
+  const auto ended = routers_[router - 1].process->Wait(10s);
+  if (!ended) return ended.error();
+  if (Status started = StartRouter(router); !started) return started;
+  if (!routers_[router - 1].process->Running()) return Error::GiveUp(RouterLog(router));
+  outages_->RouterIsBack(router);
+  return Ok();
+}
+
+void Fleet::KillShard(bool first) {
+  outages_->ShardDies(first);
+  servers_[first ? 0 : 1]->Crash();
+}
+
+Status Fleet::ReviveShard(bool first) {
+  if (Status started = servers_[first ? 0 : 1]->Start(); !started) return started;
+  outages_->ShardIsBack(first);
+  return Ok();
 }
 
 MigrationSpec Fleet::Spec(bool forward) const {

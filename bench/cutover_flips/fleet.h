@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "bench/cutover_flips/outages.h"
 #include "migration/mover_work.h"
 #include "migration/pg_shard.h"
 #include "model/routing_table.h"
@@ -19,8 +20,6 @@ namespace foreshard::bench {
 // The keys of the range that flips, as SQL says it of accounts.id.
 inline constexpr const char* kMovingKeys =
     "hashint8extended(id, 0) >= '-4611686018427387904'::bigint AND hashint8extended(id, 0) < 0";
-
-inline constexpr int kRouters = 3;
 
 struct FleetOptions {
   bool fsync = false;
@@ -48,6 +47,15 @@ class Fleet {
   double Metric(std::string_view name) const;
   std::string RouterLog(int router) const;
 
+  // SIGKILL, as a node's end would do; and the same process again, on the same ports.
+  void KillRouter(int router);
+  Status ReviveRouter(int router);
+  void KillShard(bool first);
+  Status ReviveShard(bool first);
+  Outages& outages() const { return *outages_; }
+
+  std::filesystem::path folder() const { return files_.path(); }
+  int admin_port(int router) const { return routers_[router - 1].admin; }
   const Clock& clock() const { return clock_; }
   Deadline Soon() const { return Deadline::After(clock_, std::chrono::seconds(20)); }
 
@@ -63,13 +71,15 @@ class Fleet {
   Status MakeDatabase(bool first);
   Status Load(const FleetOptions& options);
   Status MakeCertificates();
-  Status StartRouter(int number, const std::string& verifier);
+  Status StartRouter(int number);
+  Status AwaitService(int number) const;
 
   SystemClock clock_;
   support::TemporaryDirectory files_{"cutover"};
   std::unique_ptr<support::PostgresServer> servers_[2];
   Router routers_[kRouters];
   std::unique_ptr<op::HttpsRouterControl> control_;
+  std::unique_ptr<Outages> outages_ = std::make_unique<Outages>(clock_);
 };
 
 }  // namespace foreshard::bench

@@ -9,7 +9,9 @@
 #include "base/random.h"
 #include "bench/cutover_flips/clients.h"
 #include "bench/cutover_flips/flips.h"
+#include "bench/cutover_flips/operator_process.h"
 #include "bench/cutover_flips/registers.h"
+#include "bench/cutover_flips/siege.h"
 
 // How long do clients wait when their keys change the shard, and does anything get lost? See
 // README.md.
@@ -24,6 +26,7 @@ struct Flags {
   int flips = 40;
   bool json = false;
   bool check = false;
+  bool kill = false;
   FleetOptions fleet;
   ClientOptions clients;
   int registers = 6;
@@ -163,12 +166,74 @@ bool Meets(const nlohmann::json& report, const nlohmann::json& details) {
          details["parked_statements"].get<std::size_t>() > 0;
 }
 
+nlohmann::json SiegeReport(const SiegeOutcome& outcome, const Verdict& verdict, const Kills& kills,
+                           const Fleet& fleet, const Clients& clients, const Registers& registers,
+                           const Flags& flags) {
+  nlohmann::json by_process;
+  for (int victim = 0; victim < kVictims; ++victim) {
+    by_process[ToString(static_cast<Victim>(victim))] = kills.count(static_cast<Victim>(victim));
+  }
+  return {{"acknowledged", verdict.acknowledged},
+          {"lost", verdict.lost},
+          {"duplicated", verdict.duplicated},
+          {"client_errors", clients.errors() + registers.errors()},
+          {"register_operations", registers.operations()},
+          {"registers_not_linearizable", registers.Violations().size()},
+          {"kills", by_process},
+          {"retryable_disconnects", fleet.outages().disconnects()},
+          {"errors_of_killed_shards", fleet.outages().shard_errors()},
+          {"flips", outcome.flips},
+          {"aborted_migrations", outcome.aborted},
+          {"cutover_attempts", outcome.cutover_attempts},
+          {"router_hold_ms_max", outcome.hold_millis_max},
+          {"leftovers", outcome.leftovers},
+          {"stray_rows", outcome.stray_rows},
+          {"settings", Settings(flags)}};
+}
+
+bool Holds(const nlohmann::json& report, const Kills& kills) {
+  return report["lost"] == 0 && report["duplicated"] == 0 && report["client_errors"] == 0 &&
+         report["registers_not_linearizable"] == 0 && report["leftovers"] == "" &&
+         report["stray_rows"] == 0 && kills.total() > 0;
+}
+
+// Whole migrations while processes are killed.
+int BesiegeMain(Fleet& fleet, const Flags& flags) {
+  Siege siege(fleet, {.flips = flags.flips, .seed = flags.seed, .talks = !flags.json});
+  Clients clients(fleet, flags.clients);
+  Registers registers(fleet, flags.registers, flags.seed);
+  fmt::print(stderr, "--seed {}\n", flags.seed);
+  Status started = clients.Start();
+  if (started) started = registers.Start();
+  const Result<SiegeOutcome> outcome =
+      started ? siege.Run() : Result<SiegeOutcome>(started.error());
+  clients.Stop();
+  registers.Stop();
+  for (const std::string& violation : registers.Violations()) {
+    fmt::print(stderr, "not linearizable (--seed {}): {}\n", flags.seed, violation);
+  }
+  if (!outcome) {
+    fmt::print(stderr, "stopped: {}\n", outcome.error().message);
+    return 2;
+  }
+  const Result<Verdict> verdict = clients.Check(outcome->first_owns);
+  if (!verdict) {
+    fmt::print(stderr, "cannot check: {}\n", verdict.error().message);
+    return 2;
+  }
+  const nlohmann::json report =
+      SiegeReport(*outcome, *verdict, siege.kills(), fleet, clients, registers, flags);
+  fmt::print("{}\n", report.dump(flags.json ? -1 : 2));
+  return flags.check && !Holds(report, siege.kills()) ? 1 : 0;
+}
+
 int Main(const Flags& flags) {
   Result<std::unique_ptr<Fleet>> fleet = Fleet::Make(flags.fleet);
   if (!fleet) {
     fmt::print(stderr, "cannot start: {}\n", fleet.error().message);
     return 2;
   }
+  if (flags.kill) return BesiegeMain(**fleet, flags);
   Flips flips(**fleet);
   Clients clients(**fleet, flags.clients);
   Registers registers(**fleet, flags.registers, flags.seed);
@@ -208,6 +273,8 @@ int main(int argc, char** argv) {
   app.add_option("--flips", flags.flips, "cutovers")->check(CLI::Range(1, 100'000));
   app.add_flag("--json", flags.json, "the last line is one JSON object");
   app.add_flag("--check", flags.check, "exit 1 when something is lost, or p99 is above 100 ms");
+  app.add_flag("--kill", flags.kill,
+               "kill operator, mover, routers and shards at random during whole migrations");
   app.add_flag("--fsync", flags.fleet.fsync, "PostgreSQL waits for the disk");
   app.add_option("--rows", flags.fleet.rows, "accounts on both shards")
       ->check(CLI::Range(2'000, 10'000'000));
@@ -221,7 +288,16 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 64));
   app.add_option("--think-micros", flags.think_micros, "a client's pause after each statement")
       ->check(CLI::Range(0, 1'000'000));
+  foreshard::bench::OperatorProcessOptions process;
+  CLI::App* child = app.add_subcommand("operator", "the operator that --kill kills");
+  child->group("");  // not for people
+  child->add_option("--folder", process.folder)->required();
+  child->add_option("--first", process.first)->required();
+  child->add_option("--second", process.second)->required();
+  child->add_option("--router-admin", process.router_admin)->required();
+  child->add_option("--leader", process.leader)->required();
   CLI11_PARSE(app, argc, argv);
+  if (child->parsed()) return foreshard::bench::RunOperatorProcess(process);
   flags.clients.think = std::chrono::microseconds(flags.think_micros);
   if (flags.seed == 0) flags.seed = foreshard::SeedFromSystem();
   foreshard::log::SetLevel(foreshard::log::Level::kWarning);

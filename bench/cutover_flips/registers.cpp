@@ -21,33 +21,40 @@ class Registers::Client {
   Client(Registers& registers, int number, History& history)
       : registers_(registers), number_(number), history_(history) {}
 
-  bool Connect() {
-    auto made = registers_.fleet_.ConnectToRouter(number_ % kRouters + 1);
-    if (!made) return Fail("connect: " + made.error().message);
-    connection_ = std::move(*made);
-    return true;
+  // A router that was killed comes back.
+  bool Connect(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      connected_ = Now();
+      auto made = registers_.fleet_.ConnectToRouter(router());
+      if (made) {
+        connection_ = std::move(*made);
+        return true;
+      }
+      if (!registers_.fleet_.outages().RouterDied(router(), connected_)) {
+        return Fail("connect: " + made.error().message);
+      }
+      migration::Pause(stop, 20ms);
+    }
+    return false;
   }
 
   bool Read(std::int64_t id) {
-    const MonotonicTime begin = Now();
-    const auto rows = Run("SELECT v FROM accounts WHERE id = $1", {id});
-    if (!rows) return Refused(rows.error());
-    if (rows->size() != 1) return Fail(fmt::format("{} rows of key {}", rows->size(), id));
-    Add(id, {.value = rows->Int(0, 0), .begin = begin, .end = Now()});
-    return true;
+    begun_ = Now();
+    return ReadIn(id);
   }
 
   bool Write(std::int64_t id) {
     const std::int64_t value = ++registers_.next_value_;
-    const MonotonicTime begin = Now();
+    const MonotonicTime begin = begun_ = Now();
     const auto done = Run("UPDATE accounts SET v = $2 WHERE id = $1", {id, value});
     return Wrote(id, value, begin, done);
   }
 
   // Reads, then writes, in one transaction: what was read counts even if it is rolled back.
   bool ReadAndWrite(std::int64_t id) {
+    begun_ = Now();
     if (const auto begun = Run("BEGIN", {}); !begun) return Refused(begun.error());
-    if (!Read(id)) return false;
+    if (!ReadIn(id)) return false;
     if (!connection_->in_transaction()) return true;  // It was refused, and rolled back.
     const std::int64_t value = ++registers_.next_value_;
     const MonotonicTime begin = Now();
@@ -58,6 +65,16 @@ class Registers::Client {
 
  private:
   MonotonicTime Now() const { return registers_.fleet_.clock().Monotonic(); }
+  int router() const { return number_ % kRouters + 1; }
+
+  bool ReadIn(std::int64_t id) {
+    const MonotonicTime begin = Now();
+    const auto rows = Run("SELECT v FROM accounts WHERE id = $1", {id});
+    if (!rows) return Refused(rows.error());
+    if (rows->size() != 1) return Fail(fmt::format("{} rows of key {}", rows->size(), id));
+    Add(id, {.value = rows->Int(0, 0), .begin = begin, .end = Now()});
+    return true;
+  }
 
   void Add(std::int64_t id, const support::RegisterOperation& operation) {
     history_.push_back({id, operation});
@@ -86,6 +103,10 @@ class Registers::Client {
   // 40001 is a promise that nothing happened; anything else is an error that no client should see.
   bool Refused(const Error& error) {
     if (error.code != "40001" || !connection_->alive()) {
+      if (registers_.fleet_.outages().Explain(router(), connection_->alive(), error.code,
+                                              connected_, begun_)) {
+        return false;
+      }
       return Fail(error.code + " " + error.message);
     }
     return !connection_->in_transaction() || Run("ROLLBACK", {}).ok();
@@ -101,6 +122,8 @@ class Registers::Client {
   int number_;
   History& history_;
   std::unique_ptr<pg::Connection> connection_;
+  MonotonicTime connected_{};
+  MonotonicTime begun_{};  // the transaction, or the statement that is one
 };
 
 Registers::Registers(const Fleet& fleet, int clients, std::uint64_t seed)
@@ -131,7 +154,7 @@ Status Registers::Start() {
 
 void Registers::Work(int number, Random random, const std::stop_token& stop) {
   Client client(*this, number, histories_[static_cast<std::size_t>(number)]);
-  if (!client.Connect()) return;
+  if (!client.Connect(stop)) return;
   std::vector<std::int64_t> ids;
   for (const auto& [id, value] : initial_) ids.push_back(id);
   while (!stop.stop_requested()) {
@@ -141,7 +164,7 @@ void Registers::Work(int number, Random random, const std::stop_token& stop) {
     const bool good = reads       ? client.Read(id)
                       : way < 0.8 ? client.Write(id)
                                   : client.ReadAndWrite(id);
-    if (!good && !client.Connect()) return;
+    if (!good && !client.Connect(stop)) return;
     migration::Pause(stop, kThink);
   }
 }

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "bench/cutover_flips/processes.h"
+
+// Which process dies when: drawn from a seed for each migration, so that every phase is hit, the
+// short ones too.
+
+namespace foreshard::bench {
+
+enum class Victim { kOperator, kMover, kRouter, kSource, kDestination };
+inline constexpr int kVictims = 5;
+const char* ToString(Victim victim);
+
+class Kills {
+ public:
+  Kills(Fleet& fleet, Processes& processes, std::uint64_t seed)
+      : fleet_(fleet), processes_(processes), random_(seed) {}
+
+  // Draws the blows of the next migration.
+  void Plan(bool forward);
+  // Strikes what is due in this phase, and brings back what has been dead long enough. Errors: a
+  // process cannot be started again.
+  Status Tick(const std::string& phase);
+  // Brings back all that is dead.
+  Status End();
+
+  std::int64_t count(Victim victim) const { return counts_[static_cast<std::size_t>(victim)]; }
+  std::int64_t total() const;
+  // The blows of this migration, for the reader of a failure.
+  std::string Story() const;
+
+ private:
+  struct Blow {
+    Victim victim;
+    std::string phase;
+    std::chrono::milliseconds after;  // since the phase was seen
+    std::chrono::milliseconds dead;   // until it starts again
+    int router = 1;
+    bool struck = false;
+  };
+  struct Dead {
+    Victim victim;
+    int router;
+    bool first;  // of a shard
+    MonotonicTime back;
+  };
+
+  void Strike(Blow& blow);
+  Status Revive(const Dead& dead);
+  bool IsDead(const Blow& blow) const;
+  bool First(Victim victim) const { return (victim == Victim::kSource) == forward_; }
+
+  Fleet& fleet_;
+  Processes& processes_;
+  Random random_;
+  bool forward_ = true;
+  std::vector<Blow> blows_;
+  std::vector<Dead> dead_;
+  std::string phase_;
+  MonotonicTime entered_{};
+  std::array<std::int64_t, kVictims> counts_{};
+};
+
+}  // namespace foreshard::bench

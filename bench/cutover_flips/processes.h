@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/cutover_flips/fleet.h"
+#include "bench/cutover_flips/records.h"
+
+// The kubelet of a bench that kills: it runs the operator and the mover as processes, starts them
+// again when they are gone, and brings the routing table to the routers, to the deaf ones late.
+//
+// Owner: main's thread; the processes end with it.
+
+namespace foreshard::bench {
+
+class Processes {
+ public:
+  Processes(Fleet& fleet, Records& records) : fleet_(fleet), records_(records) {}
+
+  Status StartOperator();
+  // SIGKILL. False: it did not run.
+  bool KillOperator();
+  bool KillMover();
+  bool MoverRuns() const { return mover_ != nullptr && mover_->Running(); }
+
+  // One look after the mover and the tables; call it often. Errors: a program cannot be started.
+  Status Tick();
+
+  // What operator and mover have said of this migration, for the reader of a failure.
+  std::string Logs() const;
+  void ForgetLogs();
+
+ private:
+  struct LateTable {
+    MonotonicTime due;
+    model::RoutingTable table;
+  };
+
+  Status StartMover(const std::string& spec);
+  Status TickMover();
+  void TickTables();
+
+  Fleet& fleet_;
+  Records& records_;
+  std::unique_ptr<support::ChildProcess> operator_;
+  std::unique_ptr<support::ChildProcess> mover_;
+  bool preflight_ = false;  // that is what `mover_` does
+  bool finished_ = false;
+  int leader_ = 0;
+  std::string table_;  // that the routers were given
+  std::vector<LateTable> late_;
+  std::string logs_;
+};
+
+}  // namespace foreshard::bench
