@@ -146,6 +146,7 @@ Session::Outcome Session::BindLocal(const pg::WireFrame& frame, const pg::BindMe
   portal.bind.assign(frame.body);
   portal.ran = false;
   portal.rows.clear();
+  portal.tag.clear();
   portal.rows_given = 0;
   std::string answer;
   pg::AppendEmpty(&answer, '2');
@@ -259,13 +260,6 @@ Session::Outcome Session::OnExecute(const pg::WireFrame& frame) {
       DrainUnsynced();
       return Outcome::kAgain;
     }
-    if (execute->rows_max != 0 && prepared->statement->returns_rows &&
-        prepared->statement->kind != StatementKind::kRead) {
-      Fail({.sqlstate = "0A000",
-            .message = "a row limit in Execute of a write over several shards",
-            .hint = "Fetch all rows."});
-      return Outcome::kDone;
-    }
     if (portal->ran) {
       GivePage(*portal, execute->rows_max);
       return Outcome::kDone;
@@ -279,7 +273,8 @@ Session::Outcome Session::OnExecute(const pg::WireFrame& frame) {
     if (const std::optional<Outcome> later = AdmitWork(*prepared->statement, portal->bind.size()))
       return *later;
     const Outcome run = RunSeveral(*prepared->statement, prepared->sql, false, portal);
-    if (run == Outcome::kDone && fanout_) {
+    // Drivers that want no rows say 1 (JDBC); it means nothing to a statement that has none.
+    if (run == Outcome::kDone && fanout_ && prepared->statement->returns_rows) {
       fanout_->rows_max = execute->rows_max;
       fanout_->portal = execute->portal;
     }

@@ -201,6 +201,12 @@ void Session::FanoutRan() {
       failed != nullptr && fanout_->error.empty()) {
     pg::WireWriter(&fanout_->error, 'E').Bytes(failed->error).End();
   }
+  if (fanout_->in_order && fanout_->error.empty()) {
+    SayLocals();
+    std::string rest;
+    fanout_->in_order->TakeRest(rest);
+    fanout_->rows_max > 0 ? KeepRows(rest) : void(host_.client_out().append(rest));
+  }
   if (!fanout_->error.empty()) {
     FanoutFailed();
     return;
@@ -219,10 +225,6 @@ void Session::FanoutRan() {
   }
   std::vector<std::string> tags;
   for (const Fanout::Part& part : fanout_->parts) tags.push_back(part.tag);
-  if (fanout_->in_order) {
-    SayLocals();
-    fanout_->in_order->TakeRest(host_.client_out());
-  }
   if (fanout_->copy_out) pg::AppendEmpty(&host_.client_out(), 'c');
   const bool rows =
       fanout_->merger && fanout_->purpose == Fanout::Purpose::kRead && !fanout_->copy_out;

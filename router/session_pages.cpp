@@ -39,7 +39,7 @@ void Session::GivePage(Portal& portal, std::uint32_t rows_max) {
   if (rows_max != 0 && given == rows_max) {
     pg::AppendEmpty(&out, 's');
   } else {
-    pg::AppendCommandComplete(&out, fmt::format("SELECT {}", given));
+    pg::AppendCommandComplete(&out, fmt::format("{}{}", portal.tag, given));
   }
   answered_ = true;
 }
@@ -49,6 +49,7 @@ void Session::FinishPage(const Fanout& ended) {
   CHECK(portal != nullptr, "the portal that is being executed");
   portal->ran = true;
   portal->rows = ended.kept;
+  portal->tag = ended.tag.substr(0, ended.tag.rfind(' ') + 1);
   GivePage(*portal, ended.rows_max);
 }
 

@@ -89,6 +89,7 @@ struct SessionPortal {
   bool ran = false;               // kFanout, with a row limit: `rows` from rows_given on are left
   std::string rows;
   std::size_t rows_given = 0;  // bytes
+  std::string tag;             // what goes before the number of rows when they have ended
 };
 
 struct SessionSavepoint {

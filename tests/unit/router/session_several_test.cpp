@@ -190,6 +190,25 @@ TEST(SessionSeveral, RowsOfSeveralShardsAreGivenInPages) {
   for (std::uint32_t shard = 0; shard < 4; ++shard) EXPECT_NE(w.links_[shard].Take(), "");
 }
 
+// JDBC's executeUpdate() says 1: it wants no rows.
+TEST(SessionSeveral, ARowLimitMeansNothingToAWriteWithoutRows) {
+  SessionWorld w;
+  w.ClientSays(W::Query("BEGIN"));
+  w.ToClient();
+  std::string bind;
+  pg::WireWriter(&bind, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+  pg::WireWriter(&bind, 'E').String("").Int32(1).End();
+  w.ClientSays(Parse("", "UPDATE customers SET name = 'x'") + bind + Only('S'));
+  for (std::uint32_t shard = 0; shard < 4; ++shard) {
+    w.links_[shard].Take();
+    w.ServerSays(shard, W::Done("BEGIN", 'T') + Only('1') + Only('2') + Only('n') +
+                            W::Done("UPDATE 2", 'T'));
+  }
+  const std::string told = w.ToClient();
+  EXPECT_EQ(W::Types(told), "12CZ");
+  EXPECT_NE(told.find("UPDATE 8"), std::string::npos);
+}
+
 TEST(SessionSeveral, AScatterReadIsDescribedOnce) {
   SessionWorld w;
   w.ClientSays(Parse("", "SELECT name FROM customers ORDER BY name"));
