@@ -141,6 +141,10 @@ class Exporter::Impl {
       AddGauge("foreshard_leftover_objects",
                "Side objects that migrations in their clean-up have still to remove.");
 
+  Family<Gauge>& certificate_expiry =
+      AddGauge("foreshard_certificate_expiry_timestamp_seconds",
+               "When the certificate in a Secret of a set expires, in seconds since 1970.");
+
   std::mutex mutex;
   std::vector<Watched> watched;
 };
@@ -329,6 +333,24 @@ void Exporter::OnMigrationOver(const MigrationKey& migration, std::string_view f
 void Exporter::OnHold(double seconds) { impl_->hold.Add({}, kHoldBuckets).Observe(seconds); }
 
 void Exporter::SetLeftovers(double objects) { impl_->leftovers.Add({}).Set(objects); }
+
+namespace {
+
+Labels OfCertificate(const Exporter::CertificateKey& certificate) {
+  return {{"namespace", certificate.name_space},
+          {"shardset", certificate.set},
+          {"secret", certificate.secret}};
+}
+
+}  // namespace
+
+void Exporter::SetCertificateExpiry(const CertificateKey& certificate, double time) {
+  impl_->certificate_expiry.Add(OfCertificate(certificate)).Set(time);
+}
+
+void Exporter::ForgetCertificate(const CertificateKey& certificate) {
+  Forget(impl_->certificate_expiry, OfCertificate(certificate));
+}
 
 std::string Exporter::Text() {
   {

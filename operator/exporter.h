@@ -69,6 +69,15 @@ class Exporter {
   void OnHold(double seconds);
   void SetLeftovers(double objects);
 
+  struct CertificateKey {
+    std::string name_space;
+    std::string set;
+    std::string secret;
+  };
+  // Seconds since 1970.
+  void SetCertificateExpiry(const CertificateKey& certificate, double time);
+  void ForgetCertificate(const CertificateKey& certificate);
+
   // The text exposition format.
   std::string Text();
 

@@ -36,6 +36,7 @@ Wiring::Wiring(kube::KubeApi& api, const Clock& clock, OperatorOptions options, 
       exporter_(exporter),
       lease_(api, clock, options_.lease),
       meter_(exporter, clock),
+      certificates_(exporter),
       cached_(api, clock,
               {.name_space = options_.name_space,
                .kinds = WatchedKinds(),
@@ -116,6 +117,7 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
     if (scaling_ != nullptr && kind == kube::kShardSets) scaling_->Add(ref);
     return;
   }
+  if (kind == kube::kSecrets) certificates_.Look(verdict.shard_set, object);
   if (!verdict.shard_set.empty()) shard_sets_->Add({ref.name_space, verdict.shard_set});
   if (migrations_ != nullptr && !verdict.migration.empty())
     migrations_->Add({ref.name_space, verdict.migration});

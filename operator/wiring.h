@@ -13,6 +13,7 @@
 #include "kube/leader_lease.h"
 #include "operator/builders/images.h"
 #include "operator/cached_api.h"
+#include "operator/certificate_meter.h"
 #include "operator/event_filter.h"
 #include "operator/exporter.h"
 #include "operator/migration_meter.h"
@@ -74,6 +75,7 @@ class Wiring {
   kube::LeaderLease lease_;
   EventFilter filter_;
   MigrationMeter meter_;
+  CertificateMeter certificates_;  // also while somebody else leads: each has its own copies
   CachedApi cached_;
   CachedApi direct_;  // no copies: what a migration decides on is read from the server
   CaFiles ca_files_;

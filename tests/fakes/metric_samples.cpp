@@ -55,6 +55,7 @@ std::string OperatorText(int turn) {
   exporter.SetLimits("shop", "orders", true, 80);
   exporter.SetMigrationPhase({"shop", "orders", "orders-split-4kq7", "Split"}, "Copying");
   exporter.SetLeftovers(0);
+  exporter.SetCertificateExpiry({"shop", "orders", "orders-shard-tls"}, 4e9);
   return exporter.Text();
 }
 

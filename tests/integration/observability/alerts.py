@@ -22,6 +22,8 @@ SHARD = SET + ',shard="s-a"'
 MEMBER = 'job="foreshard",instance="s-0",component="shard",pod="orders-s-a-0",' + SHARD
 CLAIM = 'namespace="shop",persistentvolumeclaim="data-orders-s-a-0"'
 MIGRATION = OPERATOR + "," + SET + ',migration="split",type="Split",phase="%s"'
+CERTIFICATE = SET + ',secret="orders-shard-tls"'
+DAY = 86400
 LENGTH = 420  # minutes
 
 WELL = {
@@ -58,6 +60,9 @@ WELL = {
     'foreshard_shard_primary{%s,%s,pod="orders-s-a-1"}' % (OPERATOR, SHARD): "_",
     # A shard that a split has made has a first primary, which is no failover.
     'foreshard_shard_primary{%s,%s,pod="orders-s-n-0"}' % (OPERATOR, SET + ',shard="s-n"'): "_x60 1x360",
+    'foreshard_certificate_expiry_timestamp_seconds{%s,%s}' % (OPERATOR, CERTIFICATE): str(250 * DAY),
+    # A follower whose watch is old still shows the certificate before.
+    'foreshard_certificate_expiry_timestamp_seconds{job="operator",instance="op-1",%s}' % CERTIFICATE: str(2 * DAY),
     'up{%s}' % POD: "1",
     'up{%s}' % MEMBER: "1",
 }
@@ -85,6 +90,11 @@ CASES = [
                            'foreshard_shard_primary{%s,%s,pod="orders-s-a-1"}' % (OPERATOR, SHARD): "_x201 1x219"}, 199, 203, 1),
     ("ForeshardRouterDown", {'up{%s}' % POD: "1x200 0x220"}, 201, 205, 2),  # the last one: both rules
     ("ForeshardRouterDown", {'up{%s}' % POD: "1x200 _x220"}, 201, 210, 1),
+    # The clock of promtool begins at 1970: after 100 minutes there are 30 days left, and then 3.
+    ("ForeshardCertificateExpires",
+     {'foreshard_certificate_expiry_timestamp_seconds{%s,%s}' % (OPERATOR, CERTIFICATE): str(30 * DAY + 6000)}, 155, 165, 1),
+    ("ForeshardCertificateExpires",  # both rules
+     {'foreshard_certificate_expiry_timestamp_seconds{%s,%s}' % (OPERATOR, CERTIFICATE): str(3 * DAY + 6000)}, 55, 165, 2),
     ("ForeshardOperatorDown", {'leader_election_master_status{%s}' % OPERATOR: "1x200 0x220"}, 201, 205, 1),
 ]
 

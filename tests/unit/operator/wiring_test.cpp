@@ -74,6 +74,25 @@ TEST_F(WiringTest, TakesTheLeaseMakesTheSetAndGivesTheLeaseBack) {
             std::string::npos);
 }
 
+TEST_F(WiringTest, ShowsWhenTheCertificatesItIssuedExpire) {
+  Exporter exporter;
+  const auto wiring = Make("one", exporter);
+  std::jthread thread([&](std::stop_token stop) { wiring->Run(stop); });
+  const auto shows = [&](const std::string& secret) {
+    return exporter.Text().find(
+               "foreshard_certificate_expiry_timestamp_seconds{namespace=\"shop\",secret=\"" +
+               secret + "\",shardset=\"orders\"} ") != std::string::npos;
+  };
+  for (const char* secret :
+       {"orders-ca", "orders-shard-tls", "orders-router-tls", "orders-operator-tls"}) {
+    ExpectSoon(secret, [&] { return shows(secret); });
+  }
+  ASSERT_TRUE(fake.Delete(kube::kSecrets, {"shop", "orders-router-tls"}, {}, Soon()).ok());
+  ExpectSoon("what is deleted is issued again", [&] {
+    return Exists(kube::kSecrets, "orders-router-tls") && shows("orders-router-tls");
+  });
+}
+
 TEST_F(WiringTest, TheSecondWaitsAndGoesOnWhenTheFirstEnds) {
   Exporter first_exporter;
   Exporter second_exporter;
