@@ -58,6 +58,13 @@ CREATE TABLE IF NOT EXISTS foreshard.chunk_done (  -- on the destination, in the
   PRIMARY KEY (migration_id, table_name, chunk)
 );
 
+CREATE TABLE IF NOT EXISTS foreshard.stray_row (  -- what a repair took away
+  id         bigint      PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+  table_name text        NOT NULL,
+  row_data   jsonb       NOT NULL,
+  at         timestamptz NOT NULL DEFAULT now()
+);
+
 -- Sessions that came through a router, written by connected() right after the login. A crash ends all sessions and empties
 -- an unlogged table, so the two agree. application_name belongs to clients and proves nothing.
 CREATE UNLOGGED TABLE IF NOT EXISTS foreshard.connection (
