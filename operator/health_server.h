@@ -11,16 +11,20 @@
 namespace foreshard::op {
 
 // GET /healthz, /readyz, /metrics and /targets/... over plain HTTP/1.1, one request a connection,
-// for probes and scrapes. Slow or rude clients are cut off after two seconds; eight may wait.
+// for probes and scrapes; or pages for people, on a port of their own. Slow or rude clients are cut
+// off after two seconds; eight may wait. What has no answer is not found.
 //
 // Owner: main(). Threads: Run() from one.
 class HealthServer {
  public:
   struct Answers {
-    std::function<bool()> ready;
-    std::function<std::string()> metrics;  // text exposition format
+    std::function<bool()> ready = {};
+    std::function<std::string()> metrics = {};  // text exposition format
     // JSON for a path below /targets, or nothing; may be empty.
     std::function<std::optional<std::string>(const std::string& path)> targets = {};
+    // HTML without scripts for a path, or nothing; may be empty. Only for who asks for this machine
+    // by name or address: a page of somebody else's cannot read it under a name of its own.
+    std::function<std::optional<std::string>(const std::string& path)> pages = {};
   };
 
   // Binds and listens at once; port 0: the kernel chooses. Errors: kGiveUp with the address.
@@ -36,6 +40,7 @@ class HealthServer {
 
   void Serve(int client) const;
   std::string AnswerTo(const std::string& request) const;
+  std::string Page(const std::string& request, const std::string& path) const;
 
   int listener_;
   int port_;

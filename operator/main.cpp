@@ -21,6 +21,7 @@ namespace {
 struct Flags {
   std::string kubeconfig;
   std::string listen = "0.0.0.0:8080";
+  std::string status_listen = "127.0.0.1:8081";
   std::string lease_namespace;
   std::string lease_name = "foreshard-operator";
   std::string identity;
@@ -39,6 +40,8 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--namespace", flags.options.name_space,
                  "Watch only this namespace; default: all");
   app.add_option("--listen", flags.listen, "Address of /healthz, /readyz and /metrics")
+      ->capture_default_str();
+  app.add_option("--status-listen", flags.status_listen, "Address of the page for people, or off")
       ->capture_default_str();
   app.add_option("--lease-namespace", flags.lease_namespace,
                  "Namespace of the leader's Lease; default: the pod's own");
@@ -105,6 +108,17 @@ int Fail(const Error& error) {
   return 1;
 }
 
+// Null: not wanted, or there is no such place. Databases do not wait for a page.
+std::unique_ptr<HealthServer> ListenForPeople(const Flags& flags, Wiring& wiring) {
+  if (flags.status_listen == "off") return nullptr;
+  Result<std::unique_ptr<HealthServer>> listening = HealthServer::Listen(
+      flags.status_listen,
+      {.pages = [&wiring](const std::string& path) { return wiring.Page(path); }});
+  if (listening) return *std::move(listening);
+  log::Warning("no_status_page", {{"message", listening.error().message}});
+  return nullptr;
+}
+
 int Run(Flags flags) {
   log::SetLevel(LevelOf(flags.log_level));
   const SystemClock clock;
@@ -124,22 +138,26 @@ int Run(Flags flags) {
   flags.options.lease.lease = {
       flags.lease_namespace.empty() ? access->name_space : flags.lease_namespace, flags.lease_name};
   Wiring wiring(**api, clock, flags.options, exporter);
-  Result<std::unique_ptr<HealthServer>> health =
-      HealthServer::Listen(flags.listen, {.ready = [&wiring] { return wiring.Synced(); },
-                                          .metrics = [&exporter] { return exporter.Text(); },
-                                          .targets = [&wiring](const std::string& path) {
-                                            return wiring.Targets(path);
-                                          }});
+  Result<std::unique_ptr<HealthServer>> health = HealthServer::Listen(
+      flags.listen,
+      {.ready = [&wiring] { return wiring.Synced(); },
+       .metrics = [&exporter] { return exporter.Text(); },
+       .targets = [&wiring](const std::string& path) { return wiring.Targets(path); }});
   if (!health) return Fail(health.error());
+  const std::unique_ptr<HealthServer> status = ListenForPeople(flags, wiring);
 
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  log::Info("listening",
-            {{"metrics", (*health)->port()}, {"identity", flags.options.lease.identity}});
+  log::Info("listening", {{"metrics", (*health)->port()},
+                          {"status", status ? status->port() : 0},
+                          {"identity", flags.options.lease.identity}});
   std::jthread server([&health](std::stop_token stop) { (*health)->Run(stop); });
+  std::jthread pages([&status](std::stop_token stop) {
+    if (status) status->Run(stop);
+  });
   std::jthread work([&wiring](std::stop_token stop) { wiring.Run(stop); });
   AwaitSignal(signals);
   work.request_stop();

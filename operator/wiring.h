@@ -19,6 +19,7 @@
 #include "operator/migration_meter.h"
 #include "operator/reconciler.h"
 #include "operator/shards/ca_files.h"
+#include "operator/status/load_board.h"
 #include "operator/work_queue.h"
 
 namespace foreshard::op {
@@ -51,6 +52,10 @@ class Wiring {
   // else leads.
   std::optional<std::string> Targets(const std::string& path);
 
+  // The page for people at `path` (operator/status/page.h), from the copies; nothing for a path
+  // that is none.
+  std::optional<std::string> Page(const std::string& path);
+
  private:
   struct Part {
     std::unique_ptr<Reconciler> controller;
@@ -75,6 +80,7 @@ class Wiring {
   kube::LeaderLease lease_;
   EventFilter filter_;
   MigrationMeter meter_;
+  LoadBoard loads_;
   CertificateMeter certificates_;  // also while somebody else leads: each has its own copies
   CachedApi cached_;
   CachedApi direct_;  // no copies: what a migration decides on is read from the server

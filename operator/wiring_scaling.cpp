@@ -33,8 +33,16 @@ void Wiring::AddScaling() {
             if (!opened) return opened.error();
             return std::unique_ptr<Metrics>(*std::move(opened));
           },
-          .on_pass = [meter](const ScalingReport& report) { meter->Look(report); },
-          .on_gone = [meter](const kube::ObjectRef& set) { meter->Forget(set); },
+          .on_pass =
+              [this, meter](const ScalingReport& report) {
+                meter->Look(report);
+                loads_.Look(report);
+              },
+          .on_gone =
+              [this, meter](const kube::ObjectRef& set) {
+                meter->Forget(set);
+                loads_.Forget(set);
+              },
           .learner = learner.get()}),
       kScalingWorkers);
 }

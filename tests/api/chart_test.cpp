@@ -49,6 +49,16 @@ TEST(Chart, IsCleanAndRefusesWhatItDoesNotKnow) {
   EXPECT_NE(wrong.error_output.find("replica"), std::string::npos) << wrong.error_output;
   EXPECT_FALSE(Template({"--set", "logLevel=loud"}).good);
   EXPECT_FALSE(Template({"--set", "prometheus.scrapeInterval=often"}).good);
+  EXPECT_FALSE(Template({"--set", "statusPage.port=80"}).good);
+}
+
+// The page has no log-in: who may forward a port to the pod may read it, and nobody else.
+TEST(Chart, TheStatusPageListensOnThePodsLoopbackOnly) {
+  const std::string on = Template().output;
+  EXPECT_NE(on.find("--status-listen=127.0.0.1:8081\n"), std::string::npos);
+  EXPECT_EQ(on.find("containerPort: 8081"), std::string::npos);
+  const std::string off = Template({"--set", "statusPage.enabled=false"}).output;
+  EXPECT_NE(off.find("--status-listen=off\n"), std::string::npos);
 }
 
 // behaviour-23
@@ -103,7 +113,9 @@ std::vector<Configuration> Configurations() {
        {"images.registry=registry.example.com/db,images.tag=v1,images.pullPolicy=Always",
         "images.pullSecrets[0].name=pull,prometheus.storage.size=20Gi",
         "prometheus.storage.storageClassName=fast,prometheus.retention=90d"}},
-      {"no dashboards", {"dashboards.enabled=false,test.namespace=shop,test.timeoutSeconds=60"}},
+      {"no dashboards, no page",
+       {"statusPage.enabled=false,dashboards.enabled=false,test.namespace=shop,test.timeoutSeconds="
+        "60"}},
       {"dashboards in a folder", {"dashboards.annotations.grafana_folder=Databases,replicas=3"}}};
 }
 

@@ -127,6 +127,7 @@ std::size_t OperatorWorld::Writes() {
 std::unique_ptr<support::ChildProcess> OperatorWorld::StartOperator(const std::string& identity,
                                                                     std::vector<std::string> more) {
   std::vector<std::string> command = {FORESHARD_OPERATOR_PROGRAM, "--listen=127.0.0.1:0",
+                                      "--status-listen=127.0.0.1:0",
                                       "--lease-namespace=foreshard-system",
                                       "--identity=" + identity};
   const bool own_access = std::find_if(more.begin(), more.end(), [](const std::string& argument) {

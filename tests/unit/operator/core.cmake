@@ -30,3 +30,8 @@ foreshard_test(unit.operator.core
 foreshard_test(golden.operator.builders
   SOURCES builders_test.cpp
   DEPS foreshard_operator_builders foreshard_test_support)
+
+foreshard_test(unit.operator.status
+  SOURCES status/fan_picture_test.cpp status/html_test.cpp status/key_bar_test.cpp status/load_board_test.cpp
+          status/migration_part_test.cpp status/page_test.cpp status/set_page_test.cpp
+  DEPS foreshard_operator_status foreshard_test_support)

@@ -53,6 +53,48 @@ TEST_F(HealthServerTest, AnswersProbesAndScrapes) {
   EXPECT_NE(Get(server->port(), "/metrics?x=1").find("\r\n\r\nup 1\n"), std::string::npos);
 }
 
+class PageServerTest : public testing::Test {
+ protected:
+  std::string GetAs(const std::string& host, const std::string& path) {
+    return Ask(server->port(), "GET " + path + " HTTP/1.1\r\nHOST: " + host + "\r\n\r\n");
+  }
+
+  std::unique_ptr<HealthServer> server = *HealthServer::Listen(
+      "127.0.0.1:0", {.pages = [](const std::string& path) {
+        return path == "/" ? std::optional<std::string>("<!doctype html>") : std::nullopt;
+      }});
+  std::jthread thread{[this](std::stop_token stop) { server->Run(stop); }};
+};
+
+TEST_F(PageServerTest, APageMayNotLoadOrSendAnything) {
+  const std::string answer = GetAs("localhost:8081", "/");
+  EXPECT_EQ(answer.substr(0, 15), "HTTP/1.1 200 OK");
+  EXPECT_NE(answer.find("\r\nContent-Type: text/html; charset=utf-8\r\n"), std::string::npos);
+  EXPECT_NE(answer.find("\r\nContent-Security-Policy: default-src 'none'; style-src "
+                        "'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+                        "frame-ancestors 'none'\r\n"),
+            std::string::npos);
+  EXPECT_NE(answer.find("\r\nX-Content-Type-Options: nosniff\r\n"), std::string::npos);
+  EXPECT_NE(answer.find("\r\nCache-Control: no-store\r\n"), std::string::npos);
+  EXPECT_NE(answer.find("\r\n\r\n<!doctype html>"), std::string::npos);
+}
+
+// A name of somebody else's that he points to this machine: the browser takes our page for his.
+TEST_F(PageServerTest, OnlyThisMachinesNamesAreAnswered) {
+  for (const char* host : {"localhost", "127.0.0.1", "127.0.0.1:8081", "[::1]", "[::1]:8081"})
+    EXPECT_EQ(GetAs(host, "/").substr(0, 12), "HTTP/1.1 200") << host;
+  for (const char* host : {"evil.example", "evil.example:8081", "localhost.evil.example", ""})
+    EXPECT_EQ(GetAs(host, "/").substr(0, 12), "HTTP/1.1 421") << host;
+  EXPECT_EQ(Ask(server->port(), "GET / HTTP/1.1\r\n\r\n").substr(0, 12), "HTTP/1.1 421");
+}
+
+TEST_F(PageServerTest, ServesNoMetricsAndChangesNothing) {
+  EXPECT_EQ(GetAs("localhost", "/metrics").substr(0, 12), "HTTP/1.1 404");
+  EXPECT_EQ(GetAs("localhost", "/readyz").substr(0, 12), "HTTP/1.1 404");
+  EXPECT_EQ(Ask(server->port(), "POST / HTTP/1.1\r\nHost: localhost\r\n\r\n").substr(0, 12),
+            "HTTP/1.1 405");
+}
+
 TEST_F(HealthServerTest, RefusesTheRestAndGoesOn) {
   EXPECT_EQ(Get(server->port(), "/secrets").substr(0, 12), "HTTP/1.1 404");
   EXPECT_EQ(Ask(server->port(), "POST /healthz HTTP/1.1\r\n\r\n").substr(0, 12), "HTTP/1.1 405");

@@ -93,6 +93,56 @@ TEST_F(WiringTest, ShowsWhenTheCertificatesItIssuedExpire) {
   });
 }
 
+TEST_F(WiringTest, ShowsAPageOfWhatItKnowsAlsoWhileAnotherLeads) {
+  Exporter exporter;
+  const auto wiring = Make("one", exporter);
+  EXPECT_NE(wiring->Page("/")->find("has not read the first lists"), std::string::npos);
+  ASSERT_TRUE(fake.Create(kube::kShardSets, {"shop", "broken"},
+                          R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardSet",
+                              "metadata":{"name":"broken","namespace":"shop"},"spec":{}})",
+                          Soon())
+                  .ok());
+  ASSERT_TRUE(fake.Create(kube::kRoutingTables, {"shop", "orders"},
+                          R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"RoutingTable",
+                              "metadata":{"name":"orders","namespace":"shop"},"spec":{
+                              "shardSetName":"orders","epoch":3,
+                              "ranges":[{"from":"","to":"","shard":"s-4kq7"}],
+                              "shards":[{"id":"s-4kq7","primaryService":"orders-s-4kq7"}]}})",
+                          Soon())
+                  .ok());
+  ASSERT_TRUE(fake.Create(kube::kShardMigrations, {"shop", "by-hand"},
+                          R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
+                              "metadata":{"name":"by-hand","namespace":"shop"},"spec":{
+                              "shardSetName":"orders","type":"Split","source":"s-4kq7",
+                              "range":{"from":"40","to":""},"approved":false}})",
+                          Soon())
+                  .ok());
+  std::jthread thread([&](std::stop_token stop) { wiring->Run(stop); });
+  const auto shows = [&](const std::string& path, const std::string& text) {
+    const std::optional<std::string> page = wiring->Page(path);
+    return page && page->find(text) != std::string::npos;
+  };
+  ExpectSoon("both sets are listed", [&] { return shows("/", "<h1>2 ShardSets</h1>"); });
+  ExpectSoon("the condition of the one that is refused",
+             [&] { return shows("/sets/shop/broken", "InvalidSpec"); });
+  ExpectSoon("the owners of the keys",
+             [&] { return shows("/live/sets/shop/orders", "1 range on 1 shard."); });
+  ExpectSoon("its migration", [&] {
+    return shows("/sets/shop/orders", "kubectl foreshard -n shop approve by-hand");
+  });
+  EXPECT_FALSE(shows("/sets/shop/broken", "by-hand"));
+  EXPECT_FALSE(wiring->Page("/sets/shop/nobody").has_value());
+  EXPECT_FALSE(wiring->Page("/metrics").has_value());
+
+  Exporter second_exporter;
+  const auto second = Make("two", second_exporter);
+  std::jthread second_thread([&](std::stop_token stop) { second->Run(stop); });
+  ExpectSoon("who follows knows the sets too", [&] {
+    const std::optional<std::string> page = second->Page("/");
+    return page && page->find("<h1>2 ShardSets</h1>") != std::string::npos;
+  });
+}
+
 TEST_F(WiringTest, TheSecondWaitsAndGoesOnWhenTheFirstEnds) {
   Exporter first_exporter;
   Exporter second_exporter;
