@@ -74,6 +74,7 @@ TEST_F(WiringTest, TakesTheLeaseMakesTheSetAndGivesTheLeaseBack) {
             std::string::npos);
 }
 
+// behaviour-22
 TEST_F(WiringTest, ShowsWhenTheCertificatesItIssuedExpire) {
   Exporter exporter;
   const auto wiring = Make("one", exporter);
