@@ -86,10 +86,18 @@ Result<std::unique_ptr<Fleet>> Fleet::Make(const FleetOptions& options) {
   if (!verifier) return verifier.error();
   fleet->files_.Write("router.json", kRouterConfig);
   fleet->files_.Write("users", fmt::format("app {}\n", verifier->Text(0, 0)));
+  if (options.cables) {
+    if (Status laid = fleet->LayCables(); !laid) return laid.error();
+  }
   for (int number = 1; number <= kRouters; ++number) {
     fleet->WriteTable(number, fleet->FirstTable());
     if (Status started = fleet->StartRouter(number); !started) return started.error();
     if (Status serves = fleet->AwaitService(number); !serves) return serves.error();
+  }
+  if (options.cables) {
+    auto cable = Proxy::Start(fleet->routers_[0].admin);
+    if (!cable) return cable.error();
+    fleet->control_cable_ = std::move(*cable);
   }
   const auto context = op::TlsContext::Load({.ca_file = fleet->files_.File("tls/ca.crt"),
                                              .certificate_file = fleet->files_.File("operator.crt"),
@@ -230,6 +238,28 @@ Status Fleet::AwaitService(int number) const {
   });
 }
 
+// A deaf router learns addresses from its file alone, so all its traffic goes through the cables.
+Status Fleet::LayCables() {
+  for (int router = 2; router <= kRouters; ++router) {
+    for (int shard = 0; shard < kShards; ++shard) {
+      auto cable = Proxy::Start(servers_[shard]->port());
+      if (!cable) return cable.error();
+      shard_cables_[router - 1][shard] = std::move(*cable);
+    }
+  }
+  return Ok();
+}
+
+void Fleet::CutShards(int router) {
+  outages_->CableIsCut(router);
+  for (const auto& cable : shard_cables_[router - 1]) cable->Cut();
+}
+
+void Fleet::HealShards(int router) {
+  for (const auto& cable : shard_cables_[router - 1]) cable->Heal();
+  outages_->CableIsBack(router);
+}
+
 void Fleet::KillRouter(int router) {
   outages_->RouterDies(router);
   routers_[router - 1].process->Signal(SIGKILL);
@@ -313,8 +343,14 @@ model::RoutingTable Fleet::FirstTable() const {
 }
 
 void Fleet::WriteTable(int router, const model::RoutingTable& table) const {
+  model::RoutingTable mine = table;
+  for (model::ShardAddress& shard : mine.shards) {
+    const auto& cable = shard_cables_[router - 1][shard.id.value == "s-aaaa" ? 0 : 1];
+    if (!cable) continue;
+    shard.primary_service = shard.replica_service = fmt::format("127.0.0.1:{}", cable->port());
+  }
   support::WriteFile(files_.path() / fmt::format("table-{}.json", router),
-                     op::ToJson(op::RoutingTableSpec(table)));
+                     op::ToJson(op::RoutingTableSpec(mine)));
 }
 
 double Fleet::Metric(std::string_view name) const {

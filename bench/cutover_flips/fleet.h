@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "bench/cutover_flips/outages.h"
+#include "bench/cutover_flips/proxy.h"
 #include "migration/mover_work.h"
 #include "migration/pg_shard.h"
 #include "model/routing_table.h"
@@ -24,6 +25,7 @@ inline constexpr const char* kMovingKeys =
 struct FleetOptions {
   bool fsync = false;
   std::int64_t rows = 20'000;
+  bool cables = false;  // of the routers, which can be cut
 };
 
 class Fleet {
@@ -55,7 +57,14 @@ class Fleet {
   Outages& outages() const { return *outages_; }
 
   std::filesystem::path folder() const { return files_.path(); }
-  int admin_port(int router) const { return routers_[router - 1].admin; }
+  // Where the operator reaches the router that hears: through a cable if there is one.
+  int admin_port() const { return control_cable_ ? control_cable_->port() : routers_[0].admin; }
+  // With cables: the router that hears is cut off from the operator, a deaf one from both shards.
+  void CutControl() { control_cable_->Cut(); }
+  void HealControl() { control_cable_->Heal(); }
+  void CutShards(int router);
+  void HealShards(int router);
+
   const Clock& clock() const { return clock_; }
   Deadline Soon() const { return Deadline::After(clock_, std::chrono::seconds(20)); }
 
@@ -71,6 +80,7 @@ class Fleet {
   Status MakeDatabase(bool first);
   Status Load(const FleetOptions& options);
   Status MakeCertificates();
+  Status LayCables();
   Status StartRouter(int number);
   Status AwaitService(int number) const;
 
@@ -79,6 +89,8 @@ class Fleet {
   std::unique_ptr<support::PostgresServer> servers_[2];
   Router routers_[kRouters];
   std::unique_ptr<op::HttpsRouterControl> control_;
+  std::unique_ptr<Proxy> control_cable_;
+  std::unique_ptr<Proxy> shard_cables_[kRouters][kShards];  // of the deaf ones
   std::unique_ptr<Outages> outages_ = std::make_unique<Outages>(clock_);
 };
 

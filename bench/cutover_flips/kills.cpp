@@ -39,8 +39,19 @@ const char* ToString(Victim victim) {
       return "source";
     case Victim::kDestination:
       return "destination";
+    case Victim::kControlCable:
+      return "operator-router";
+    case Victim::kShardCable:
+      return "router-shards";
   }
   Unreachable(victim);
+}
+
+Kills::Kills(Fleet& fleet, Processes& processes, std::uint64_t seed, bool kill, bool partition)
+    : fleet_(fleet), processes_(processes), random_(seed) {
+  for (int victim = 0; victim < kVictims; ++victim) {
+    if (victim < kProcesses ? kill : partition) victims_.push_back(static_cast<Victim>(victim));
+  }
 }
 
 void Kills::Plan(bool forward) {
@@ -52,18 +63,20 @@ void Kills::Plan(bool forward) {
   const int count = static_cast<int>(random_.Between(1, 3));
   for (int i = 0; i < count; ++i) {
     const Target& target = kTargets[random_.Weighted(weights)];
-    blows_.push_back({.victim = static_cast<Victim>(random_.Below(kVictims)),
+    const Victim victim = victims_[random_.Below(victims_.size())];
+    const int first = victim == Victim::kShardCable ? 2 : 1;  // the deaf ones have cables
+    blows_.push_back({.victim = victim,
                       .phase = target.phase,
                       .after = std::chrono::milliseconds(random_.Between(0, target.within.count())),
                       .dead = std::chrono::milliseconds(random_.Between(0, 1'500)),
-                      .router = static_cast<int>(random_.Between(1, kRouters))});
+                      .router = static_cast<int>(random_.Between(first, kRouters))});
   }
 }
 
 bool Kills::IsDead(const Blow& blow) const {
   return std::any_of(dead_.begin(), dead_.end(), [&](const Dead& dead) {
-    return dead.victim == blow.victim &&
-           (blow.victim != Victim::kRouter || dead.router == blow.router);
+    const bool by_router = blow.victim == Victim::kRouter || blow.victim == Victim::kShardCable;
+    return dead.victim == blow.victim && (!by_router || dead.router == blow.router);
   });
 }
 
@@ -83,6 +96,12 @@ void Kills::Strike(Blow& blow) {
     case Victim::kSource:
     case Victim::kDestination:
       fleet_.KillShard(First(blow.victim));
+      break;
+    case Victim::kControlCable:
+      fleet_.CutControl();
+      break;
+    case Victim::kShardCable:
+      fleet_.CutShards(blow.router);
       break;
   }
   ++counts_[static_cast<std::size_t>(blow.victim)];
@@ -104,6 +123,12 @@ Status Kills::Revive(const Dead& dead) {
     case Victim::kDestination:
       return fleet_.ReviveShard(dead.first);
     case Victim::kMover:
+      return Ok();
+    case Victim::kControlCable:
+      fleet_.HealControl();
+      return Ok();
+    case Victim::kShardCable:
+      fleet_.HealShards(dead.router);
       return Ok();
   }
   Unreachable(dead.victim);
@@ -146,7 +171,9 @@ std::string Kills::Story() const {
   std::string story;
   for (const Blow& blow : blows_) {
     story += fmt::format("{}{} {} ms into {}, dead for {} ms{}; ", ToString(blow.victim),
-                         blow.victim == Victim::kRouter ? fmt::format(" {}", blow.router) : "",
+                         blow.victim == Victim::kRouter || blow.victim == Victim::kShardCable
+                             ? fmt::format(" {}", blow.router)
+                             : "",
                          blow.after.count(), blow.phase, blow.dead.count(),
                          blow.struck ? "" : " (not yet)");
   }

@@ -13,14 +13,16 @@
 
 namespace foreshard::bench {
 
-enum class Victim { kOperator, kMover, kRouter, kSource, kDestination };
-inline constexpr int kVictims = 5;
+// Processes, then cables: the operator's to the router that hears, a deaf router's to the shards.
+enum class Victim { kOperator, kMover, kRouter, kSource, kDestination, kControlCable, kShardCable };
+inline constexpr int kProcesses = 5;
+inline constexpr int kVictims = 7;
 const char* ToString(Victim victim);
 
 class Kills {
  public:
-  Kills(Fleet& fleet, Processes& processes, std::uint64_t seed)
-      : fleet_(fleet), processes_(processes), random_(seed) {}
+  // `kill`: processes; `partition`: cables. At least one of them.
+  Kills(Fleet& fleet, Processes& processes, std::uint64_t seed, bool kill, bool partition);
 
   // Draws the blows of the next migration.
   void Plan(bool forward);
@@ -60,6 +62,7 @@ class Kills {
   Processes& processes_;
   Random random_;
   bool forward_ = true;
+  std::vector<Victim> victims_;
   std::vector<Blow> blows_;
   std::vector<Dead> dead_;
   std::string phase_;

@@ -27,6 +27,7 @@ struct Flags {
   bool json = false;
   bool check = false;
   bool kill = false;
+  bool partition = false;
   FleetOptions fleet;
   ClientOptions clients;
   int registers = 6;
@@ -170,8 +171,10 @@ nlohmann::json SiegeReport(const SiegeOutcome& outcome, const Verdict& verdict, 
                            const Fleet& fleet, const Clients& clients, const Registers& registers,
                            const Flags& flags) {
   nlohmann::json by_process;
-  for (int victim = 0; victim < kVictims; ++victim) {
-    by_process[ToString(static_cast<Victim>(victim))] = kills.count(static_cast<Victim>(victim));
+  nlohmann::json cuts;
+  for (int number = 0; number < kVictims; ++number) {
+    const auto victim = static_cast<Victim>(number);
+    (number < kProcesses ? by_process : cuts)[ToString(victim)] = kills.count(victim);
   }
   return {{"acknowledged", verdict.acknowledged},
           {"lost", verdict.lost},
@@ -180,8 +183,10 @@ nlohmann::json SiegeReport(const SiegeOutcome& outcome, const Verdict& verdict, 
           {"register_operations", registers.operations()},
           {"registers_not_linearizable", registers.Violations().size()},
           {"kills", by_process},
+          {"cuts", cuts},
           {"retryable_disconnects", fleet.outages().disconnects()},
           {"errors_of_killed_shards", fleet.outages().shard_errors()},
+          {"errors_of_cut_cables", fleet.outages().cable_errors()},
           {"flips", outcome.flips},
           {"aborted_migrations", outcome.aborted},
           {"cutover_attempts", outcome.cutover_attempts},
@@ -199,7 +204,11 @@ bool Holds(const nlohmann::json& report, const Kills& kills) {
 
 // Whole migrations while processes are killed.
 int BesiegeMain(Fleet& fleet, const Flags& flags) {
-  Siege siege(fleet, {.flips = flags.flips, .seed = flags.seed, .talks = !flags.json});
+  Siege siege(fleet, {.flips = flags.flips,
+                      .seed = flags.seed,
+                      .talks = !flags.json,
+                      .kill = flags.kill,
+                      .partition = flags.partition});
   Clients clients(fleet, flags.clients);
   Registers registers(fleet, flags.registers, flags.seed);
   fmt::print(stderr, "--seed {}\n", flags.seed);
@@ -233,7 +242,7 @@ int Main(const Flags& flags) {
     fmt::print(stderr, "cannot start: {}\n", fleet.error().message);
     return 2;
   }
-  if (flags.kill) return BesiegeMain(**fleet, flags);
+  if (flags.kill || flags.partition) return BesiegeMain(**fleet, flags);
   Flips flips(**fleet);
   Clients clients(**fleet, flags.clients);
   Registers registers(**fleet, flags.registers, flags.seed);
@@ -275,6 +284,8 @@ int main(int argc, char** argv) {
   app.add_flag("--check", flags.check, "exit 1 when something is lost, or p99 is above 100 ms");
   app.add_flag("--kill", flags.kill,
                "kill operator, mover, routers and shards at random during whole migrations");
+  app.add_flag("--partition", flags.partition,
+               "cut routers off from the operator and from the shards, in the same way");
   app.add_flag("--fsync", flags.fleet.fsync, "PostgreSQL waits for the disk");
   app.add_option("--rows", flags.fleet.rows, "accounts on both shards")
       ->check(CLI::Range(2'000, 10'000'000));
@@ -299,6 +310,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (child->parsed()) return foreshard::bench::RunOperatorProcess(process);
   flags.clients.think = std::chrono::microseconds(flags.think_micros);
+  flags.fleet.cables = flags.partition;
   if (flags.seed == 0) flags.seed = foreshard::SeedFromSystem();
   foreshard::log::SetLevel(foreshard::log::Level::kWarning);
   return foreshard::bench::Main(flags);

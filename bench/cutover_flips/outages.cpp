@@ -25,9 +25,13 @@ bool Outages::Explain(int router, bool alive, std::string_view code, MonotonicTi
     ++disconnects_;
     return true;
   }
-  const bool unknown = code == "08006" || code == "08007" || code == "40001";
-  if (!unknown || (!ShardDied(true, begun) && !ShardDied(false, begun))) return false;
-  ++shard_errors_;
+  if (code != "08006" && code != "08007" && code != "40001") return false;
+  if (ShardDied(true, begun) || ShardDied(false, begun)) {
+    ++shard_errors_;
+    return true;
+  }
+  if (!Died(kRouters + kShards + router - 1, begun)) return false;
+  ++cable_errors_;
   return true;
 }
 

@@ -21,7 +21,7 @@ Status Processes::StartOperator() {
       {.command = {"/proc/self/exe", "operator", "--folder", fleet_.folder().string(), "--first",
                    fleet_.Conninfo(true, "foreshard"), "--second",
                    fleet_.Conninfo(false, "foreshard"), "--router-admin",
-                   std::to_string(fleet_.admin_port(1)), "--leader", std::to_string(++leader_)}});
+                   std::to_string(fleet_.admin_port()), "--leader", std::to_string(++leader_)}});
   if (!started) return started.error();
   operator_ = std::move(*started);
   return Ok();

@@ -12,8 +12,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kLook = 2ms;
-constexpr auto kMigrationLimit = 120s;  // on a quiet machine one takes 4 s
-constexpr int kAbortedMax = 5;          // in a row
+// A migration whose every attempt is revoked rests 5 s to 5 min between ten of them.
+constexpr auto kMigrationLimit = 1'800s;
+constexpr int kAbortedMax = 5;  // in a row
 
 std::string Conditions(const model::ShardMigration& migration) {
   std::string text;
@@ -31,7 +32,7 @@ Siege::Siege(Fleet& fleet, SiegeOptions options)
       options_(options),
       records_(fleet.folder()),
       processes_(fleet, records_),
-      kills_(fleet, processes_, options.seed) {}
+      kills_(fleet, processes_, options.seed, options.kill, options.partition) {}
 
 model::ShardMigration Siege::NextMigration() {
   model::ShardMigration migration;

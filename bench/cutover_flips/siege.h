@@ -13,6 +13,8 @@ struct SiegeOptions {
   int flips = 10;
   std::uint64_t seed = 1;
   bool talks = false;  // a line a flip
+  bool kill = true;
+  bool partition = false;
 };
 
 struct SiegeOutcome {
