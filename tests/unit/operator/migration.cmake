@@ -2,5 +2,5 @@ foreshard_test(unit.operator.migration_store
   SOURCES controllers/kube_migration_store_test.cpp
   DEPS foreshard_operator_migration_kube foreshard_fake_kube_api)
 foreshard_test(unit.operator.migration
-  SOURCES controllers/migration_decide_test.cpp
-  DEPS foreshard_operator_migration)
+  SOURCES controllers/cutover_loop_test.cpp controllers/migration_decide_test.cpp
+  DEPS foreshard_operator_migration foreshard_fake_migration)
