@@ -43,6 +43,10 @@ class Say {
     pg::WireWriter(&out_, 'E').String(portal).Int32(rows).End();
     return *this;
   }
+  Say& Run(std::string_view sql, const std::vector<std::int32_t>& types,
+           const std::vector<std::string>& values, std::int32_t rows = 0) {
+    return Parse("", sql, types).Bind("", "", values).Execute("", rows);
+  }
   Say& Close(char kind, std::string_view name) {
     pg::AppendClose(&out_, kind, name);
     return *this;
@@ -121,7 +125,7 @@ std::vector<Conversation> Pipelines() {
       {"flush after an error",
        {{Say().Parse("", "SELECT no_such FROM customers WHERE id = 1").Bind("", "", {}).Flush(), 1},
         {Say().Parse("", select).Sync()},
-        Say().Parse("", select, {20}).Bind("", "", {"1"}).Execute("").Sync()}},
+        Say().Run(select, {20}, {"1"}).Sync()}},
       {"errors of Bind",
        {Say().Parse("", select, {20}).Bind("", "", {}).Sync(),
         Say().Parse("", select, {20}).Bind("", "", {"1", "2"}).Sync(),
@@ -155,17 +159,11 @@ std::vector<Conversation> PipelinesAndTheirEnds() {
         Query("-- a comment"),
         {Say().Flush() + Say().Sync()}}},
       {"a pipeline of writes is one transaction",
-       {Say()
-            .Parse("", insert, {20, 25})
-            .Bind("", "", {"90", "a"})
-            .Execute("")
-            .Bind("", "", {"1", "b"})
-            .Execute("")
-            .Sync(),
+       {Say().Run(insert, {20, 25}, {"90", "a"}).Bind("", "", {"1", "b"}).Execute("").Sync(),
         Query("SELECT count(*) FROM customers WHERE id = 90")},
        false},
       {"several pipelines at once",
-       {Say().Parse("", select, {20}).Bind("", "", {"1"}).Execute("").Sync(),
+       {Say().Run(select, {20}, {"1"}).Sync(),
         {Say().Query("BEGIN").Sync(), 0},
         Say().Parse("", "ROLLBACK").Bind("", "", {}).Execute("").Sync()}},
       {"portals are closed and used again",
@@ -194,9 +192,7 @@ std::vector<Conversation> PipelinesAndTheirEnds() {
             .Parse("", "BEGIN")
             .Bind("", "", {})
             .Execute("")
-            .Parse("", insert, {20, 25})
-            .Bind("", "", {"92", "a"})
-            .Execute("")
+            .Run(insert, {20, 25}, {"92", "a"})
             .Parse("", "COMMIT")
             .Bind("", "", {})
             .Execute("")
@@ -206,9 +202,7 @@ std::vector<Conversation> PipelinesAndTheirEnds() {
             .Parse("", "BEGIN")
             .Bind("", "", {})
             .Execute("")
-            .Parse("", insert, {20, 25})
-            .Bind("", "", {"1", "a"})
-            .Execute("")
+            .Run(insert, {20, 25}, {"1", "a"})
             .Sync(),
         Say().Parse("", select, {20}).Sync(), Query("ROLLBACK")}}};
 }
@@ -226,9 +220,8 @@ std::vector<Conversation> ValuesForShards() {
             .Execute("")
             .Sync(),
         Say()
-            .Parse("", "SELECT id FROM customers WHERE id > $2 ORDER BY id LIMIT $1", {20, 20})
-            .Bind("", "", {"2", "60"})
-            .Execute("")
+            .Run("SELECT id FROM customers WHERE id > $2 ORDER BY id LIMIT $1", {20, 20},
+                 {"2", "60"})
             .Sync(),
         Say()
             .Parse("", "SELECT id, name FROM customers ORDER BY name || 'x', id LIMIT $1", {20})
@@ -248,11 +241,20 @@ std::vector<Conversation> ValuesForShards() {
             .Describe('P', "")
             .Execute("")
             .Sync(),
+        Say().Run("SELECT count(*) FROM customers WHERE name = $1", {25}, {"x"}).Sync()}},
+      {"row limits over several shards",
+       {Query("BEGIN"),
         Say()
-            .Parse("", "SELECT count(*) FROM customers WHERE name = $1", {25})
-            .Bind("", "", {"x"})
-            .Execute("")
-            .Sync()}},
+            .Run("INSERT INTO customers(id, name) VALUES (81, 'a'), (82, 'b'), (83, 'c') "
+                 "RETURNING id",
+                 {}, {}, 2)
+            .Sync(),
+        Say().Execute("", 2).Sync(),
+        Say().Run("UPDATE customers SET name = 'x' WHERE id > 80", {}, {}, 1).Sync(),
+        Say().Run("DELETE FROM customers WHERE id > 80 RETURNING name", {}, {}, 1).Sync(),
+        Say().Execute("", 1).Execute("").Sync(), Query("COMMIT"),
+        Say().Run("INSERT INTO customers(id) VALUES (81), (82), (83)", {}, {}, 1).Sync(),
+        Query("SELECT count(*) FROM customers WHERE id > 80")}},
       {"64k parameters", {ManyParameters(), Query("SELECT 1")}},
   };
 }
@@ -356,9 +358,7 @@ std::vector<Conversation> Conversations() {
         Say().Bind("", "get", {"1"}).Execute("").Sync()}},
       {"pipeline with an error",
        {Say()
-            .Parse("", select, {20})
-            .Bind("", "", {"1"})
-            .Execute("")
+            .Run(select, {20}, {"1"})
             .Parse("", "SELECT no_such")
             .Bind("", "", {})
             .Execute("")
@@ -366,7 +366,7 @@ std::vector<Conversation> Conversations() {
             .Bind("", "", {"1"})
             .Execute("")
             .Sync(),
-        Say().Parse("", select, {20}).Bind("", "", {"1"}).Execute("").Sync()}},
+        Say().Run(select, {20}, {"1"}).Sync()}},
       {"portals in a transaction",
        {Query("BEGIN"),
         Say().Parse("", "SELECT generate_series(1, 5)").Bind("c", "", {}).Execute("c", 2).Sync(),
@@ -374,7 +374,7 @@ std::vector<Conversation> Conversations() {
         Query("COMMIT")}},
       {"extended transaction",
        {Say().Parse("", "BEGIN").Bind("", "", {}).Describe('P', "").Execute("").Sync(),
-        Say().Parse("", insert, {20, 25}).Bind("", "", {"80", "x"}).Execute("").Sync(),
+        Say().Run(insert, {20, 25}, {"80", "x"}).Sync(),
         Say().Parse("", "ROLLBACK").Bind("", "", {}).Execute("").Sync(),
         Query("SELECT id FROM customers WHERE id = 80")}},
       {"errors of names",
