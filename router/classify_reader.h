@@ -117,6 +117,7 @@ class QueryReader {
   std::optional<std::size_t> KeyPosition(const Json& insert, const TableInfo& info);
   std::vector<TokenSpan> RowSpans(std::size_t rows) const;
   void RefuseKeyChange(const Json& targets, const TableInfo& info);
+  void ReadKeyChange(const Json& update, const Target& target, const Item& item, bool top);
   void AddWhereSpot(const Json& body, const Item& item, const TableInfo& info);
 
   void CheckFunctions(const Json& node);

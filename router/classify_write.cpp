@@ -201,15 +201,45 @@ void QueryReader::RefuseKeyChange(const Json& targets, const TableInfo& info) {
   }
 }
 
+void QueryReader::ReadKeyChange(const Json& update, const Target& target, const Item& item,
+                                bool top) {
+  const TableInfo& info = target.info;
+  const Json& targets = Items(update, "targetList");
+  const auto found = std::find_if(targets.begin(), targets.end(), [&](const Json& assignment) {
+    return Text(BodyOf(assignment), "name") == info.column;
+  });
+  if (!target.variable || found == targets.end()) return;
+  const Json& assignment = BodyOf(*found);
+  const ValueSource value = source_.ValueOf(Field(assignment, "val"));
+  const bool known =
+      value.from != ValueSource::From::kUnknown && value.from != ValueSource::From::kDefault;
+  if (!top || !known) return RefuseKeyChange(targets, info);
+  KeyChange change{.value = value,
+                   .schema = info.schema,
+                   .table = info.name,
+                   .column = info.column,
+                   .alone = targets.size() == 1,
+                   .edits = {}};
+  const std::uint32_t begin = source_.TokenAt(Location(assignment));
+  const std::uint32_t end = source_.token_count();
+  const std::uint32_t after = source_.FindWord(begin, end, {"from", "where", "returning"});
+  const std::string column = Quote(info.column);
+  change.edits = {
+      {{begin, after - begin}, fmt::format("{} = {}.{}", column, Quote(item.name), column)},
+      {{end, 0}, fmt::format("RETURNING {}.ctid::pg_catalog.text", Quote(item.name))}};
+  out_.key_change = std::move(change);
+}
+
 void QueryReader::ReadUpdate(const Json& body, Scope* outer, bool top) {
   Scope scope;
   scope.outer = outer;
   ReadWith(body, scope);
   const Target target = ReadTarget(body, scope, top);
-  RefuseKeyChange(Items(body, "targetList"), target.info);
   if (refused()) return;
   if (target.info.table_class == TableClass::kReference) CheckReferenceWrite(body);
   const Item item = scope.items.front();
+  ReadKeyChange(body, target, item, top);
+  if (refused()) return;
   for (const Json& node : Items(body, "fromClause")) {
     const From from = ReadFrom(node, scope);
     scope.own.insert(from.variables.begin(), from.variables.end());

@@ -170,6 +170,20 @@ Owner CompiledTable::Find(const Key& key) const {
   return {range_shards_[range], range, false};
 }
 
+bool CompiledTable::PartsWhileMoving(const Key& a, const Key& b) const {
+  const model::KeySpace& space = table_.key_space;
+  if (table_.moving.empty()) return false;
+  const std::string first = CanonicalText(space.key_type, a);
+  const std::string second = CanonicalText(space.key_type, b);
+  return std::any_of(table_.moving.begin(), table_.moving.end(), [&](const model::Moving& moving) {
+    const auto moves = [&](const std::string& key) {
+      if (moving.keys.empty()) return model::ContainsKey(space, moving.range, key);
+      return std::find(moving.keys.begin(), moving.keys.end(), key) != moving.keys.end();
+    };
+    return moves(first) != moves(second);
+  });
+}
+
 std::string CompiledTable::ForeignRows(std::uint32_t shard, const std::string& column) const {
   const model::KeySpace& space = table_.key_space;
   const model::ShardId& self = table_.shards[shard].id;

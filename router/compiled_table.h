@@ -29,6 +29,9 @@ class CompiledTable {
 
   Owner Find(const Key& key) const;
 
+  // One of them moves and the other stays.
+  bool PartsWhileMoving(const Key& a, const Key& b) const;
+
   const model::RoutingTable& table() const { return table_; }
   model::Epoch epoch() const { return table_.epoch; }
   std::uint32_t shards() const { return static_cast<std::uint32_t>(table_.shards.size()); }

@@ -25,6 +25,21 @@
 
 namespace foreshard::router {
 
+// UPDATE of a sharding column whose rows go to another shard (session_move.cpp).
+struct KeyMove {
+  enum class Stage { kMark, kLook, kOpen, kCarry };
+  Stage stage = Stage::kMark;
+  std::string schema;
+  std::string table;
+  std::string column;
+  std::string new_key;
+  std::size_t rows = 0;
+  std::string places;  // their ctids, as an array
+  std::vector<std::string> looked;
+  std::size_t bytes = 0;  // carried
+  bool ended = false;     // the destination was told that no more rows come
+};
+
 struct Fanout {
   enum class Step { kRun, kCommit, kPrepare, kDecide, kCommitPrepared, kRollback };
   enum class Purpose { kRead, kWrite, kEach, kControl, kEnd };
@@ -71,6 +86,8 @@ struct Fanout {
   bool copy_open = false;                   // the client may send rows
   std::vector<std::int32_t> part_of_shard;  // by index of the table's shards
   bool copying_in() const { return copy && copy_open; }
+
+  std::unique_ptr<KeyMove> move;  // parts are source and destination
 
   bool round_done() const {
     for (const Part& part : parts) {

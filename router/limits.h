@@ -25,6 +25,7 @@ inline constexpr std::size_t kStatementsPerSessionMax =
 inline constexpr std::size_t kStatementsPerServerMax = 1'000;  // then the server starts with none
 inline constexpr std::size_t kSettingsBytesMax = 64 * 1024;    // of SET, replayed on servers
 inline constexpr std::size_t kScatterBytesMax = 64 * 1024 * 1024;  // kept to merge answers (53200)
+inline constexpr std::size_t kMovedRowsMax = 10'000;  // by one UPDATE of their key (54000)
 inline constexpr std::size_t kReleaseBufferBytes =
     4 * 1024;  // larger buffers are not kept by idle connections
 

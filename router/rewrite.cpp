@@ -59,7 +59,9 @@ std::string ApplyEdits(std::string_view text, std::span<const TextEdit> edits) {
     return std::pair(a->span.first, a->span.count) < std::pair(b->span.first, b->span.count);
   });
   const auto begin_of = [&](std::uint32_t token) {
-    return token < tokens.size() ? tokens[token].begin : static_cast<std::uint32_t>(text.size());
+    if (token < tokens.size()) return tokens[token].begin;
+    // Not behind a comment or a semicolon.
+    return tokens.empty() ? static_cast<std::uint32_t>(text.size()) : tokens.back().end;
   };
   std::string out;
   std::size_t done = 0;

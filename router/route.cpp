@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "router/key_values.h"
 #include "router/rewrite.h"
+#include "router/route_key_change.h"
 
 namespace foreshard::router {
 
@@ -42,6 +43,7 @@ class Router {
   void ByKeys(const Statement& statement);
   void Several(const Statement& statement, const std::vector<std::uint32_t>& shards);
   void SplitInsert(const Statement& statement);
+  void ChangeKey(const Statement& statement);
   void One(const Statement& statement, std::uint32_t shard);
   void All(bool two_phase);
   void CopyOut();
@@ -236,8 +238,26 @@ void Router::SplitInsert(const Statement& statement) {
   }
 }
 
+void Router::ChangeKey(const Statement& statement) {
+  const KeyChange& change = *statement.key_change;
+  if (statement.key_unknown || !statement.keys_complete) {
+    return Refuse({"0A000",
+                   fmt::format("UPDATE of the sharding column {} of rows whose key is not named",
+                               statement.key_column),
+                   "compare the sharding column with a constant or a parameter"});
+  }
+  if (!CollectKeys(statement, true)) return;
+  const std::size_t old = out_.owners.size();
+  // An empty array: no row anywhere.
+  if (old == 0) return void(out_.kind = RouteKind::kAnyShard);
+  if (!CollectList({change.value}, true)) return;
+  out_.owners.push_back(request_.table.Find(out_.keys.back()));
+  RouteKeyChange(request_, statement, old, out_);
+}
+
 void Router::Query(const Statement& statement) {
   if (statement.kind == StatementKind::kRefused) return Refuse(statement.refusal);
+  if (statement.key_change) return ChangeKey(statement);
   if (Hinted(statement)) return;
   if (!statement.unless_shard_key.sqlstate.empty() &&
       !(statement.reads_sharded && statement.keys_complete)) {
@@ -366,6 +386,7 @@ void RouteDecision::Clear() {
   limit.reset();
   offset = 0;
   rows_in_order = false;
+  moves_rows = false;
   scatter = false;
   keys.clear();
   owners.clear();

@@ -77,6 +77,8 @@ struct RouteDecision {
   std::int64_t offset = 0;
   bool rows_in_order =
       false;  // RETURNING of a split INSERT: give rows back in the order of the client's VALUES
+  bool moves_rows = false;  // statement.key_change over two shards: parts are source, destination;
+                            // the last key is the new one
 
   // For hold checks and counters. `scatter`: touches every key.
   bool scatter = false;

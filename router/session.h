@@ -43,10 +43,9 @@
 //   that goes away).
 //
 // Files: session.cpp the loop and the ends of cycles; _simple Query; _extended Parse to Sync;
-// _local what needs no shard or all; _set settings; _execute PREPARE and EXECUTE; _reply what
-// servers say; _fanout several servers; _commit two-phase; _reads what
-// replicas may answer; _retry stale owners and lost servers; _aside questions of our own to a
-// server.
+// _local what needs no shard or all; _set settings; _execute PREPARE, EXECUTE; _reply what servers
+// say; _fanout several servers; _move rows whose key changes; _commit two-phase; _reads what
+// replicas may answer; _retry stale owners, lost servers; _aside questions of our own to a server.
 
 namespace foreshard::router {
 
@@ -256,6 +255,11 @@ class Session {
   void ProveBefore(ServerLink& link);
   std::string ProofText(const ServerLink& link, Expect* expect) const;
 
+  // session_move.cpp
+  void StartMove(const KeyChange& change);
+  void MoveFrame(std::size_t index, const pg::WireFrame& frame);
+  bool MoveOn();
+  void StopMove();
   // session_copy.cpp
   Outcome StartCopyIn(const Statement& statement, std::string_view text);
   void CopyOpened();
@@ -323,11 +327,10 @@ class Session {
 
   // Transaction.
   Tx tx_ = Tx::kIdle;
-  std::vector<Proof> proofs_;  // that the shard of the statement still owns its keys
-  bool implicit_ = false;      // the block of a multi-statement Query
-  std::string begin_;          // the client's BEGIN
-  std::vector<std::string>
-      replay_;  // SAVEPOINT, SET LOCAL, SET TRANSACTION: for shards that join later
+  std::vector<Proof> proofs_;        // that the shard of the statement still owns its keys
+  bool implicit_ = false;            // the block of a multi-statement Query
+  std::string begin_;                // the client's BEGIN
+  std::vector<std::string> replay_;  // SAVEPOINT, SET LOCAL, SET TRANSACTION: for later shards
   std::vector<Savepoint> savepoints_;
   std::optional<std::string> isolation_;  // as BEGIN or SET TRANSACTION said
   bool answered_ = false;     // the client has seen a server's answer in this transaction
@@ -344,23 +347,21 @@ class Session {
   std::vector<SessionCommand> configs_;  // of the statement that is being routed
   std::size_t works_used_ = 0;
   bool skip_to_sync_ = false;
-  bool extended_ = false;  // the cycle has extended messages
-  std::set<std::string>
-      asked_;  // in this cycle: once for each thing, so that nothing asks for ever
+  bool extended_ = false;        // the cycle has extended messages
+  std::set<std::string> asked_;  // in this cycle, once for each thing: nothing asks for ever
   static constexpr const char* kParsed = "parsed";  // in asked_: what PREPARE prepares is good
   bool learned_columns_ = false;  // the statement under way names columns that we have learned
   bool flushed_ = false;          // the client asked for answers before Sync
-  bool wrote_ =
-      false;  // a statement of this cycle may have written, outside of a transaction block
-  bool writes_now_ = false;     // the statement whose replies are awaited may write
-  bool commits_now_ = false;    // it is a COMMIT
-  bool completed_ = false;      // the server has said that something of this cycle is committed
-  bool has_written_ = false;    // and the end of that transaction was not yet answered
-  bool primary_only_ = false;   // a replica could not answer this cycle
-  bool failed_here_ = false;    // the transaction failed here and its servers do not know
-  bool doomed_ = false;         // the transaction has lost a server: it can only end
-  std::string doomed_by_;       // what the client must still be told of that
-  std::size_t frame_left_ = 0;  // bytes of a large row that are still to be passed on
+  bool wrote_ = false;            // a statement of this cycle may have written, outside of a block
+  bool writes_now_ = false;       // the statement whose replies are awaited may write
+  bool commits_now_ = false;      // it is a COMMIT
+  bool completed_ = false;        // the server has said that something of this cycle is committed
+  bool has_written_ = false;      // and the end of that transaction was not yet answered
+  bool primary_only_ = false;     // a replica could not answer this cycle
+  bool failed_here_ = false;      // the transaction failed here and its servers do not know
+  bool doomed_ = false;           // the transaction has lost a server: it can only end
+  std::string doomed_by_;         // what the client must still be told of that
+  std::size_t frame_left_ = 0;    // bytes of a large row that are still to be passed on
   bool frame_shown_ = false;
 
   // Retry.

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/check.h"
@@ -103,6 +105,7 @@ void Session::FanoutFrame(std::size_t index, const pg::WireFrame& frame) {
       pg::WireWriter(&fanout_->error, 'E').Bytes(part.error).End();
       CopyFailed({});
     }
+    if (fanout_->move) StopMove();
     return;
   }
   if (part.ready_to_skip > 0 || !part.error.empty()) return;
@@ -119,6 +122,7 @@ void Session::FanoutFrame(std::size_t index, const pg::WireFrame& frame) {
 
 void Session::FanoutRows(std::size_t index, const pg::WireFrame& frame) {
   if (fanout_->alike && index > 0) return;
+  if (fanout_->move) return MoveFrame(index, frame);
   Status good;
   switch (frame.type) {
     case 'T':
@@ -172,6 +176,7 @@ void Session::FanoutRoundEnded() {
         CopyOpened();
         return;
       }
+      if (fanout_->move && MoveOn()) return;
       FanoutRan();
       return;
     case Fanout::Step::kCommit:
@@ -229,6 +234,7 @@ void Session::FanoutRan() {
   const bool rows =
       fanout_->merger && fanout_->purpose == Fanout::Purpose::kRead && !fanout_->copy_out;
   fanout_->tag = rows             ? fanout_->merger->CommandTag()
+                 : fanout_->move  ? fmt::format("UPDATE {}", fanout_->move->rows)
                  : fanout_->alike ? tags.front()
                                   : AddCommandTags(tags);
   if (fanout_->schema_changes) host_.SchemaChanged();
@@ -340,6 +346,7 @@ void Session::FanoutLost(ServerLink& link, std::string_view reason) {
     if (part.error.empty()) part.error = LostError(link, reason);
     part.done = true;
   }
+  if (fanout_->move) StopMove();
   if (fanout_->round_done()) FanoutRoundEnded();
 }
 

@@ -41,10 +41,8 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
   const std::vector<std::uint32_t> shards = ShardsOfDecision();
   const bool of_schema =
       statement.kind == StatementKind::kDdl || statement.kind == StatementKind::kMaintenance;
-  if (shards.size() > 1 && IsSerializable() && !of_schema) {
-    Fail(kNotSerializable);
-    return Outcome::kDone;
-  }
+  if (shards.size() > 1 && IsSerializable() && !of_schema)
+    return Fail(kNotSerializable), Outcome::kDone;
   std::vector<std::uint32_t> ordered = shards;
   std::sort(ordered.begin(), ordered.end());
   for (const std::uint32_t shard : ordered) {
@@ -75,6 +73,8 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
     std::vector<std::vector<std::uint32_t>> rows;
     for (const RoutePart& part : decision_.parts) rows.push_back(part.rows);
     fanout_->in_order = std::make_unique<RowInterleaver>(std::move(rows));
+  } else if (decision_.moves_rows) {
+    StartMove(*statement.key_change);
   } else {
     fanout_->merger = std::make_unique<Merger>(
         decision_.merge, MergeOptions{.shards = fanout_->alike ? 1 : shards.size(),

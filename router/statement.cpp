@@ -89,9 +89,9 @@ bool Statement::operator==(const Statement& other) const {
                     s.reads_sharded, s.writes, s.writes_reference, s.locks_rows, s.locks_reference,
                     s.returns_rows, s.no_transaction, s.keys, s.keys_complete, s.key_unknown,
                     s.key_column, s.colocated, s.not_colocated, s.merge, s.not_mergeable, s.insert,
-                    s.table_spots, s.where_spots, s.copy, s.session, s.set_configs, s.arguments,
-                    s.inner_first, s.names_columns, s.needs_columns_of, s.functions, s.runs_unseen,
-                    s.on_primary, s.types, s.looked_at);
+                    s.key_change, s.table_spots, s.where_spots, s.copy, s.session, s.set_configs,
+                    s.arguments, s.inner_first, s.names_columns, s.needs_columns_of, s.functions,
+                    s.runs_unseen, s.on_primary, s.types, s.looked_at);
   };
   if (fields(*this) != fields(other)) return false;
   if (inner == nullptr || other.inner == nullptr) return inner == other.inner;

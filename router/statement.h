@@ -181,6 +181,18 @@ struct InsertRows {
   bool operator==(const InsertRows&) const = default;
 };
 
+// UPDATE that sets the sharding column itself. On one shard it is an UPDATE like any other.
+struct KeyChange {
+  ValueSource value;
+  std::string schema;  // of the table, as names in the catalogue
+  std::string table;
+  std::string column;
+  bool alone = false;  // nothing else is set
+  // If so: what makes it an UPDATE that changes nothing and tells where the rows are.
+  std::vector<TextEdit> edits;
+  bool operator==(const KeyChange&) const = default;
+};
+
 struct CopyShape {
   enum class Format : std::uint8_t { kText, kCsv, kBinary };
   std::string qualified;  // table; empty for COPY (query) TO
@@ -250,6 +262,7 @@ struct Statement {
   Refusal not_mergeable;             // else: why not
 
   std::optional<InsertRows> insert;
+  std::optional<KeyChange> key_change;
   std::vector<TableSpot> table_spots;
   std::vector<WhereSpot> where_spots;
 

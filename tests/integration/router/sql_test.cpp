@@ -126,6 +126,72 @@ TEST_F(RouterSql, AnswersAsOnePostgresDoes) { ExpectSame("same.sql", 300); }
 
 TEST_F(RouterSql, AnswersAsOnePostgresDoesAtTheEdges) { ExpectSame("same_more.sql", 180); }
 
+// 4 lives on the third shard, 1007 on the first.
+TEST_F(RouterSql, TakesRowsToTheShardOfTheirNewKeyAsTheyAre) {
+  ASSERT_TRUE(Good(bed_->Psql(
+      "ALTER TABLE customers ADD twice int GENERATED ALWAYS AS (v * 2) STORED,"
+      " ADD number bigint GENERATED ALWAYS AS IDENTITY, ADD third float8 DEFAULT 1.0::float8 / 3,"
+      " ADD tags text[] DEFAULT '{a,NULL}', ADD doc jsonb DEFAULT '{\"a\": [1]}',"
+      " ADD span interval DEFAULT '1 day 2 hours', ADD gone int;"
+      "ALTER TABLE customers DROP COLUMN gone")));
+  const auto row = [this](int shard, const char* id) {
+    return bed_->OnShard(shard, fmt::format("SELECT to_jsonb(c) - 'id' FROM customers c WHERE id "
+                                            "= {}",
+                                            id));
+  };
+  const Result<std::string> before = row(2, "4");
+  ASSERT_TRUE(Good(before));
+  ASSERT_NE(*before, "");
+  for (const char* sql : {"SET extra_float_digits = -5", "SET DateStyle = 'SQL, DMY'",
+                          "SET IntervalStyle = 'sql_standard'"}) {
+    ASSERT_EQ(FirstError(*router_->Ask(sql)), "") << sql;
+  }
+  EXPECT_EQ(Trace(*router_->Ask("UPDATE customers SET id = 1007 WHERE id = 4")),
+            "CUPDATE 1\\00\nZI\n");
+  EXPECT_EQ(*row(0, "1007"), *before);
+  EXPECT_EQ(*row(2, "4"), "");
+  EXPECT_EQ(*bed_->OnShard(0, "SELECT count(*) FROM pg_prepared_xacts"), "0\n");
+}
+
+TEST_F(RouterSql, RefusesToTakeRowsAlongWhereItWouldNotBeTheSame) {
+  struct Case {
+    const char* make;
+    const char* why;
+    const char* end;
+  };
+  const Case cases[] = {
+      {"CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+       "CREATE TRIGGER stamp BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION t()",
+       "trigger stamp", "DROP TRIGGER stamp ON customers"},
+      {"ALTER TABLE orders ADD CONSTRAINT owner FOREIGN KEY (customer_id) REFERENCES customers "
+       "ON DELETE CASCADE",
+       "foreign key owner", "ALTER TABLE orders DROP CONSTRAINT owner"},
+      {"ALTER TABLE customers ENABLE ROW LEVEL SECURITY", "row-level security",
+       "ALTER TABLE customers DISABLE ROW LEVEL SECURITY"}};
+  const std::string change = "UPDATE customers SET id = 1007 WHERE id = 4";
+  for (const Case& one : cases) {
+    ASSERT_TRUE(Good(bed_->Psql(one.make))) << one.why;
+    const std::string told = Trace(*router_->Ask(change));
+    EXPECT_NE(told.find(std::string("0A000 UPDATE of the sharding column public.customers.id, of "
+                                    "rows that go to another shard, with ") +
+                        one.why),
+              std::string::npos)
+        << told;
+    EXPECT_EQ(*bed_->OnShard(2, "SELECT count(*) FROM customers WHERE id = 4"), "1\n");
+    ASSERT_TRUE(Good(bed_->Psql(one.end))) << one.why;
+  }
+  // A foreign key that only forbids does so here too, at the end if it is deferred.
+  ASSERT_TRUE(
+      Good(bed_->Psql("ALTER TABLE orders ADD CONSTRAINT owner FOREIGN KEY (customer_id) "
+                      "REFERENCES customers DEFERRABLE")));
+  EXPECT_EQ(FirstError(*router_->Ask(change)), "23503");
+  for (const char* sql : {"BEGIN", "SET CONSTRAINTS ALL DEFERRED", change.c_str(),
+                          "UPDATE orders SET customer_id = 1007 WHERE customer_id = 4", "COMMIT"}) {
+    EXPECT_EQ(FirstError(*router_->Ask(sql)), "") << sql;
+  }
+  EXPECT_EQ(*bed_->OnShard(0, "SELECT count(*) FROM orders WHERE customer_id = 1007"), "4\n");
+}
+
 // Each line: SQLSTATE | a part of the message | the statement.
 TEST_F(RouterSql, RefusesWhatItCannotAnswerExactlyAndSaysWhy) {
   const std::string digest = "SELECT count(*), sum(v), min(name), max(name) FROM customers";

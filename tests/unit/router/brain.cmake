@@ -3,7 +3,7 @@ foreshard_test(unit.router.brain
           classify_query_test.cpp classify_schema_test.cpp classify_session_test.cpp classify_test.cpp classify_tree_test.cpp
           classify_utility_test.cpp classify_write_test.cpp compiled_table_test.cpp key_graph_test.cpp
           key_test.cpp key_values_test.cpp lexer_test.cpp normalize_test.cpp plan_cache_test.cpp rewrite_test.cpp shape_memo_test.cpp
-          route_test.cpp statement_test.cpp table_feed_test.cpp
+          route_key_change_test.cpp route_test.cpp statement_test.cpp table_feed_test.cpp
   DEPS foreshard_router_brain nlohmann_json::nlohmann_json)
 
 foreshard_test(unit.router.merge

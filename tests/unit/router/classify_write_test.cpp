@@ -58,9 +58,23 @@ TEST(ClassifyWrite, AWriteWithoutKeyIsTwoPhase) {
             "refused 0A000");
 }
 
-TEST(ClassifyWrite, TheKeyItselfCannotBeChanged) {
+TEST(ClassifyWrite, TheKeyItselfIsChangedToAKnownValue) {
+  const Statement alone = World().Meaning("UPDATE customers c SET id = 5 WHERE id = 4");
+  ASSERT_TRUE(alone.key_change.has_value());
+  EXPECT_TRUE(alone.key_change->alone);
+  EXPECT_EQ(ApplyEdits("UPDATE customers c SET id = 5 WHERE id = 4", alone.key_change->edits),
+            "UPDATE customers c SET  \"id\" = \"c\".\"id\"  WHERE id = 4 RETURNING "
+            "\"c\".ctid::pg_catalog.text ");
+  EXPECT_FALSE(
+      World().Meaning("UPDATE customers SET id = $1, name = 'x' WHERE id = $2").key_change->alone);
+  EXPECT_FALSE(World().Meaning("UPDATE customers SET name = 'x'").key_change.has_value());
+}
+
+TEST(ClassifyWrite, TheKeyItselfCannotBeChangedToWhatTheRouterDoesNotKnow) {
   for (const char* text :
-       {"UPDATE customers SET id = 5 WHERE id = 4",
+       {"UPDATE customers SET id = id + 1 WHERE id = 4",
+        "UPDATE customers SET id = DEFAULT WHERE id = 4",
+        "WITH x AS (UPDATE customers SET id = 5 WHERE id = 4 RETURNING v) SELECT v FROM x",
         "UPDATE customers SET (name, id) = ('x', 5) WHERE id = 4",
         "INSERT INTO customers (id) VALUES (5) ON CONFLICT (id) DO UPDATE SET id = 6"}) {
     const Statement statement = World().Meaning(text);

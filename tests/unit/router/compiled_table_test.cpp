@@ -148,6 +148,26 @@ TEST(CompiledTable, SaysWhichRowsAreCopies) {
   EXPECT_EQ(Compiled(table)->ForeignRows(3, "k"), "");
 }
 
+TEST(CompiledTable, KnowsWhichKeysAMigrationParts) {
+  const auto key = [](std::int64_t number) {
+    return KeyOfNumber(FourQuarters().key_space, number);
+  };
+  model::RoutingTable table = FourQuarters();
+  std::vector<std::int64_t> second;  // keys of the second quarter
+  std::vector<std::int64_t> others;
+  for (std::int64_t id = 1; second.size() < 2 || others.size() < 2; ++id)
+    (Compiled(table)->Find(key(id)).shard == 1 ? second : others).push_back(id);
+  EXPECT_FALSE(Compiled(table)->PartsWhileMoving(key(second[0]), key(others[0])));
+  table.moving = {{"m", {7}, {"40", "80"}, {}}};
+  EXPECT_TRUE(Compiled(table)->PartsWhileMoving(key(second[0]), key(others[0])));
+  EXPECT_TRUE(Compiled(table)->PartsWhileMoving(key(others[0]), key(second[0])));
+  EXPECT_FALSE(Compiled(table)->PartsWhileMoving(key(second[0]), key(second[1])));
+  EXPECT_FALSE(Compiled(table)->PartsWhileMoving(key(others[0]), key(others[1])));
+  table.moving = {{"m", {7}, {}, {std::to_string(others[0])}}};
+  EXPECT_TRUE(Compiled(table)->PartsWhileMoving(key(others[0]), key(others[1])));
+  EXPECT_FALSE(Compiled(table)->PartsWhileMoving(key(second[0]), key(others[1])));
+}
+
 TEST(CompiledTable, ABadTableIsNotCompiled) {
   model::RoutingTable table = FourQuarters();
   table.ranges.pop_back();

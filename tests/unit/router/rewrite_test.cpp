@@ -13,6 +13,8 @@ TEST(Rewrite, EditsReplaceInsertAndCopyByTokens) {
   const std::vector<TextEdit> at_end = {{{6, 0}, "LIMIT 5", std::nullopt, ""}};
   EXPECT_EQ(ApplyEdits(text, at_end), text + " LIMIT 5 ");
   EXPECT_EQ(ApplyEdits(text, {}), text);
+  EXPECT_EQ(ApplyEdits(text + " -- c", at_end), text + " LIMIT 5  -- c");
+  EXPECT_EQ(ApplyEdits(text + ";", at_end), text + " LIMIT 5 ;");
 }
 
 TEST(Rewrite, AnInsertionComesBeforeAReplacementAtItsPlace) {

@@ -34,9 +34,16 @@
 2201X | OFFSET must not be negative | SELECT id FROM customers ORDER BY id OFFSET -1
 0A000 | FETCH … WITH TIES over several shards | SELECT id FROM customers ORDER BY id FETCH FIRST 2 ROWS WITH TIES
 0A000 | ORDER BY … COLLATE "de-x-icu" over several shards | SELECT name FROM customers ORDER BY name COLLATE "de-x-icu"
-0A000 | UPDATE of the sharding column public.customers.id | UPDATE customers SET id = 3 WHERE id = 4
+0A000 | UPDATE of the sharding column public.customers.id with RETURNING, of rows that go to another shard | UPDATE customers SET id = 1007 WHERE id = 4 RETURNING id
+0A000 | UPDATE of the sharding column public.customers.id and of other columns, of rows that go to another shard | UPDATE customers SET id = 1007, v = 1 WHERE id = 4
+0A000 | UPDATE of the sharding column public.customers.id of rows on several shards | UPDATE customers SET id = 1007 WHERE id IN (1, 2)
+0A000 | UPDATE of the sharding column public.customers.id of rows whose key is not named | UPDATE customers SET id = 1007 WHERE name = 'x'
+22004 | sharding column public.customers.id: null value | UPDATE customers SET id = NULL WHERE id = 4
+23505 | duplicate key value violates unique constraint "customers_pkey" | UPDATE customers SET id = 3 WHERE id = 4
+0A000 | UPDATE of the sharding column public.customers.id | WITH x AS (UPDATE customers SET id = 1007 WHERE id = 4 RETURNING v) SELECT count(*) FROM x
+0A000 | EXPLAIN of a statement over several shards | EXPLAIN UPDATE customers SET id = 1007 WHERE id = 4
 0A000 | UPDATE of the sharding column public.customers.id | UPDATE customers SET id = id + 1
-0A000 | UPDATE of the sharding column public.orders.customer_id | UPDATE orders SET customer_id = 5 WHERE customer_id = 6
+0A000 | UPDATE of the sharding column public.orders.customer_id | UPDATE orders SET customer_id = total WHERE customer_id = 6
 22023 | sharding column public.customers.id: its value is not known to the router | INSERT INTO customers(name) VALUES ('no key')
 22004 | sharding column public.customers.id: null value | INSERT INTO customers(id, name) VALUES (NULL, 'null key')
 22023 | sharding column public.customers.id: its value is not known to the router | INSERT INTO customers(id, name) VALUES (DEFAULT, 'default')
@@ -124,5 +131,5 @@
 0A000 | the aggregate product() over several shards | SELECT p FROM (SELECT product(v) AS p FROM customers) x
 26000 | prepared statement "nothing" does not exist | EXECUTE nothing(1)
 0A000 | PREPARE with a parameter of type int4range | PREPARE p(int4range) AS SELECT $1
-0A000 | UPDATE of the sharding column public.customers.id | PREPARE p AS UPDATE customers SET id = $1
+0A000 | UPDATE of the sharding column public.customers.id | PREPARE p AS UPDATE customers SET id = id + $1
 42501 | permission denied for schema foreshard | PREPARE p AS SELECT * FROM foreshard.range

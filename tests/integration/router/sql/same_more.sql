@@ -232,3 +232,40 @@ INSERT INTO customers(id, v) VALUES (-5, 1), (0, 2), (9223372036854775807, 3), (
 SELECT id, v FROM customers WHERE id IN (-5, 0, 9223372036854775807, -9223372036854775808) ORDER BY id
 INSERT INTO customers(id) VALUES ('801'), (' 802 '), (803::smallint), (CAST('804' AS bigint))
 SELECT id FROM customers WHERE id BETWEEN 801 AND 804 ORDER BY id
+-- UPDATE of the key: on the same shard, and of rows that go to another.
+UPDATE customers SET id = 1000 WHERE id = 4
+UPDATE customers SET id = 1005, v = v + 1 WHERE id = 6
+UPDATE customers SET id = 1003 WHERE id = 8 RETURNING id, name
+UPDATE customers SET id = 1004 WHERE id IN (9, 15) AND id < 10
+UPDATE customers SET id = 1001 WHERE id = 12
+UPDATE customers AS c SET id = 1002 WHERE c.id = 16 AND c.v >= 0
+UPDATE ONLY public.customers SET "id" = '1007'::bigint WHERE id = 13 -- a comment
+UPDATE customers SET id = 1009 FROM countries r WHERE customers.id = 14 AND r.code = 'at' AND customers.v < 100;
+UPDATE customers SET id = 1010 WHERE id = 2000000
+UPDATE customers SET id = 1010 WHERE id = 17 AND v > 1000000
+UPDATE customers SET id = 18 WHERE id = 20
+SELECT * FROM customers WHERE id >= 1000 ORDER BY id
+UPDATE orders SET customer_id = 1000 WHERE customer_id = 11
+UPDATE orders SET customer_id = 1001 WHERE customer_id = 17 AND id > 2
+SELECT * FROM orders WHERE customer_id >= 1000 ORDER BY customer_id, id
+BEGIN
+UPDATE customers SET id = 1011 WHERE id = 22
+SELECT * FROM customers WHERE id IN (22, 1011)
+UPDATE customers SET id = 1012 WHERE id = 1011
+SAVEPOINT a
+UPDATE customers SET id = 1013 WHERE id = 1012
+UPDATE customers SET id = 1 WHERE id = 1013
+ROLLBACK TO a
+UPDATE customers SET id = 1014 WHERE id = 1012
+COMMIT
+SELECT * FROM customers WHERE id >= 1000 ORDER BY id
+BEGIN
+UPDATE customers SET id = 1015 WHERE id = 25
+ROLLBACK
+SELECT id FROM customers WHERE id IN (25, 1015)
+PREPARE rename AS UPDATE customers SET id = $2 WHERE id = $1 AND v >= $3
+EXECUTE rename(28, 1017, 0)
+EXECUTE rename(28, 1018, 0)
+EXECUTE rename('29', '1019', '0')
+DEALLOCATE rename
+SELECT * FROM customers WHERE id >= 1000 ORDER BY id
