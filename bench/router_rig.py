@@ -141,6 +141,12 @@ class Rig:
         for shard in range(1, self.shards):
             self.sql(f"CREATE DATABASE shard_{shard} OWNER app TEMPLATE shard_0")
 
+    def keys_of_shard(self, shard, table, column):
+        """At most 4,096 keys that the router's table gives to a shard: its ranges cut the first byte of PostgreSQL's hash."""
+        found = self.sql(f"SELECT {column} FROM {table} WHERE ((hashint8extended({column}, 0) >> 56) & 255) * {self.shards} / 256"
+                         f" = {shard} LIMIT 4096", "shard_0", "app")
+        return [int(key) for key in found.split()]
+
     def start_router(self, name="router", more=()):
         (self.directory / "users").write_text(f"app {self.verifier}\n")
         tables = [{"name": "public.pgbench_accounts", "column": "aid"}] + [
