@@ -47,6 +47,19 @@ def wait_port(port, what, process):
     sys.exit(f"{what} does not listen on {port}")
 
 
+def remove_segment(data):
+    """A server that was killed leaves a segment of shared memory, named in the seventh line of what it leaves in its folder."""
+    try:
+        key, number = (data / "postmaster.pid").read_text().splitlines()[6].split()
+        with open("/proc/sysvipc/shm", encoding="ascii") as table:
+            rows = [line.split() for line in table]
+    except (OSError, ValueError, IndexError):
+        return  # it ended by itself, or never came so far
+    # Keys are signed there: key, shmid, perms, size, cpid, lpid, nattch, ...
+    if any(row[1] == number and row[0] != "key" and int(row[0]) == int(key) and row[6] == "0" for row in rows):
+        subprocess.run(["ipcrm", "-m", number], check=False)
+
+
 def scram_verifier(iterations=64):
     """Few iterations, so that a thousand logins of pgbench do not fill the measured seconds."""
     salt = b"0123456789abcdef"
@@ -102,6 +115,7 @@ class Rig:
                     child.wait(20)
                 except subprocess.TimeoutExpired:
                     child.kill()
+        remove_segment(self.directory / "data")
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def run(self, command, **options):

@@ -10,6 +10,7 @@
 #include "tests/support/await.h"
 #include "tests/support/needs.h"
 #include "tests/support/port.h"
+#include "tests/support/shared_memory.h"
 
 namespace foreshard::support {
 namespace {
@@ -70,6 +71,11 @@ Result<std::unique_ptr<PostgresServer>> PostgresServer::CreateStandby(
       60s);
   if (!copied) return copied.error();
   return StartSomewhere(std::move(server));
+}
+
+PostgresServer::~PostgresServer() {
+  Crash();
+  RemoveSegment(data_directory());
 }
 
 Result<std::unique_ptr<PostgresServer>> PostgresServer::StartSomewhere(

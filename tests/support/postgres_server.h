@@ -26,7 +26,8 @@ struct PostgresOptions {
 // A throw-away PostgreSQL 15 on 127.0.0.1, in a temporary folder, never as root: as root it runs as
 // user `postgres`.
 //
-// Owner:   the test. The destructor stops it at once and removes its data.
+// Owner:   the test. The destructor stops it at once and removes its data, and the shared memory
+//          that a killed server leaves.
 // Threads: as ChildProcess. The port stays the same over Stop() and Start().
 class PostgresServer {
  public:
@@ -36,6 +37,7 @@ class PostgresServer {
   static Result<std::unique_ptr<PostgresServer>> CreateStandby(
       const PostgresServer& primary,
       const std::vector<std::pair<std::string, std::string>>& settings = {});
+  ~PostgresServer();
 
   static constexpr const char* kHost = "127.0.0.1";
   int port() const { return port_; }

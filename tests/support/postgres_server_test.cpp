@@ -4,6 +4,7 @@
 
 #include "tests/support/needs.h"
 #include "tests/support/port.h"
+#include "tests/support/shared_memory.h"
 #include "tests/support/wait.h"
 
 namespace foreshard::support {
@@ -38,6 +39,27 @@ TEST(PostgresServer, KeepsPortAndCommittedRowsOverACrash) {
   ASSERT_TRUE(Good((*server)->Start()));
   EXPECT_EQ((*server)->port(), port);
   EXPECT_EQ(*(*server)->Sql("select a from t"), "42\n");
+}
+
+// The machine has 4,096 of them, and nobody else takes these away.
+TEST(PostgresServer, LeavesNoSharedMemoryHoweverItEnds) {
+  auto running = PostgresServer::Create();
+  auto killed = PostgresServer::Create();
+  auto frozen = PostgresServer::Create();
+  std::vector<ServerSegment> segments;
+  for (const auto* server : {&running, &killed, &frozen}) {
+    ASSERT_TRUE(Good(*server));
+    const auto segment = SegmentOf((**server)->data_directory());
+    ASSERT_TRUE(segment);
+    ASSERT_TRUE(Exists(*segment));
+    segments.push_back(*segment);
+  }
+  (*killed)->Crash();
+  (*frozen)->Freeze();
+  running->reset();
+  killed->reset();
+  frozen->reset();
+  for (const ServerSegment& segment : segments) EXPECT_FALSE(Exists(segment)) << segment.id;
 }
 
 TEST(PostgresServer, TwoRunBesideEachOtherAndOneSubscribesToTheOther) {
