@@ -56,7 +56,7 @@ def remove_segment(data):
     except (OSError, ValueError, IndexError):
         return  # it ended by itself, or never came so far
     # Keys are signed there: key, shmid, perms, size, cpid, lpid, nattch, ...
-    if any(row[1] == number and row[0] != "key" and int(row[0]) == int(key) and row[6] == "0" for row in rows):
+    if any(row[1] == number and row[0] != "key" and (int(row[0]) - int(key)) % 2**32 == 0 and row[6] == "0" for row in rows):
         subprocess.run(["ipcrm", "-m", number], check=False)
 
 

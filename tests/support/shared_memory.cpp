@@ -32,7 +32,7 @@ std::optional<ServerSegment> SegmentOf(const std::string& data_directory) {
     std::istringstream words(line);
     if (number == 1 && !(words >> segment.creator)) return std::nullopt;
     if (number != 7) continue;
-    long key = 0;  // written as unsigned long
+    unsigned long key = 0;  // of an int that may be negative
     if (!(words >> key >> segment.id)) return std::nullopt;
     segment.key = static_cast<key_t>(key);
     return segment;

@@ -55,6 +55,16 @@ TEST(SharedMemory, ASegmentInUseStays) {
   ASSERT_EQ(shmdt(attached), 0);
 }
 
+// A folder's inode makes the key, so it may be a negative number, which the file has as a huge one.
+TEST(SharedMemory, ANegativeKeyIsRead) {
+  const TemporaryDirectory folder;
+  folder.Write("postmaster.pid", "12\n/data\n1\n5432\n/tmp\n*\n18446744072484650000  32771\n");
+  const auto segment = SegmentOf(folder.path().string());
+  ASSERT_TRUE(segment);
+  EXPECT_EQ(segment->key, static_cast<key_t>(18446744072484650000UL));
+  EXPECT_LT(segment->key, 0);
+}
+
 TEST(SharedMemory, AFolderWithoutAServerHasNone) {
   const TemporaryDirectory folder;
   EXPECT_FALSE(SegmentOf(folder.path().string()));
