@@ -62,40 +62,9 @@ Agreement Compare(const ReferenceDigests& before, const ReferenceDigests& now) {
   return before == now ? Agreement::kDiffer : Agreement::kLookAgain;
 }
 
-std::int64_t AuditResult::stray_rows() const {
-  std::int64_t rows = 0;
-  for (const Stray& stray : strays) rows += stray.rows;
-  return rows;
-}
-
 bool SameOwners(const model::RoutingTable& before, const model::RoutingTable& after) {
   return before.epoch == after.epoch && before.ranges == after.ranges &&
          before.pins == after.pins && before.moving == after.moving;
-}
-
-std::string ToText(const AuditResult& result) {
-  std::string text;
-  for (const Stray& stray : result.strays) {
-    text += fmt::format("{}: {} rows of {} belong elsewhere; keys: {}\n", stray.shard, stray.rows,
-                        stray.table, fmt::join(stray.keys, ", "));
-  }
-  for (const Diverged& diverged : result.diverged) {
-    text += fmt::format("{} differs:", diverged.table);
-    for (const auto& [shard, digest] : diverged.digests) {
-      text += fmt::format(" {} {} rows ({})", shard, digest.rows, digest.digest);
-    }
-    text += '\n';
-  }
-  return text;
-}
-
-// FNV-1a: nobody has to be kept from finding another text with the same number.
-std::string Fingerprint(const AuditResult& result) {
-  std::uint64_t hash = 14'695'981'039'346'656'037U;
-  for (const char byte : ToText(result)) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 1'099'511'628'211U;
-  }
-  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace foreshard::migration

@@ -79,48 +79,53 @@ Result<std::unique_ptr<pg::Connection>> ConnectForAudit(const std::string& conni
   return made;
 }
 
-Result<std::vector<Stray>> FindStrays(pg::Connection& connection, const model::RoutingTable& table,
-                                      const model::ShardId& shard,
-                                      const std::vector<TableSpec>& tables, const AuditPace& pace,
-                                      Deadline deadline) {
-  std::vector<Stray> strays;
-  for (const TableSpec& name : tables) {
-    const std::string column = pg::QuoteIdentifier(name.column);
-    const std::string stray = StraySql(table, shard, column);
-    const Result<pg::Rows> leaves = connection.Exec(kLeavesSql, {QuoteTable(name.name)}, deadline);
-    if (!leaves) return leaves.error();
-    Stray found{.shard = shard, .table = name.name, .rows = 0, .keys = {}};
-    for (std::size_t leaf = 0; leaf < leaves->size(); ++leaf) {
-      for (std::int64_t page = 0; page < leaves->Int(leaf, 1); page += pace.pages) {
-        const MonotonicTime begin = connection.clock().Monotonic();
-        const Result<pg::Rows> rows = connection.Exec(
-            fmt::format("SELECT count(*), (array_agg({0}::text))[1:{1}]::text FROM {2} WHERE ctid "
-                        ">= '({3},0)' AND ctid < '({4},0)' AND {5}",
-                        column, kStrayKeysShown, leaves->Text(leaf, 0), page, page + pace.pages,
-                        stray),
-            deadline);
-        if (!rows) return rows.error();
-        found.rows += rows->Int(0, 0);
-        if (rows->Int(0, 0) > 0) {
-          for (std::string& key : pg::ParseArray(rows->Text(0, 1))) {
-            if (std::ssize(found.keys) < kStrayKeysShown) found.keys.push_back(std::move(key));
-          }
-        }
-        const std::chrono::duration<double> took = connection.clock().Monotonic() - begin;
-        const auto rest = std::chrono::ceil<std::chrono::milliseconds>(took * (1 / pace.share - 1));
-        if (pace.pause && !pace.pause(rest)) return Error::Reobserve("the process is to end");
+Result<StraysFound> FindStrays(pg::Connection& connection, const model::RoutingTable& table,
+                               const model::ShardId& shard, const TableSpec& name,
+                               const AuditCursor& from, const AuditPace& pace, Deadline deadline) {
+  const std::string column = pg::QuoteIdentifier(name.column);
+  const std::string stray = StraySql(table, shard, column);
+  const Result<pg::Rows> leaves = connection.Exec(kLeavesSql, {QuoteTable(name.name)}, deadline);
+  if (!leaves) return leaves.error();
+  const MonotonicTime turn_end = connection.clock().Monotonic() + pace.turn;
+  StraysFound found;
+  bool some = false;  // a turn that is too short for one slice would never end
+  for (std::size_t leaf = 0; leaf < leaves->size(); ++leaf) {
+    const std::string leaf_name = leaves->Text(leaf, 0);
+    if (leaf_name < from.leaf) continue;
+    for (std::int64_t page = leaf_name == from.leaf ? from.page : 0; page < leaves->Int(leaf, 1);
+         page += pace.pages) {
+      const MonotonicTime begin = connection.clock().Monotonic();
+      if (some && begin >= turn_end) {
+        found.next = AuditCursor{leaf_name, page};
+        return found;
       }
+      some = true;
+      const Result<pg::Rows> rows = connection.Exec(
+          fmt::format("SELECT count(*), (array_agg(left({0}::text, {5})))[1:{1}]::text FROM {2} "
+                      "WHERE ctid >= '({3},0)' AND ctid < '({4},0)' AND {6}",
+                      column, kStrayKeysShown, leaf_name, page, page + pace.pages, kKeyShown,
+                      stray),
+          deadline);
+      if (!rows) return rows.error();
+      found.rows += rows->Int(0, 0);
+      if (rows->Int(0, 0) > 0) {
+        for (std::string& key : pg::ParseArray(rows->Text(0, 1))) {
+          if (std::ssize(found.keys) < kStrayKeysShown) found.keys.push_back(std::move(key));
+        }
+      }
+      const std::chrono::duration<double> took = connection.clock().Monotonic() - begin;
+      const auto rest = std::chrono::ceil<std::chrono::milliseconds>(took * (1 / pace.share - 1));
+      if (pace.pause && !pace.pause(rest)) return Error::Reobserve("the process is to end");
     }
-    if (found.rows > 0) strays.push_back(std::move(found));
   }
-  return strays;
+  return found;
 }
 
 Result<ReferenceDigest> DigestOfReference(pg::Connection& connection, const std::string& table,
                                           Deadline deadline) {
   const auto info = ReadTable(connection, table, "", deadline);
   if (!info) return info.error();
-  if (!*info) return ReferenceDigest{.rows = 0, .digest = "missing"};
+  if (!*info) return ReferenceDigest{.rows = 0, .digest = model::kMissingDigest};
   const Result<pg::Rows> rows = connection.Exec(
       fmt::format("SELECT count(*), coalesce(sum(hashtextextended(ROW({})::text, 0)::numeric), "
                   "0)::text FROM {}",
@@ -163,6 +168,13 @@ Result<std::int64_t> CopyReference(pg::Connection& from, pg::Connection& to,
   const auto info = ReadTable(to, table, "", deadline);
   if (!info) return info.error();
   if (!*info) return Error::GiveUp(fmt::format("{} is missing on a shard", table), "TableMissing");
+  // A write comes to the shards one after the other. Nobody writes here until the copy is there
+  // too.
+  Result<pg::Transaction> reading = pg::Transaction::Begin(from, "BEGIN", deadline);
+  if (!reading) return reading.error();
+  const Result<pg::Rows> still =
+      from.Exec(fmt::format("LOCK TABLE {} IN SHARE MODE", QuoteTable(table)), deadline);
+  if (!still) return still.error();
   const auto rows = ReadRows(from, table, deadline);
   if (!rows) return rows.error();
   if (!*rows) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,28 @@ namespace foreshard::migration {
 struct AuditPace {
   std::int64_t pages = 512;  // of one statement
   double share = 0.1;        // of the time; the rest is pause
+  // Of one call; it goes on from where it stopped with the next.
+  std::chrono::milliseconds turn{10'000};
   // Waits; false: the process is to end.
-  std::function<bool(std::chrono::milliseconds)> pause;
+  std::function<bool(std::chrono::milliseconds)> pause{};
+};
+
+// How far a table has been read: everything in leaves before this one, by name, and this one's
+// pages before `page`.
+struct AuditCursor {
+  std::string leaf;  // "": from the beginning
+  std::int64_t page = 0;
+  bool operator==(const AuditCursor&) const = default;
+};
+
+struct StraysFound {
+  std::int64_t rows = 0;
+  std::vector<std::string> keys;      // at most kStrayKeysShown, cut to kKeyShown characters
+  std::optional<AuditCursor> next{};  // nothing: the table has been read
 };
 
 inline constexpr std::int64_t kStrayKeysShown = 10;
+inline constexpr int kKeyShown = 64;
 inline constexpr std::int64_t kPutAsideBatch = 1'000;
 inline constexpr std::int64_t kReferenceRowsMax = 100'000;  // that a repair copies
 
@@ -32,14 +50,13 @@ inline constexpr std::int64_t kReferenceRowsMax = 100'000;  // that a repair cop
 Result<std::unique_ptr<pg::Connection>> ConnectForAudit(const std::string& conninfo,
                                                         const Clock& clock, Deadline deadline);
 
-// One entry for each table that has stray rows. Tables that are not there have none. Errors:
-// kReobserve when the process is to end.
-Result<std::vector<Stray>> FindStrays(pg::Connection& connection, const model::RoutingTable& table,
-                                      const model::ShardId& shard,
-                                      const std::vector<TableSpec>& tables, const AuditPace& pace,
-                                      Deadline deadline);
+// The stray rows of one table from `from` on, for one turn. A table that is not there has none.
+// Errors: kReobserve when the process is to end.
+Result<StraysFound> FindStrays(pg::Connection& connection, const model::RoutingTable& table,
+                               const model::ShardId& shard, const TableSpec& name,
+                               const AuditCursor& from, const AuditPace& pace, Deadline deadline);
 
-// A table that is not there has no rows, and a digest that no table has.
+// A table that is not there has no rows, and model::kMissingDigest.
 Result<ReferenceDigest> DigestOfReference(pg::Connection& connection, const std::string& table,
                                           Deadline deadline);
 
@@ -51,7 +68,8 @@ Result<std::int64_t> PutAside(pg::Connection& connection, const model::RoutingTa
                               Deadline deadline);
 
 // Makes a reference table of `to` like that of `from`; the rows that differ are put aside. Their
-// number. Errors: kGiveUp if the table has too many rows for that.
+// number. Writers of the table wait meanwhile on both. Errors: kGiveUp if the table has too many
+// rows for that, or is missing; kRetry if writers keep it locked.
 Result<std::int64_t> CopyReference(pg::Connection& from, pg::Connection& to,
                                    const std::string& table, Deadline deadline);
 

@@ -58,19 +58,5 @@ TEST(Audit, AChangeOfOwnersMeanwhileMakesItWorthless) {
   EXPECT_FALSE(SameOwners(Table(), other));
 }
 
-TEST(Audit, ARepairNamesWhatWasSeen) {
-  AuditResult result{
-      .epoch = {12}, .strays = {{kA, "public.t", 2, {"101", "102"}}}, .diverged = {}};
-  const std::string seen = Fingerprint(result);
-  EXPECT_EQ(ToText(result), "s-aaaa: 2 rows of public.t belong elsewhere; keys: 101, 102\n");
-  EXPECT_EQ(result.stray_rows(), 2);
-  EXPECT_EQ(Fingerprint(result), seen);
-  result.strays[0].rows = 3;
-  EXPECT_NE(Fingerprint(result), seen);
-  result.diverged.push_back({"public.r", {{kA, {1, "x"}}, {kB, {2, "y"}}}});
-  EXPECT_NE(ToText(result).find("public.r differs: s-aaaa 1 rows (x) s-bbbb 2 rows (y)"),
-            std::string::npos);
-}
-
 }  // namespace
 }  // namespace foreshard::migration
