@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/audit.h"
 #include "model/ids.h"
 #include "model/key_space.h"
 
@@ -192,7 +193,8 @@ struct ShardSetStatus {
   std::vector<Condition> conditions;
   std::vector<ShardStatus> shard_statuses;  // ordered by id
   std::vector<OrphanedShard> orphaned_shards;
-  std::optional<PlanStatus> plan;  // written by the scaling controller
+  std::optional<PlanStatus> plan;    // written by the scaling controller
+  std::optional<AuditStatus> audit;  // written by the audit controller
   bool operator==(const ShardSetStatus&) const = default;
 };
 

@@ -140,7 +140,11 @@ class Exporter::Impl {
   Family<Gauge>& leftovers =
       AddGauge("foreshard_leftover_objects",
                "Side objects that migrations in their clean-up have still to remove.");
-
+  Family<Gauge>& stray_rows = AddGauge(
+      "foreshard_stray_rows", "Rows on a shard that does not own them, when last looked for.");
+  Family<Gauge>& references_differ =
+      AddGauge("foreshard_reference_tables_differ",
+               "Reference tables that were not the same on all shards when last compared.");
   Family<Gauge>& certificate_expiry =
       AddGauge("foreshard_certificate_expiry_timestamp_seconds",
                "When the certificate in a Secret of a set expires, in seconds since 1970.");
@@ -333,6 +337,24 @@ void Exporter::OnMigrationOver(const MigrationKey& migration, std::string_view f
 void Exporter::OnHold(double seconds) { impl_->hold.Add({}, kHoldBuckets).Observe(seconds); }
 
 void Exporter::SetLeftovers(double objects) { impl_->leftovers.Add({}).Set(objects); }
+
+void Exporter::SetStrayRows(const ShardKey& shard, std::optional<double> rows) {
+  if (rows) {
+    impl_->stray_rows.Add(OfShard(shard)).Set(*rows);
+  } else {
+    Forget(impl_->stray_rows, OfShard(shard));
+  }
+}
+
+void Exporter::SetReferenceTablesDiffer(const std::string& name_space, const std::string& set,
+                                        std::optional<double> tables) {
+  const Labels labels = {{"namespace", name_space}, {"shardset", set}};
+  if (tables) {
+    impl_->references_differ.Add(labels).Set(*tables);
+  } else {
+    Forget(impl_->references_differ, labels);
+  }
+}
 
 namespace {
 

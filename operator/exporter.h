@@ -69,6 +69,12 @@ class Exporter {
   void OnHold(double seconds);
   void SetLeftovers(double objects);
 
+  // Rows of a shard that it does not own, when it was last looked through. Not known: the series
+  // goes.
+  void SetStrayRows(const ShardKey& shard, std::optional<double> rows);
+  void SetReferenceTablesDiffer(const std::string& name_space, const std::string& set,
+                                std::optional<double> tables);
+
   struct CertificateKey {
     std::string name_space;
     std::string set;

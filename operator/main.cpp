@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "kube/kubeconfig.h"
 #include "kube/rest_api.h"
+#include "operator/api/duration.h"
 #include "operator/health_server.h"
 #include "operator/wiring.h"
 
@@ -70,6 +71,15 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--temporary-directory", flags.options.temporary_directory,
                  "Where CA certificates are put for libpq")
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--audit-interval",
+         [&flags](const std::string& text) {
+           const Result<std::chrono::milliseconds> parsed = ParseDuration(text);
+           if (!parsed) throw CLI::ValidationError("--audit-interval", parsed.error().message);
+           flags.options.audit_interval = *parsed;
+         },
+         "Between looks for stray rows in each set; 0s: only when asked")
+      ->default_str("24h");
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();

@@ -53,6 +53,7 @@ Wiring::Wiring(kube::KubeApi& api, const Clock& clock, OperatorOptions options, 
   AddShardSets();
   AddMigrations();
   AddScaling();
+  AddAudits();
 }
 
 Wiring::~Wiring() = default;
@@ -115,6 +116,7 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
   if (kind == kube::kShardSets || kind == kube::kRoutingTables) {
     shard_sets_->Add(ref);
     if (scaling_ != nullptr && kind == kube::kShardSets) scaling_->Add(ref);
+    if (audits_ != nullptr) audits_->Add(ref);
     return;
   }
   if (kind == kube::kSecrets) certificates_.Look(verdict.shard_set, object);

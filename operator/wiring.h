@@ -29,6 +29,7 @@ struct OperatorOptions {
   std::string name_space;      // watched; "": all
   std::string prometheus_url;  // for sets that name none
   std::string temporary_directory = "/tmp/foreshard-operator";
+  std::chrono::milliseconds audit_interval = std::chrono::hours(24);  // 0: only when asked
   kube::LeaderLeaseOptions lease;
   std::uint64_t seed = 1;  // of the back-off's jitter
 };
@@ -68,6 +69,7 @@ class Wiring {
   void AddShardSets();
   void AddMigrations();
   void AddScaling();
+  void AddAudits();
   void OnChange(const kube::ResourceKind& kind, const kube::Object& object);
   void OnPass(const PassReport& report);
   void FollowLease(std::stop_token stop);
@@ -93,6 +95,7 @@ class Wiring {
   WorkQueue* shard_sets_ = nullptr;
   WorkQueue* migrations_ = nullptr;
   WorkQueue* scaling_ = nullptr;
+  WorkQueue* audits_ = nullptr;
 };
 
 }  // namespace foreshard::op

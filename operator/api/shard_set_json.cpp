@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "operator/api/audit_json.h"
 #include "operator/api/conditions.h"
 #include "operator/api/fields.h"
 #include "operator/api/frame.h"
@@ -78,6 +79,7 @@ model::ShardSetStatus ReadStatus(const Value& status) {
   std::ranges::sort(read.shard_statuses, {}, &model::ShardStatus::id);
   std::ranges::sort(read.orphaned_shards, {}, &model::OrphanedShard::id);
   if (status["plan"].is_object()) read.plan = ReadPlan(status["plan"]);
+  if (status["audit"].is_object()) read.audit = ReadAudit(status["audit"]);
   return read;
 }
 
@@ -92,6 +94,7 @@ Value StatusApply(const model::ShardSet& set, Value status) {
 Value ConditionsWhere(const std::vector<model::Condition>& conditions, bool scaling) {
   Value::List list;
   for (const model::Condition& condition : conditions) {
+    if (condition.type == kAuditCondition) continue;  // of a third manager
     if (IsScalingCondition(condition.type) == scaling) list.push_back(ConditionJson(condition));
   }
   return Value(std::move(list));

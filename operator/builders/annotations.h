@@ -9,6 +9,13 @@ inline constexpr const char* kPauseAnnotation = "foreshard.dev/pause";
 // On an object that somebody else made and whose name a set needs: the set that may take it over.
 inline constexpr const char* kAdoptAnnotation = "foreshard.dev/adopt";
 
+// On a ShardSet, any text: look now for stray rows and reference tables that differ; `status.audit`
+// repeats the text when that is done.
+inline constexpr const char* kVerifyAnnotation = "foreshard.dev/verify";
+// On a ShardSet, the fingerprint of what was found, and where nobody can tell the right copy of a
+// reference table the shard that has it: put it aside.
+inline constexpr const char* kRepairAnnotation = "foreshard.dev/repair";
+
 // What the operator makes says by whom it is managed.
 inline constexpr const char* kManagedByLabel = "app.kubernetes.io/managed-by";
 inline constexpr const char* kManagedBy = "foreshard-operator";

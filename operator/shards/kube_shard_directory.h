@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "kube/kube_api.h"
 #include "migration/shard.h"
+#include "model/shard_set.h"
 #include "operator/shards/ca_files.h"
 
 namespace foreshard::op {
@@ -23,6 +24,12 @@ class KubeShardDirectory final : public migration::ShardDirectory {
                                              const std::string& shard_set,
                                              const model::ShardId& shard,
                                              Deadline deadline) override;
+
+  // As this process reaches the shard's primary. Errors: kRetry while a Secret is missing.
+  Result<std::string> Conninfo(const model::ShardSet& set, const model::ShardId& shard,
+                               Deadline deadline) {
+    return ConninfoOf(set.name_space, set.name, shard, set.spec.postgres.database, false, deadline);
+  }
 
  private:
   // `ca_path`: of this process, or of the shard's own server where that one connects.

@@ -20,7 +20,7 @@ constexpr const char* kShards[] = {"s-4kq7", "s-9x2d"};
 std::string OperatorText(int turn) {
   op::Exporter exporter;
   exporter.SetLeader(true);
-  for (const char* controller : {"shardset", "scaling", "migration"}) {
+  for (const char* controller : {"shardset", "scaling", "migration", "audit"}) {
     exporter.AddController(
         controller, [] { return 1U; }, [] { return 1U; });
   }
@@ -49,8 +49,10 @@ std::string OperatorText(int turn) {
     exporter.SetHeadroom(key, 40 - turn);
     exporter.SetCpu(key, 45 + turn);
     exporter.SetPrimary(key, fmt::format("orders-{}-0", shard), true);
+    exporter.SetStrayRows(key, 0);
     ++number;
   }
+  exporter.SetReferenceTablesDiffer("shop", "orders", 0);
   exporter.SetForecastQuality("shop", "orders", 0.7, 0.9, true);
   exporter.SetLimits("shop", "orders", true, 80);
   exporter.SetMigrationPhase({"shop", "orders", "orders-split-4kq7", "Split"}, "Copying");

@@ -17,7 +17,7 @@ foreshard_script_test(unit.operator.shardset_faults_long
   TIMEOUT 1200)
 
 foreshard_test(unit.operator.api
-  SOURCES api/reserved_parameters_test.cpp api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
+  SOURCES api/audit_json_test.cpp api/reserved_parameters_test.cpp api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
           api/routing_table_json_test.cpp
   DEPS foreshard_operator_api)
 
@@ -26,6 +26,10 @@ foreshard_test(unit.operator.core
           health_server_test.cpp load_meter_test.cpp migration_meter_test.cpp random_secret_test.cpp scram_verifier_test.cpp
           wiring_test.cpp work_queue_test.cpp
   DEPS foreshard_operator_wiring foreshard_fake_kube_api foreshard_test_support)
+
+foreshard_test(unit.operator.audit
+  SOURCES controllers/audit_controller_test.cpp controllers/audit_decide_test.cpp
+  DEPS foreshard_operator_audit_meter foreshard_fake_kube_api foreshard_test_support)
 
 foreshard_test(golden.operator.builders
   SOURCES builders_test.cpp

@@ -29,6 +29,17 @@ TEST(EventFilter, PatronisHeartbeatChangesNothing) {
       filter.Look(kube::kEndpoints, Endpoints("3", R"({"leader":"b","renewTime":"3"})")).changed);
 }
 
+// What a person asks for by an annotation must not wait for the next event.
+TEST(EventFilter, WhatAPersonAsksForIsSeen) {
+  EventFilter filter;
+  filter.Look(kube::kShardSets, Endpoints("1", "{}"));
+  for (const char* name : {"foreshard.dev/pause", "foreshard.dev/verify", "foreshard.dev/repair"}) {
+    EXPECT_TRUE(
+        filter.Look(kube::kShardSets, Endpoints("2", fmt::format(R"({{"{}":"x"}})", name))).changed)
+        << name;
+  }
+}
+
 TEST(EventFilter, RemembersOfWhichSetWhatIsGoneWas) {
   EventFilter filter;
   filter.Look(kube::kEndpoints, Endpoints("1", "{}"));
