@@ -48,6 +48,11 @@ struct Arguments {
   int tail = 200;
   std::string operator_namespace = "foreshard-system";
   std::string directory;
+  bool repair = false;
+  bool last = false;
+  bool yes = false;
+  std::string right_copy;
+  int timeout_seconds = 3'600;
   std::vector<std::string> words;  // for another program
 };
 
@@ -55,6 +60,7 @@ struct Arguments {
 struct Surroundings {
   bool terminal = false;  // standard output is one
   bool colours = false;
+  bool answers = false;  // standard input is one: a question can be asked
   int width = 80;
 };
 
@@ -70,6 +76,8 @@ int Switch(Arguments& arguments, const std::string& field, bool value);
 int Psql(Arguments& arguments);
 int Logs(Arguments& arguments);
 int MakeReport(Arguments& arguments);
+// 0 only if a look has ended and found nothing, or all of it was repaired.
+int Verify(Arguments& arguments, const Surroundings& where);
 
 // The names that could stand where a SHARDSET or a MIGRATION is typed; none if the API does not
 // answer.

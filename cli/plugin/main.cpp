@@ -32,6 +32,7 @@ std::string DefaultKubeconfig() {
 plugin::Surroundings Where() {
   plugin::Surroundings where;
   where.terminal = ::isatty(STDOUT_FILENO) == 1;
+  where.answers = ::isatty(STDIN_FILENO) == 1;
   where.colours = where.terminal && Environment("NO_COLOR").empty();
   winsize size{};
   if (where.terminal && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
@@ -156,6 +157,23 @@ void DeclarePrograms(CLI::App& app, Arguments& arguments, int& status) {
   });
 }
 
+void DeclareVerify(CLI::App& app, Arguments& arguments, int& status) {
+  CLI::App* verify =
+      OfSet(app, arguments, "verify",
+            "is each row on the shard that owns its key, do reference tables agree?");
+  verify->add_flag("--last", arguments.last, "what the newest look has found; asks for none");
+  verify->add_flag("--repair", arguments.repair,
+                   "show what was found, ask, and put it aside into foreshard.stray_row");
+  verify->add_flag("-y,--yes", arguments.yes, "with --repair: do not ask");
+  verify->add_option("--right-copy", arguments.right_copy,
+                     "with --repair: the shard whose reference tables are right");
+  verify->add_flag("--json", arguments.json, "for programs");
+  verify->add_option("--timeout", arguments.timeout_seconds, "seconds to wait for the operator")
+      ->check(CLI::Range(1, 7 * 24 * 3600))
+      ->capture_default_str();
+  verify->final_callback([&] { status = plugin::Verify(arguments, Where()); });
+}
+
 struct Missing {
   const char* command;
   const char* instead;
@@ -164,7 +182,6 @@ constexpr Missing kMissing[] = {
     {"backup",
      "pg_basebackup against each shard's replica Service; no common point in time over shards"},
     {"restore", "a new ShardSet, and COPY through its router"},
-    {"verify", "kubectl foreshard move --rehearse    (copies, compares every row, and stops)"},
     {"history", "deploy/demo/history.py shows how metrics are back-filled with promtool"}};
 
 void DeclareMissing(CLI::App& app, int& status) {
@@ -248,6 +265,7 @@ int main(int argc, char** argv) {
   DeclareCreates(app, arguments, status);
   DeclareSwitches(app, arguments, status);
   DeclarePrograms(app, arguments, status);
+  DeclareVerify(app, arguments, status);
   DeclareMissing(app, status);
   if (argc > 1 && std::string(argv[1]) == "__complete") {
     fmt::print("{}", Complete(app, arguments, {argv + 2, argv + argc}));

@@ -5,8 +5,10 @@
 #include <fstream>
 #include <regex>
 #include <sstream>
+#include <thread>
 
 #include "tests/api/operator_world.h"
+#include "tests/support/await.h"
 #include "tests/support/needs.h"
 
 // The plugin as people run it, against a real API server. kubectl and psql are stand-ins where a
@@ -176,10 +178,92 @@ TEST_F(Plugin, WhatIsNotThereIsSaidWithWhatIs) {
   EXPECT_THAT(Run({"status", "x"}, "/no/such/file").error_output, HasSubstr("try: --kubeconfig"));
 }
 
+// What the operator would write into status.audit; the test plays it.
+std::string Audit(const std::string& fields) {
+  return R"({"status":{"audit":{"startTime":"2026-05-01T08:00:00Z","time":"2026-05-01T09:00:00Z",
+    "epoch":1,"strayRows":2,"fingerprint":"00ff",
+    "strays":[{"shard":"s-bbbb","table":"public.orders",
+    "rows":2,"keys":["4711"]}],"diverged":[{"table":"public.countries","copies":[{"shard":"s-aaaa",
+    "rows":3,"digest":"1"},{"shard":"s-bbbb","rows":2,"digest":"2"}]}])" +
+         fields + "}}}";
+}
+
+std::string Annotation(const char* name) {
+  return World().Get(kube::kShardSets, "quickstart")["metadata"]["annotations"][name].Text();
+}
+
+void PlayOperator(const std::string& patch) {
+  World().Kubectl({"-n", "shop", "patch", "shardset", "quickstart", "--subresource=status",
+                   "--type=merge", "-p", patch});
+}
+
+// Waits for the annotation, answers, and ends; the plugin waits for the answer.
+std::jthread Answer(const char* annotation, const std::function<std::string(std::string)>& status) {
+  const std::string before = Annotation(annotation);
+  return std::jthread([=] {
+    const Status seen = support::Await("the plugin asks", std::chrono::seconds(30), [&] {
+      return support::Seen(Annotation(annotation) != before);
+    });
+    EXPECT_TRUE(seen.ok());
+    PlayOperator(status(Annotation(annotation)));
+  });
+}
+
+TEST_F(Plugin, VerifyShowsWhatWasFoundBeforeARepairIsAskedFor) {
+  EXPECT_THAT(Run({"verify", "quickstart", "-n", "shop", "--last"}).output,
+              HasSubstr("not looked through yet"));
+  const auto found = [](const std::string& request) {
+    return Audit(R"(,"request":")" + request + "\"");
+  };
+  Finished ended;
+  {
+    const std::jthread answers = Answer("foreshard.dev/verify", found);
+    ended = Run({"verify", "quickstart", "-n", "shop"});
+  }
+  EXPECT_EQ(ended.status.code, 1) << "something was found";
+  EXPECT_THAT(ended.output, HasSubstr("s-bbbb: 2 rows of public.orders belong elsewhere"));
+  EXPECT_THAT(ended.output, HasSubstr("verify quickstart -n shop --repair"));
+  EXPECT_EQ(Annotation("foreshard.dev/repair"), "");
+  const Finished data = Run({"verify", "quickstart", "-n", "shop", "--last", "--json"});
+  EXPECT_THAT(data.output, HasSubstr("\"strayRows\": 2")) << "the schema keeps every field";
+  EXPECT_THAT(data.output, HasSubstr("\"digest\": \"2\""));
+  EXPECT_EQ(Run({"verify", "quickstart", "-n", "shop", "--repair"}).status.code, 2)
+      << "nobody can answer, and nobody said --yes";
+  {
+    const std::jthread answers = Answer("foreshard.dev/verify", found);
+    ended = Run({"verify", "quickstart", "-n", "shop", "--repair", "--yes"});
+  }
+  EXPECT_EQ(ended.status.code, 1);
+  EXPECT_THAT(ended.error_output, HasSubstr("--right-copy"));
+  EXPECT_EQ(Annotation("foreshard.dev/repair"), "") << "nothing was asked of the operator";
+}
+
+TEST_F(Plugin, ARepairNamesWhatWasShown) {
+  const std::jthread looks = Answer("foreshard.dev/verify", [](const std::string& request) {
+    return Audit(R"(,"request":")" + request + "\"");
+  });
+  const std::jthread repairs = Answer("foreshard.dev/repair", [](const std::string& request) {
+    return R"({"status":{"audit":{"strays":[],"diverged":[],"strayRows":0,"repair":{"request":")" +
+           request + R"(","time":"2026-05-01T10:00:00Z","rows":3,"problem":""}}}})";
+  });
+  const Finished ended = Run({"verify", "quickstart", "-n", "shop", "--repair", "--yes",
+                              "--right-copy", "s-aaaa", "--json"});
+  EXPECT_EQ(ended.status.code, 0) << ended.error_output;
+  EXPECT_THAT(ended.error_output, HasSubstr("s-bbbb: 2 rows of public.orders go to"));
+  EXPECT_THAT(ended.output, HasSubstr("\"clean\": true"));
+  EXPECT_THAT(Annotation("foreshard.dev/repair"), testing::StartsWith("00ff s-aaaa "));
+}
+
+TEST_F(Plugin, VerifyGivesUpWaitingAndSaysWhy) {
+  const Finished ended = Run({"verify", "quickstart", "-n", "shop", "--timeout", "1"});
+  EXPECT_EQ(ended.status.code, 1);
+  EXPECT_THAT(ended.error_output, HasSubstr("has not answered yet"));
+  EXPECT_THAT(ended.error_output, HasSubstr("Ready: True"));
+}
+
 TEST_F(Plugin, WhatIsNotBuiltYetEndsWithTwo) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"backup", "quickstart"},
                                                 {"restore", "x"},
-                                                {"verify", "x"},
                                                 {"history", "import"},
                                                 {"plan", "quickstart", "--what-if", "traffic x3"},
                                                 {"frobnicate"},
