@@ -31,10 +31,21 @@ Result<std::unique_ptr<RouterBed>> RouterBed::Create(const Options& options) {
 
 // What a sanitizer said of the router is a failure, whatever its clients saw.
 RouterBed::~RouterBed() {
-  const std::string said = router_ == nullptr ? std::string() : router_->ErrorOutput();
+  const std::string said = RouterLog();
   if (said.find("Sanitizer") != std::string::npos ||
       said.find("runtime error: ") != std::string::npos)
     ADD_FAILURE() << said;
+}
+
+std::string RouterBed::RouterLog() const {
+  return log_of_the_dead_ + (router_ == nullptr ? std::string() : router_->ErrorOutput());
+}
+
+Status RouterBed::ReplaceRouter() {
+  router_->Signal(SIGKILL);
+  if (const auto ended = router_->Wait(20s); !ended) return ended.error();
+  log_of_the_dead_ += router_->ErrorOutput();
+  return StartRouter();
 }
 
 Status RouterBed::Prepare(const Options& options) {
@@ -43,6 +54,7 @@ Status RouterBed::Prepare(const Options& options) {
       support::PostgresServer::Create({.settings = {{"max_prepared_transactions", "50"}}});
   if (!postgres) return postgres.error();
   postgres_ = std::move(*postgres);
+  shard_port_ = options.shard_port ? options.shard_port(postgres_->port()) : postgres_->port();
   const std::string verifier = MakeScramVerifier(kPassword, kSalt, 4096);
   const Result<std::string> role =
       postgres_->Sql(fmt::format("CREATE ROLE app LOGIN PASSWORD '{}'", verifier));
@@ -85,7 +97,7 @@ std::string RouterBed::TableJson(int epoch, const std::string& moving) const {
       replicas += fmt::format("{}127.0.0.1:{}", replicas.empty() ? "" : ",", port);
     shards +=
         fmt::format(R"({}{{"id":"s-{}","primaryService":"127.0.0.1:{}/{}","replicaService":"{}"}})",
-                    i == 0 ? "" : ",", i, postgres_->port(), ShardName(i), replicas);
+                    i == 0 ? "" : ",", i, shard_port_, ShardName(i), replicas);
   }
   return fmt::format(
       R"({{"shardSetName":"bed","epoch":{},"ranges":[{}],"pins":[],"shards":[{}],"moving":{}}})",
@@ -94,6 +106,17 @@ std::string RouterBed::TableJson(int epoch, const std::string& moving) const {
 
 void RouterBed::WriteTable(const std::string& json) const {
   support::WriteFile(directory_.path() / "table.json", json);
+}
+
+void RouterBed::WriteUsers(const std::string& text) const {
+  support::WriteFile(directory_.path() / "users", text);
+}
+
+void RouterBed::WriteConfig(const std::string& limit) const {
+  const std::string usual = R"("clientConnections":500)";
+  std::string config = kConfig;
+  config.replace(config.find(usual), usual.size(), limit);
+  support::WriteFile(directory_.path() / "router.json", config);
 }
 
 Status RouterBed::StartRouter() {
@@ -171,11 +194,14 @@ WireClient::Options RouterBed::ClientOptions(int port, const std::string& databa
           .database = database,
           .password = kPassword,
           .salt = kSalt,
-          .iterations = 4096};
+          .iterations = 4096,
+          .hurry = {}};
 }
 
-Result<std::unique_ptr<WireClient>> RouterBed::Client() const {
-  return WireClient::Connect(ClientOptions(port_, "app"));
+Result<std::unique_ptr<WireClient>> RouterBed::Client(const std::string& hurry) const {
+  WireClient::Options options = ClientOptions(port_, "app");
+  options.hurry = hurry;
+  return WireClient::Connect(options);
 }
 
 Result<std::unique_ptr<WireClient>> RouterBed::Direct(int shard) const {

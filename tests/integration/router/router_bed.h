@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ class RouterBed {
     std::string
         tls_directory{};  // with ca.crt, tls.crt, tls.key; instead of a certificate made here
     std::vector<std::string> arguments{};  // of the router, after the others
+    std::function<int(int)> shard_port{};  // where the router finds the PostgreSQL of that port
   };
   static Result<std::unique_ptr<RouterBed>> Create(const Options& options);
   ~RouterBed();
@@ -30,15 +32,24 @@ class RouterBed {
   int admin_port() const { return admin_port_; }
   int metrics_port() const { return metrics_port_; }
   support::ChildProcess& router() { return *router_; }
+  // SIGKILL, then another one of the same name on another port. All that the first one said is kept
+  // for the destructor.
+  Status ReplaceRouter();
+  // Of all routers so far.
+  std::string RouterLog() const;
 
   // With psql; one session, stops at the first error. Rows without headings.
   Result<std::string> Psql(std::string_view sql, const std::string& more = {}) const;
   Result<std::string> OnShard(int shard, std::string_view sql) const;
   Result<std::string> Pgbench(const std::vector<std::string>& arguments) const;
-  Result<std::unique_ptr<WireClient>> Client() const;           // through the router
+  // Through the router. `hurry`: see WireClient::Options.
+  Result<std::unique_ptr<WireClient>> Client(const std::string& hurry = {}) const;
   Result<std::unique_ptr<WireClient>> Direct(int shard) const;  // the same user on one shard
   Result<std::unique_ptr<WireClient>> DirectTo(const std::string& database) const;
   void WriteTable(const std::string& json) const;
+  void WriteUsers(const std::string& text) const;
+  // `limit`: instead of the line of the configuration that allows 500 clients.
+  void WriteConfig(const std::string& limit) const;
   std::string TableJson(int epoch, const std::string& moving = "[]") const;
   // From now on TableJson() says that the shards have these replicas.
   void SetReplicas(std::vector<int> ports) { replicas_ = std::move(ports); }
@@ -58,6 +69,8 @@ class RouterBed {
   std::unique_ptr<support::PostgresServer> postgres_;
   std::unique_ptr<support::ChildProcess> router_;
   std::vector<int> replicas_;
+  std::string log_of_the_dead_;
+  int shard_port_ = 0;
   int port_ = 0;
   int admin_port_ = 0;
   int metrics_port_ = 0;

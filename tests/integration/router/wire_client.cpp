@@ -76,6 +76,7 @@ Status WireClient::LogIn(const Options& options) {
       const Result<std::string> last = scram.Final(reader.rest());
       if (!last) return last.error();
       pg::AppendPassword(&out, *last);
+      out += options.hurry;
     } else if (kind == 12) {
       if (const Status good = scram.Verify(reader.rest()); !good) return good;
     }
@@ -124,6 +125,14 @@ Result<std::vector<WireMessage>> WireClient::Ask(std::string_view sql) {
   pg::AppendQuery(&out, sql);
   if (const Status sent = Send(out); !sent) return sent.error();
   return ReceiveUntilReady();
+}
+
+void WireClient::EndSaying() { ::shutdown(fd_, SHUT_WR); }
+
+void WireClient::Reset() {
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  ::close(std::exchange(fd_, -1));
 }
 
 Status SendCancel(int port, std::uint32_t process_id, std::uint32_t secret_key) {

@@ -27,6 +27,7 @@ class WireClient {
     std::string password;
     std::string salt;  // of the user's verifier, which the test made
     int iterations = 4096;
+    std::string hurry{};  // said right behind the password, before anybody has welcomed us
   };
   static Result<std::unique_ptr<WireClient>> Connect(const Options& options);
   ~WireClient();
@@ -40,6 +41,10 @@ class WireClient {
   Result<std::vector<WireMessage>> ReceiveUntilReady(
       std::chrono::milliseconds limit = std::chrono::seconds(20));
   Result<std::vector<WireMessage>> Ask(std::string_view sql);
+  // Half-closes: the other side reads the end.
+  void EndSaying();
+  // Closes at once, as a machine that died and came back would say.
+  void Reset();
 
   std::uint32_t process_id() const { return process_id_; }
   std::uint32_t secret_key() const { return secret_key_; }
