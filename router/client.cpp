@@ -45,8 +45,10 @@ void Client::OnBytes(std::string_view bytes) {
 
 void Client::Greet(std::string_view bytes) {
   buffer_.append(bytes);
-  if (greeter_ == nullptr)
-    return;  // Waits for its welcome; a client in a hurry may have spoken already.
+  if (greeter_ == nullptr) {  // Waits for its welcome; a client in a hurry may have spoken already.
+    if (buffer_.size() > kBatchBytesMax && !std::exchange(paused_, true)) stream_->Pause();
+    return;
+  }
   std::string_view rest = buffer_;
   const Greeter::Next next = greeter_->Receive(&rest, &stream_->out());
   const std::string left(rest);
