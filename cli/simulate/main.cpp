@@ -14,6 +14,7 @@
 #include "cli/simulate/plot.h"
 #include "cli/simulate/report.h"
 #include "cli/simulate/run.h"
+#include "cli/simulate/slots.h"
 #include "cli/simulate/tuning.h"
 
 // foreshard-simulate: replays traces in a fake fleet, with the forecaster and the planner as
@@ -39,6 +40,7 @@ struct Arguments {
   std::string bin = "5m";
   std::string horizon = "2h";
   std::string plot;
+  std::string slots;
   bool json = false;
   bool synthetic = false;
 };
@@ -181,6 +183,10 @@ int Run(const Arguments& arguments, const simulate::Options& options) {
     const foreshard::Status drawn = simulate::WritePlots(arguments.plot, options, runs);
     if (!drawn) return Complain(kBadInput, drawn.error().message);
   }
+  if (!arguments.slots.empty()) {
+    const foreshard::Status written = simulate::WriteSlots(arguments.slots, runs);
+    if (!written) return Complain(kBadInput, written.error().message);
+  }
   const double seconds = std::chrono::duration<double>(clock.Monotonic() - start).count();
   fmt::print("{}\n", arguments.json ? simulate::ToJson(options, names, runs, seconds)
                                     : simulate::ToTable(options, runs, seconds));
@@ -218,6 +224,7 @@ void Declare(CLI::App& app, Arguments& arguments, simulate::Options& options) {
   app.add_option("--threads", options.threads, "the result does not depend on it")
       ->check(CLI::Range(1, 256));
   app.add_option("--plot", arguments.plot, "folder for pictures (SVG), one a trace and seed");
+  app.add_option("--slots", arguments.slots, "file (CSV) for every bin of every run");
   app.add_flag("--json", arguments.json, "one JSON object on standard output");
 }
 

@@ -92,6 +92,14 @@ void Planned::Decide(const Past& past, Fleet& fleet) {
   Execute(fleet);
 }
 
+std::string Planned::Why() const {
+  std::string why = model::ToString(plan_.decision);
+  if (plan_.reason != model::PlanReason::kNone)
+    why += std::string(" ") + model::ToString(plan_.reason);
+  if (!plan_.steps.empty()) why += std::string(" ") + model::ToString(plan_.steps.front().type);
+  return why;
+}
+
 void Planned::Learn(const Fleet& fleet) {
   for (const Finished& finished : fleet.finished()) {
     const double predicted = finished.transfer.order.predicted_p50_seconds;
@@ -136,7 +144,7 @@ std::vector<Planned::Owned> Planned::Own(const Past& past, const Fleet& fleet) {
   return all;
 }
 
-planner::Unit Planned::UnitOf(const Past& past, const Owned& owned, bool with_heat) const {
+planner::Unit Planned::UnitOf(const Past& past, const Owned& owned) const {
   planner::Unit unit;
   unit.range = {.from = BoundOf(owned.piece.from), .to = BoundOf(owned.piece.to)};
   for (const std::vector<double>& path : owned.forecast->paths) {
@@ -144,11 +152,9 @@ planner::Unit Planned::UnitOf(const Past& past, const Owned& owned, bool with_he
     AddPath(scaled, path, owned.factor, 0, SIZE_MAX);
     unit.paths.push_back(std::move(scaled));
   }
-  if (with_heat) {
-    for (const model::Position position : past.Sample(owned.piece, kReservoir))
-      unit.reservoir.push_back({.bound = BoundOf(position), .weight = 1});
-    unit.hot_keys = past.HotKeys(owned.piece);
-  }
+  for (const model::Position position : past.Sample(owned.piece, kReservoir))
+    unit.reservoir.push_back({.bound = BoundOf(position), .weight = 1});
+  unit.hot_keys = past.HotKeys(owned.piece);
   return unit;
 }
 
@@ -215,14 +221,10 @@ void Planned::Build(const Past& past, const Fleet& fleet) {
   for (std::size_t shard = 0; shard < fleet.shards().size(); ++shard) {
     if (!fleet.shards()[shard].alive) continue;
     planner::Shard seen = ShardOf(past, fleet, shard, owned);
-    double peak = seen.measured.empty() ? 0 : seen.measured.back();
-    for (const model::Quantiles& step : seen.fan.steps)
-      peak = std::max(peak, model::Quantile(step, policy_.plan_quantile_percent / 100.0));
-    const bool warm = peak > 0.9 * policy_.target_cpu_percent / 100.0;
     double total = 0;
     for (const Owned& one : owned) {
       if (one.piece.shard != shard || one.leaves != SIZE_MAX) continue;
-      planner::Unit unit = UnitOf(past, one, warm);
+      planner::Unit unit = UnitOf(past, one);
       unit.share = past.Load(one.piece);
       unit.bytes = fleet.BytesOf(one.piece);
       if (one.piece.moved) unit.last_move = past.Bin(*one.piece.moved);

@@ -20,6 +20,7 @@ class Planned final : public Strategy {
 
   void Decide(const Past& past, Fleet& fleet) override;
   PlanReport Report() const override { return report_; }
+  std::string Why() const override;
   // The newest question and answer; for tests and for --explain.
   const planner::Problem& problem() const { return problem_; }
   const model::Plan& plan() const { return plan_; }
@@ -38,7 +39,7 @@ class Planned final : public Strategy {
   std::vector<Owned> Own(const Past& past, const Fleet& fleet);
   planner::Shard ShardOf(const Past& past, const Fleet& fleet, std::size_t shard,
                          const std::vector<Owned>& owned) const;
-  planner::Unit UnitOf(const Past& past, const Owned& owned, bool with_heat) const;
+  planner::Unit UnitOf(const Past& past, const Owned& owned) const;
   void Execute(Fleet& fleet);
 
   const Options& options_;

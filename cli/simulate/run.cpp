@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "cli/simulate/bound.h"
 #include "model/estimator.h"
 
 namespace foreshard::simulate {
@@ -128,6 +129,10 @@ void Note(const World& world, const Options& options, Contender& contender,
   contender.course.total.push_back(world.Total(fleet.now()) / world.capacity / limit);
   contender.course.worst.push_back(*std::max_element(fleet.load().begin(), fleet.load().end()));
   contender.course.shards.push_back(static_cast<double>(fleet.alive()));
+  contender.course.mean.push_back(std::accumulate(fleet.load().begin(), fleet.load().end(), 0.0) /
+                                  static_cast<double>(std::max<std::size_t>(1, fleet.alive())));
+  contender.course.running.push_back(static_cast<int>(fleet.transfers().size()));
+  contender.course.why.push_back(contender.strategy->Why());
   for (std::size_t i = 0; i < earlier.size(); ++i) {
     const auto type = static_cast<model::ActionType>(i);
     for (int n = earlier[i]; n < fleet.StartedOf(type); ++n)
@@ -191,6 +196,7 @@ std::vector<RunResult> RunWorld(const Trace& trace, const Options& options, std:
   bool needed = false;
   std::vector<Contender> contenders;
   for (const std::string& name : options.strategies) {
+    if (IsBound(name)) continue;
     Contender contender{.name = name};
     contender.fleet =
         std::make_unique<Fleet>(world, options, ShardsAtStart(name, options), seed * 7 + 3);
@@ -215,6 +221,9 @@ std::vector<RunResult> RunWorld(const Trace& trace, const Options& options, std:
                static_cast<double>(world.bins - world.begin));
   }
   std::vector<RunResult> results;
+  for (const std::string& name : options.strategies) {
+    if (IsBound(name)) results.push_back(BoundOf(name, trace, seed, world, options));
+  }
   for (Contender& contender : contenders) results.push_back(ResultOf(trace, seed, contender));
   return results;
 }

@@ -14,11 +14,14 @@
 
 namespace foreshard::simulate {
 
-// What --plot draws: by bin from World::begin.
+// What --plot draws and --slots writes: by bin from World::begin.
 struct Course {
   std::vector<double> total;  // in shards at the limit
   std::vector<double> worst;  // utilisation of the hottest shard
   std::vector<double> shards;
+  std::vector<double> mean;      // utilisation, over the shards
+  std::vector<int> running;      // moves
+  std::vector<std::string> why;  // what the strategy decided, and the reason; may be empty
   std::vector<std::pair<std::size_t, model::ActionType>> actions;
 };
 

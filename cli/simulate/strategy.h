@@ -59,16 +59,19 @@ class Strategy {
   virtual ~Strategy() = default;
   virtual void Decide(const Past& past, Fleet& fleet) = 0;
   virtual PlanReport Report() const { return {}; }
+  // What was decided last and why, in a few words; empty where nobody says.
+  virtual std::string Why() const { return {}; }
 };
 
 inline constexpr std::string_view kStrategies[] = {
-    "static-peak",      "static-average", "reactive", "threshold-split", "pstore",
-    "ours-no-forecast", "ours",           "ours-ga",  "oracle"};
+    "bound",  "bound-target",     "static-peak", "static-average", "reactive", "threshold-split",
+    "pstore", "ours-no-forecast", "ours",        "ours-ga",        "oracle"};
 bool IsStrategy(std::string_view name);
 bool NeedsForecasts(std::string_view name);  // of every unit
 std::size_t ShardsAtStart(std::string_view name, const Options& options);
 
-// REQUIRES: IsStrategy(name). `forecasts` outlives the strategy.
+// REQUIRES: IsStrategy(name), and it is no bound (bound.h), which nobody decides. `forecasts`
+// outlives the strategy.
 std::unique_ptr<Strategy> MakeStrategy(std::string_view name, const World& world,
                                        const Options& options, const Forecasts& forecasts,
                                        const Clock& clock);

@@ -1,12 +1,16 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/simulate/aggregate.h"
 #include "cli/simulate/baselines.h"
+#include "cli/simulate/bound.h"
 #include "cli/simulate/plot.h"
 #include "cli/simulate/report.h"
 #include "cli/simulate/run.h"
+#include "cli/simulate/slots.h"
 #include "cli/simulate/tuning.h"
 
 namespace foreshard::simulate {
@@ -217,9 +221,43 @@ TEST(SimulatedStrategies, EveryOneOfThemServesASmallWorld) {
   for (const RunResult& run : runs) {
     EXPECT_GT(run.Metric("memberHours"), 0) << run.strategy;
     EXPECT_LE(run.Metric("overloadedSlotsPercent"), 100) << run.strategy;
-    const bool fixed = run.strategy.starts_with("static");
+    const bool fixed = run.strategy.starts_with("static") || IsBound(run.strategy);
     EXPECT_EQ(run.Metric("moves") > 0, !fixed) << run.strategy;
   }
+}
+
+TEST(SimulatedBound, NobodyIsBelowItWithoutOverload) {
+  Options options = Small();
+  options.strategies = {"bound", "bound-target", "static-peak", "oracle"};
+  const SystemClock clock;
+  const auto runs = RunWorld(SmallTrace(), options, 2, clock, {});
+  ASSERT_EQ(runs.size(), 4u);
+  const World world = MakeWorld(SmallTrace(), options, 2);
+  double hours = 0;
+  for (std::size_t bin = world.scored; bin < world.bins; ++bin) {
+    const double at_limit = world.capacity * options.limit_percent / 100.0;
+    hours += std::ceil(world.Total(bin) / at_limit - 1e-9) *
+             static_cast<double>(options.bin.count()) / 3'600;
+  }
+  EXPECT_NEAR(runs[0].Metric("memberHours"), hours, 1e-6);
+  EXPECT_LE(runs[0].Metric("worstUtilisation"), options.limit_percent / 100.0 + 1e-9);
+  EXPECT_LE(runs[1].Metric("worstUtilisation"), options.target_percent / 100.0 + 1e-9);
+  EXPECT_GE(runs[1].Metric("memberHours"), hours);
+  EXPECT_GE(runs[3].Metric("memberHours"), hours) << "not even who knows the future";
+}
+
+TEST(SimulatedSlots, HasALineForEveryBin) {
+  Options options = Small();
+  options.strategies = {"reactive", "oracle"};
+  const SystemClock clock;
+  const auto runs = RunWorld(SmallTrace(), options, 2, clock, {});
+  const std::string csv = SlotsToCsv(runs);
+  const World world = MakeWorld(SmallTrace(), options, 2);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'),
+            static_cast<std::ptrdiff_t>(1 + 2 * (world.bins - world.begin)));
+  EXPECT_NE(csv.find(",oracle,0,"), std::string::npos);
+  EXPECT_NE(csv.find("NoChange"), std::string::npos) << "the planner says what it decided";
+  EXPECT_FALSE(WriteSlots("/nowhere/at/all.csv", runs));
 }
 
 TEST(SimulatedTrace, FillsCoarseSamplesByLinesAndKeepsTwoWeeks) {
