@@ -80,10 +80,13 @@ void Learn(const ScalingObservation& seen, ScalingMemory& memory) {
         memory.planner, planner::MovePriors{}, bytes, migration.spec.destination.value.empty());
     const double actual = end ? std::chrono::duration<double>(*end - *start).count() : 0;
     if (succeeded && actual <= 0) continue;
-    memory.planner = planner::Learn(memory.planner, {.at = seen.now,
-                                                     .predicted_p50_seconds = predicted.p50_seconds,
-                                                     .actual_seconds = actual,
-                                                     .succeeded = succeeded});
+    memory.planner =
+        planner::Learn(memory.planner, {.at = seen.now,
+                                        .predicted_p50_seconds = predicted.p50_seconds,
+                                        .actual_seconds = actual,
+                                        .succeeded = succeeded,
+                                        .bytes = bytes,
+                                        .new_shard = migration.spec.destination.value.empty()});
   }
 }
 
