@@ -43,6 +43,12 @@ Result<std::optional<Refusal>> CheckBoth(pg::Connection& source, pg::Connection&
   if (!work.spec().new_destination) {
     if (Check seen = CheckDestination(source, destination, work); !seen || seen->has_value())
       return seen;
+    // Equal definitions say nothing about who writes there: another subscription, for example.
+    const Result<std::vector<TableInfo>> there =
+        ReadTables(destination, work.spec(), work.In(kCall));
+    if (!there) return there.error();
+    Check seen = CheckTables(destination, work, *there, Side::kDestination);
+    if (!seen || seen->has_value()) return seen;
   }
   return CheckDisk(source, destination, work, estimate.bytes);
 }

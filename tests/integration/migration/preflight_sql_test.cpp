@@ -118,6 +118,78 @@ TEST_F(PreflightTest, EachObstacleHasItsOwnReason) {
   EXPECT_TRUE(Judge().passed) << "every obstacle is out of the way again: " << Judge().message;
 }
 
+// One table of a migration of its own; made on both shards.
+struct TableCase {
+  const char* sql;
+  model::KeyType key;
+  const char* column;
+  const char* reason;
+};
+
+TEST_F(PreflightTest, EachKindOfTableThatCannotMoveHasItsOwnReason) {
+  const std::vector<TableCase> cases = {
+      {"CREATE TABLE public.odd (k bigint PRIMARY KEY) PARTITION BY HASH (k)",
+       model::KeyType::kBigint, "k", "PartitionedTable"},
+      {"CREATE VIEW public.odd AS SELECT 1::bigint AS k", model::KeyType::kBigint, "k",
+       "NotATable"},
+      {"CREATE TABLE public.odd (k bigint PRIMARY KEY)", model::KeyType::kBigint, "nowhere",
+       "KeyMissing"},
+      {"CREATE TABLE public.odd (a bigint, k bigint GENERATED ALWAYS AS (a + 1) STORED PRIMARY "
+       "KEY)",
+       model::KeyType::kBigint, "k", "KeyGenerated"},
+      {"CREATE COLLATION public.loose (provider = icu, locale = 'und', deterministic = false); "
+       "CREATE TABLE public.odd (k text COLLATE public.loose PRIMARY KEY)",
+       model::KeyType::kText, "k", "KeyCollation"},
+      {"CREATE TABLE public.odd (k text PRIMARY KEY)", model::KeyType::kText, "k", ""},
+  };
+  for (const TableCase& one : cases) {
+    for (const Side side : {Side::kSource, Side::kDestination}) shards_->Sql(side, one.sql);
+    Stage stage(*shards_);
+    stage.options().spec.tables = {{"public.odd", one.column}};
+    stage.options().spec.key_space.key_type = one.key;
+    const auto result = Preflight(stage.work());
+    ASSERT_TRUE(Good(result));
+    EXPECT_EQ(result->reason, one.reason) << result->message << " after " << one.sql;
+    for (const Side side : {Side::kSource, Side::kDestination})
+      shards_->Sql(side,
+                   "DO $$ BEGIN DROP TABLE IF EXISTS public.odd; EXCEPTION WHEN wrong_object_type "
+                   "THEN DROP VIEW public.odd; END $$; DROP COLLATION IF EXISTS public.loose");
+  }
+}
+
+// Two streams into one table: which row came last is nobody's to say.
+TEST_F(PreflightTest, ATableThatAnotherSubscriptionFeedsIsRefused) {
+  shards_->Sql(Side::kSource, "CREATE PUBLICATION other FOR TABLE public.orders");
+  shards_->Sql(Side::kDestination, "CREATE SUBSCRIPTION other CONNECTION '" +
+                                       shards_->Conninfo(Side::kSource) +
+                                       "' PUBLICATION other WITH (copy_data = false)");
+  EXPECT_EQ(Judge().reason, "FedBySubscription") << Judge().message;
+  shards_->Sql(Side::kDestination, "DROP SUBSCRIPTION other");
+  shards_->Sql(Side::kSource, "DROP PUBLICATION other");
+  EXPECT_TRUE(Judge().passed) << Judge().message;
+}
+
+TEST_F(PreflightTest, ASlotThatWouldLoseItsWalIsSeenBefore) {
+  const auto judge = [&]() -> std::string {
+    Stage stage(*shards_);
+    const auto source = shards_->Connect(Side::kSource);
+    const auto destination = shards_->Connect(Side::kDestination);
+    const auto refusal = CheckDisk(*source, *destination, stage.work(), std::int64_t{100} << 20);
+    EXPECT_TRUE(Good(refusal));
+    return refusal && *refusal ? (*refusal)->reason : std::string();
+  };
+  EXPECT_EQ(judge(), "");
+  const auto becomes = [&](const char* sql, const char* reason) {
+    shards_->Sql(Side::kSource, sql);
+    shards_->Sql(Side::kSource, "SELECT pg_reload_conf()");
+    return support::WaitFor("the setting", std::chrono::seconds(20),
+                            [&] { return support::Seen(judge() == reason); });
+  };
+  EXPECT_TRUE(becomes("ALTER SYSTEM SET max_slot_wal_keep_size = '150MB'", "WalFuseTooSmall"));
+  EXPECT_TRUE(becomes("ALTER SYSTEM SET max_slot_wal_keep_size = '250MB'", ""));
+  EXPECT_TRUE(becomes("ALTER SYSTEM RESET max_slot_wal_keep_size", ""));
+}
+
 TEST_F(PreflightTest, AWrongKeyTypeIsNamed) {
   Stage stage(*shards_);
   stage.options().spec.key_space.key_type = model::KeyType::kUuid;
@@ -136,6 +208,22 @@ TEST_F(PreflightTest, AFullDiskIsSeenBeforeTheFirstRowIsCopied) {
   ASSERT_TRUE(Good(refusal));
   ASSERT_TRUE(refusal->has_value());
   EXPECT_EQ((*refusal)->reason, "NotEnoughDisk");
+}
+
+TEST(PreflightServerTest, AServerWithoutRoomForAnotherStreamIsRefused) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"max_replication_slots", "NoFreeReplicationSlot"},
+      {"max_wal_senders", "NoFreeWalSender"},
+      {"max_logical_replication_workers", "NoFreeReplicationWorker"}};
+  for (const auto& [setting, reason] : cases) {
+    auto shards = TwoShards::Make({.settings = {{setting, "1"}}});
+    ASSERT_TRUE(Good(shards));
+    Stage stage(**shards);
+    const auto result = Preflight(stage.work());
+    ASSERT_TRUE(Good(result));
+    EXPECT_EQ(result->reason, reason) << result->message;
+    EXPECT_NE(result->message.find(setting), std::string::npos) << result->message;
+  }
 }
 
 TEST(PreflightServerTest, AServerWithoutLogicalWalIsRefused) {
