@@ -38,7 +38,7 @@ std::size_t Session::Advance(std::string_view input) {
     if (wait_failure_) {
       extended_ = extended_ || frame.type != 'Q';
       Fail(*std::exchange(wait_failure_, std::nullopt));
-      continue;
+      if (frame.type != 'S' && frame.type != 'H') continue;  // These two are answered all the same.
     }
     if (Handle(frame) == Outcome::kAgain) done_ -= frame.whole.size();
     if (done_ - cycle_begin_ > kBatchBytesMax && wait_ == Wait::kNone) {
@@ -132,7 +132,9 @@ void Session::Say(std::string_view bytes) {
 void Session::Fail(const Refusal& refusal) {
   if (!doomed_by_.empty()) {
     const std::string where = std::exchange(doomed_by_, {});
-    if (refusal.sqlstate == "25P02") return Fail(RetryTransaction(where));
+    // A portal that is not there was one of the lost server.
+    if (refusal.sqlstate == "25P02" || refusal.sqlstate == "34000")
+      return Fail(RetryTransaction(where));
   }
   std::string error;
   pg::AppendError(&error, {.severity = "ERROR",

@@ -202,6 +202,11 @@ void Session::FanoutRoundEnded() {
 
 // Each server has run the statement, or failed.
 void Session::FanoutRan() {
+  const bool rollback =
+      fanout_->purpose == Fanout::Purpose::kControl && fanout_->text == "ROLLBACK";
+  for (Fanout::Part& part : fanout_->parts) {
+    if (rollback && part.lost) part.error.clear();  // Who is gone has rolled back.
+  }
   if (const Fanout::Part* failed = fanout_->FirstError();
       failed != nullptr && fanout_->error.empty()) {
     pg::WireWriter(&fanout_->error, 'E').Bytes(failed->error).End();
@@ -219,7 +224,7 @@ void Session::FanoutRan() {
   if (fanout_->purpose == Fanout::Purpose::kControl) {
     if (fanout_->effect) Apply(*fanout_->effect, fanout_->text);
     if (fanout_->tag.empty()) fanout_->tag = fanout_->parts.front().tag;
-    if (fanout_->tag == "ROLLBACK" && fanout_->parts.front().link->status == 'I')
+    if (rollback || (fanout_->tag == "ROLLBACK" && fanout_->parts.front().link->status == 'I'))
       EndedTransaction(false);
     else if (tx_ == Tx::kFailed && !doomed_ && fanout_->parts.front().link->status == 'T') {
       tx_ = Tx::kOpen;  // ROLLBACK TO

@@ -189,9 +189,12 @@ void Session::Lose(ServerLink& link, std::string_view reason, bool rolled_back) 
   const bool began = link.began;
   const bool may_retry =
       outstanding && MayRetry() && frame_left_ == 0 && (!writes_now_ || retrying_);
+  const bool unsynced = !began && link.unsynced && link.used;
   ReleaseOne(link, false);
   if (!outstanding) {  // What another server owes us still comes.
     if (began) Doom(where);
+    // What was bound or run since the last Sync is lost, though all of its answers were heard.
+    if (unsynced && !skip_to_sync_) wait_failure_ = RetryTransaction(where);
     return;
   }
   if (may_retry) {

@@ -248,5 +248,105 @@ TEST(SessionRetry, AFarewellAfterCommandCompleteSaysLessOfAQueryThanOfAnExecute)
   EXPECT_NE(simple.ToClient().find("08007"), std::string::npos);
 }
 
+// Whoever is gone has rolled back too.
+TEST(SessionRetry, ARollbackNeedsNoServerToSucceed) {
+  SessionWorld w;
+  BeginAndWrite(w);
+  w.ToClient();
+  w.ClientSays(W::Query("ROLLBACK"));
+  w.session_.OnServerLost(w.links_[0], "reset");
+  w.GoOn();
+  EXPECT_EQ(w.ToClient(), W::Done("ROLLBACK"));
+  EXPECT_TRUE(w.session_.at_rest());
+}
+
+std::string Only(std::string_view types) {
+  std::string out;
+  for (const char type : types) pg::AppendEmpty(&out, type);
+  return out;
+}
+
+// Parse, Bind and Execute of a write on shard 0, whose answers the client has seen by Flush.
+void ExecuteAndFlush(SessionWorld& w) {
+  std::string said;
+  pg::AppendParse(&said, "", fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0)),
+                  {});
+  pg::WireWriter(&said, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+  pg::WireWriter(&said, 'E').String("").Int32(0).End();
+  w.ClientSays(said + Only("H"));
+  EXPECT_EQ(W::Types(w.links_[0].Take()), "PBEH");
+  const std::string done = W::Done("DELETE 1");
+  w.ServerSays(0, Only("12") + done.substr(0, done.size() - W::Ready().size()));
+  EXPECT_EQ(W::Types(w.ToClient()), "12C");
+}
+
+// Nothing is committed before Sync: whoever has seen DELETE 1 must hear that it is gone.
+TEST(SessionRetry, WhatWasRunBeforeASyncIsGoneWithItsServer) {
+  for (const bool told : {true, false}) {
+    SessionWorld w;
+    ExecuteAndFlush(w);
+    if (told) w.ServerSays(0, Farewell());
+    w.session_.OnServerLost(w.links_[0], "reset");
+    w.GoOn();
+    const std::string said = w.ToClient();
+    if (said.empty()) w.ClientSays(Only("S"));
+    const std::string heard = said + w.ToClient();
+    if (!said.empty()) w.ClientSays(Only("S"));
+    const std::string all = heard + w.ToClient();
+    EXPECT_EQ(W::Types(all), "EZ") << told;
+    EXPECT_NE(all.find("C40001"), std::string::npos) << told;
+    EXPECT_TRUE(w.session_.at_rest());
+  }
+}
+
+// What comes before the Sync is skipped, and heard of once.
+TEST(SessionRetry, WhatFollowsALostExecuteIsNotRun) {
+  SessionWorld w;
+  ExecuteAndFlush(w);
+  w.session_.OnServerLost(w.links_[0], "reset");
+  std::string more;
+  pg::WireWriter(&more, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+  pg::WireWriter(&more, 'E').String("").Int32(0).End();
+  w.ClientSays(more + Only("S"));
+  EXPECT_EQ(w.links_[0].Take(), "");
+  EXPECT_EQ(W::Types(w.ToClient()), "EZ");
+  EXPECT_TRUE(w.session_.at_rest());
+}
+
+// Only parsed: another server parses it again, and nobody notices.
+TEST(SessionRetry, WhatWasOnlyParsedIsParsedAgain) {
+  SessionWorld w;
+  std::string said;
+  pg::AppendParse(&said, "", fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0)),
+                  {});
+  w.ClientSays(said + Only("H"));
+  w.ServerSays(0, Only("1"));
+  EXPECT_EQ(W::Types(w.ToClient()), "1");
+  w.links_[0].Take();
+  w.session_.OnServerLost(w.links_[0], "reset");
+  w.links_[0].unnamed = 0;
+  said.clear();
+  pg::WireWriter(&said, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+  pg::WireWriter(&said, 'E').String("").Int32(0).End();
+  w.ClientSays(said + Only("S"));
+  EXPECT_EQ(W::Types(w.links_[0].Take()), "PBES");
+  w.ServerSays(0, Only("12") + W::Done("DELETE 1"));
+  EXPECT_EQ(W::Types(w.ToClient()), "2CZ");
+}
+
+// The Sync that had to wait for a server is answered though none came.
+TEST(SessionRetry, ASyncThatFindsNoServerIsAnswered) {
+  SessionWorld w;
+  w.none_free_ = true;
+  std::string said;
+  pg::AppendParse(&said, "", "SELECT 1", {});
+  w.ClientSays(said + Only("S"));
+  ASSERT_EQ(w.waiting_.size(), 1U);
+  w.session_.OnServerFailed(0, {.sqlstate = "57P03", .message = "none", .hint = {}}, false);
+  w.GoOn();
+  EXPECT_EQ(W::Types(w.ToClient()), "EZ");
+  EXPECT_TRUE(w.session_.at_rest());
+}
+
 }  // namespace
 }  // namespace foreshard::router
