@@ -79,6 +79,8 @@ class RealRouters final : public RouterWorld {
   }
   Deadline Soon() const override { return Deadline::After(clock_, 5s); }
 
+  router::RouterBed& bed() { return *bed_; }
+
  private:
   struct Writer {
     std::unique_ptr<router::WireClient> client;
@@ -139,6 +141,42 @@ std::unique_ptr<RouterWorld> MakeReal() {
   EXPECT_TRUE(world.ok()) << (world.ok() ? "" : world.error().message);
   if (!world) return nullptr;
   return *std::move(world);
+}
+
+// Work that is parked has begun nothing: nobody misses the servers that end meanwhile.
+TEST(RealRouters, ServersMayEndWhileWorkIsParked) {
+  auto made = RealRouters::Make();
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  auto& world = static_cast<RealRouters&>(**made);
+  op::HoldRequest hold{.migration = "m",
+                       .number = {7},
+                       .ranges = {},
+                       .keys = {},
+                       .epoch = {RouterWorld::kKnown},
+                       .deadline = 20s,
+                       .drain = 0ms};
+  for (const auto& range : world.Table(RouterWorld::kKnown).ranges)
+    hold.ranges.push_back(range.range);
+  for (const char* key : {"1", "2", "3", "4"}) {  // The router has a server of each shard.
+    ASSERT_TRUE(world.bed().Psql(fmt::format("SELECT v FROM customers WHERE id = {}", key)).ok());
+  }
+  const auto held = world.control().Hold({world.awake()}, hold, world.Soon()).front().answer;
+  ASSERT_TRUE(held.ok()) << held.error().message;
+  const int write = world.Write("3");
+  ASSERT_TRUE(world.Await([&] {
+    const auto replies = world.control().ReadTable({world.awake()}, world.Soon());
+    return replies.front().answer && replies.front().answer->parked == 1;
+  }));
+  const auto ended = world.bed().postgres().Sql(
+      "SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE usename = 'app'");
+  ASSERT_TRUE(ended.ok() && *ended == "t\n");
+  EXPECT_FALSE(world.IsAnswered(write));
+  op::ReleaseRequest release{.migration = "m", .number = {7}, .table = {}};
+  const auto released =
+      world.control().Release({world.awake()}, release, world.Soon()).front().answer;
+  ASSERT_TRUE(released.ok()) << released.error().message;
+  EXPECT_TRUE(world.Await([&] { return world.IsAnswered(write); }));
+  EXPECT_EQ(*world.bed().Psql("SELECT v FROM customers WHERE id = 3"), "1\n");
 }
 
 INSTANTIATE_TEST_SUITE_P(Program, RouterControlContract,
