@@ -32,7 +32,9 @@ Client::~Client() {
   if (stream_ != nullptr) stream_->Close();
 }
 
-void Client::OnConnected(Stream&) { greeter_->TlsStarted(); }
+void Client::OnConnected(Stream& stream) {
+  if (!greeter_->TlsStarted(stream.tls()->speaks_postgresql())) CloseClient();
+}
 
 void Client::OnBytes(std::string_view bytes) {
   if (closing_) return;

@@ -49,8 +49,11 @@ Greeter::Next Greeter::Refuse(std::string* out, std::string_view code, std::stri
 
 Greeter::Next Greeter::Receive(std::string_view* bytes, std::string* out) {
   switch (state_) {
-    case State::kFirst:
-      return First(bytes, out);
+    case State::kFirst: {
+      const Next next = First(bytes, out);
+      // A client may say its first word of SASL without having heard what there is.
+      return next == Next::kMore && state_ == State::kSasl ? Sasl(bytes, out) : next;
+    }
     case State::kSasl:
     case State::kSaslFinal:
       return Sasl(bytes, out);
@@ -64,6 +67,7 @@ Greeter::Next Greeter::First(std::string_view* bytes, std::string* out) {
   while (!bytes->empty()) {
     if (!encrypted_ &&
         bytes->front() == kTlsHandshakeByte) {  // Direct TLS: no SSLRequest before it.
+      direct_ = true;
       return options_.tls_available ? Next::kStartTls
                                     : Refuse(out, "08P01", "TLS is not available here");
     }

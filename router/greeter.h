@@ -43,8 +43,12 @@ class Greeter {
 
   // Takes what it understands off the front of `*bytes`. Answers are appended to `*out`.
   Next Receive(std::string_view* bytes, std::string* out);
-  // The handshake after kStartTls is done.
-  void TlsStarted() { encrypted_ = true; }
+  // The handshake after kStartTls is done. False: close. A client that began with it must have said
+  // by ALPN that it speaks PostgreSQL; else it may be one of another protocol that was led astray.
+  [[nodiscard]] bool TlsStarted(bool alpn) {
+    encrypted_ = true;
+    return alpn || !direct_;
+  }
 
   struct CancelTarget {
     std::uint32_t process_id = 0;
@@ -73,6 +77,7 @@ class Greeter {
   Options options_;
   State state_ = State::kFirst;
   bool encrypted_ = false;
+  bool direct_ = false;  // TLS came first, without SSLRequest
   bool asked_gss_ = false;
   CancelTarget cancel_;
   std::string user_;

@@ -121,6 +121,13 @@ void TlsStream::Drain(std::string* encrypted) {
   (void)BIO_reset(impl_->out);
 }
 
+bool TlsStream::speaks_postgresql() const {
+  const unsigned char* name = nullptr;
+  unsigned length = 0;
+  SSL_get0_alpn_selected(impl_->ssl, &name, &length);
+  return length > 0;  // We choose no other.
+}
+
 Status TlsStream::Fail(int code) {
   const int reason = SSL_get_error(impl_->ssl, code);
   if (reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE) return Ok();

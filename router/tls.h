@@ -63,6 +63,8 @@ class TlsStream {
 
   bool handshake_done() const { return handshake_done_; }
   bool peer_closed() const { return peer_closed_; }
+  // Both sides agreed on "postgresql" by ALPN.
+  bool speaks_postgresql() const;
   // Common name of the peer's certificate; empty if it showed none.
   std::string PeerCommonName() const;
   // Hash of the peer's certificate for channel binding; empty if its signature algorithm has none.

@@ -4,3 +4,6 @@ foreshard_test(unit.router.session
           pool_test.cpp
   DEPS foreshard_router)
 foreshard_test(unit.router.loop SOURCES loop_test.cpp loop_connect_test.cpp loop_stream_test.cpp DEPS foreshard_router)
+foreshard_test(unit.router.startup
+  SOURCES greeter_test.cpp tls_test.cpp
+  DEPS foreshard_router foreshard_operator_secrets foreshard_test_support)

@@ -7,12 +7,26 @@ import sys
 import asyncpg
 
 
-def connect():
+def connect(alpn=None, **more):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if alpn:
+        context.set_alpn_protocols([alpn])
     return asyncpg.connect(host="127.0.0.1", port=int(sys.argv[1]), user="app", database="app", password=sys.argv[2],
-                           ssl=context)
+                           ssl=context, **more)
+
+
+async def direct_tls():
+    """As PostgreSQL 17's sslnegotiation=direct: with ALPN, or not at all."""
+    try:
+        await connect(direct_tls=True)
+        sys.exit("connected without ALPN")
+    except (ConnectionError, asyncpg.PostgresError):
+        pass
+    connection = await connect(direct_tls=True, alpn="postgresql")
+    assert await connection.fetchval("SELECT 1") == 1
+    await connection.close()
 
 
 async def prepared_statements(connection):
@@ -66,6 +80,7 @@ async def cancels(connection):
 
 
 async def main():
+    await direct_tls()
     connection = await connect()
     await prepared_statements(connection)
     await transactions(connection)
