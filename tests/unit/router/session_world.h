@@ -25,8 +25,10 @@ struct FakeLink final : ServerLink {
 
 class SessionWorld : public SessionHost {
  public:
-  SessionWorld()
-      : session_(*this, SessionContext{plans_, prepared_}, {.user = "app", .settings = {}}) {
+  // `registry`: of the statements of several sessions whose servers are one pool's.
+  explicit SessionWorld(PreparedRegistry* registry = nullptr)
+      : session_(*this, SessionContext{plans_, registry == nullptr ? prepared_ : *registry},
+                 {.user = "app", .settings = {}}) {
     for (std::uint32_t shard = 0; shard < 4; ++shard) links_[shard].shard = shard;
   }
 
