@@ -47,6 +47,38 @@ TEST_F(RouterClients, PsqlCopiesBothWaysAndDescribesTables) {
   EXPECT_EQ(Psql("SELECT 1 AS a \\gset\n\\echo :a\n"), "1\n");
 }
 
+TEST_F(RouterClients, PsqlPreparesAndRunsTransactions) {
+  EXPECT_EQ(Psql("PREPARE one(bigint) AS SELECT id FROM customers WHERE id = $1;\n"
+                 "EXECUTE one(1);\nEXECUTE one(2);\nEXECUTE one(1);\nDEALLOCATE one;\n"),
+            "1\n2\n1\n");
+  EXPECT_EQ(Psql("BEGIN; UPDATE customers SET v = 5 WHERE id IN (1, 2, 3, 4); ROLLBACK;\n"
+                 "SELECT sum(v) FROM customers;\n"
+                 "BEGIN; UPDATE customers SET v = 1 WHERE id IN (1, 2, 3, 4); COMMIT;\n"
+                 "SELECT sum(v) FROM customers;\n"),
+            "0\n4\n");
+}
+
+// pgbench in its three modes, over TLS; its statements and pipelines are libpq's.
+TEST_F(RouterClients, PgbenchRunsItsModesOverTls) {
+  const std::string script =
+      files_.Write("modes.sql",
+                   "\\set id random(1, 8)\nBEGIN;\nUPDATE customers SET v = v + 1 WHERE id = :id;\n"
+                   "SELECT v FROM customers WHERE id = :id;\nCOMMIT;\n"
+                   "SELECT count(*) FROM customers;\n");
+  for (const char* mode : {"simple", "extended", "prepared"}) {
+    const Result<std::string> ran = support::RunOrError(
+        {.command = {"pgbench", "-n", "-h", "127.0.0.1", "-p", std::to_string(bed_->port()), "-U",
+                     "app", "-M", mode, "-c", "4", "-j", "1", "-t", "50", "-f", script, "app"},
+         .environment = {{"PGPASSWORD", RouterBed::kPassword},
+                         {"PGSSLMODE", "require"},
+                         {"PGCHANNELBINDING", "require"}}},
+        60s);
+    ASSERT_TRUE(Good(ran)) << mode;
+    EXPECT_NE(ran->find("number of failed transactions: 0 "), std::string::npos) << *ran;
+  }
+  EXPECT_EQ(Psql("SELECT sum(v) FROM customers;"), "600\n");  // 3 modes x 4 clients x 50
+}
+
 // pgbench's pipelines are libpq's pipeline mode.
 TEST_F(RouterClients, PipelinesOfLibpqKeepTheirOrder) {
   const std::string script =

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -84,6 +85,10 @@ func copies(ctx context.Context, conn *pgx.Conn) {
 	must(err)
 	check(count == 200, "COPY", count)
 	check(number(ctx, conn, "SELECT count(*) FROM customers WHERE id >= 200") == 200, "copied", nil)
+	var out bytes.Buffer
+	_, err = conn.PgConn().CopyTo(ctx, &out, "COPY (SELECT id, name FROM customers WHERE id = 305) TO STDOUT")
+	must(err)
+	check(out.String() == "305\tname 305\n", "COPY out", out.String())
 }
 
 // A context that ends closes the connection of pgx; the request itself must end the query.
