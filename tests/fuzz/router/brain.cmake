@@ -9,3 +9,10 @@ foreshard_test(fuzz.router.classify
 foreshard_test(fuzz.router.copy
   SOURCES copy_fuzz_test.cpp
   DEPS foreshard_router_brain)
+# Five minutes and more with sanitizers: other seeds at each repetition.
+foreach(target normalize copy)
+  foreshard_script_test(fuzz.router.${target}_long
+    COMMAND fuzz_router_${target} --gtest_repeat=40 --gtest_shuffle --gtest_random_seed=1
+    LABELS long
+    TIMEOUT 3600)
+endforeach()

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "router/limits.h"
 #include "tests/unit/router/session_world.h"
 
 namespace foreshard::router {
@@ -48,6 +49,25 @@ TEST(SessionPrepared, AnErrorOfOursIsSaidAtFlush) {
   EXPECT_EQ(W::Types(w.ToClient()), "E");
   w.ClientSays(Only('S'));
   EXPECT_EQ(W::Types(w.ToClient()), "Z");
+}
+
+TEST(SessionPrepared, ASessionHasSoManyStatementsAndNoMore) {
+  SessionWorld w;
+  w.ClientSays(Parse("s0", kSelect) + Only('S'));
+  w.ServerSays(0, Only('1') + W::Ready());
+  for (std::size_t i = 1; i < kStatementsPerSessionMax; ++i) {
+    w.ToClient();
+    w.ClientSays(Parse(fmt::format("s{}", i), kSelect) + Only('S'));
+    ASSERT_EQ(W::Types(w.ToClient()), "1Z") << i;
+  }
+  w.ClientSays(Parse("more", kSelect) + Only('S'));
+  const std::string told = w.ToClient();
+  EXPECT_EQ(W::Types(told), "EZ");
+  EXPECT_NE(told.find("C54000"), std::string::npos);
+  std::string close;
+  pg::AppendClose(&close, 'S', "s0");
+  w.ClientSays(close + Parse("more", kSelect) + Only('S'));
+  EXPECT_EQ(W::Types(w.ToClient()), "31Z");
 }
 
 }  // namespace
