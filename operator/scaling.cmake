@@ -10,10 +10,10 @@ set_source_files_properties(metrics/prometheus_http.cpp PROPERTIES COMPILE_OPTIO
 # metrics -> forecast -> plan -> ShardMigration.
 foreshard_library(foreshard_operator_scaling
   SOURCES controllers/scaling_act.cpp controllers/scaling_controller.cpp controllers/scaling_decide.cpp
-          controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/event_calendar.cpp forecasts/freeze.cpp
+          controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/event_calendar.cpp
           forecasts/background_learner.cpp forecasts/forecast_store.cpp forecasts/lineage.cpp forecasts/load_book.cpp
           forecasts/load_book_memory.cpp forecasts/retrain.cpp
-  DEPS foreshard_operator_calendar foreshard_operator_api foreshard_operator_builders foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner)
+  DEPS foreshard_operator_calendar foreshard_operator_api foreshard_operator_builders foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner foreshard_operator_plans)
 
 # The routers' heat, over their admin port.
 foreshard_library(foreshard_operator_heat_json SOURCES routers/heat_json.cpp DEPS foreshard_operator_api foreshard_model)

@@ -7,9 +7,11 @@
 #include <cerrno>
 
 #include "cli/plugin/act.h"
+#include "cli/plugin/advice.h"
 #include "cli/plugin/forecast.h"
 #include "cli/plugin/session.h"
 #include "cli/plugin/top.h"
+#include "cli/plugin/what_if.h"
 #include "kube/kinds.h"
 #include "operator/metrics/prometheus_http.h"
 
@@ -73,6 +75,48 @@ Result<SetForecast> AskPrometheus(Session& session, const model::ShardSet& set,
   return ReadForecast(**metrics, set, question, session.deadline());
 }
 
+int WhatIf(const Arguments& arguments, Session& session, const Opened& set) {
+  const model::ShardSet& shard_set = set.view->set;
+  Told told{.name_space = shard_set.name_space,
+            .set = shard_set.name,
+            .now = session.clock().Wall(),
+            .question = {},
+            .kept = {},
+            .answer = {}};
+  const std::string advice = fmt::format(
+      "  try: kubectl foreshard plan {} -n {} --what-if \"traffic x3 on Friday from "
+      "09:00 to 12:00\"\n",
+      arguments.name, shard_set.name_space);
+  auto question = ParseQuestion(arguments.what_if, told.now, shard_set.spec.scaling.horizon);
+  if (!question) return Complain(kBadUsage, question.error().message, advice);
+  if (!question->event.empty())
+    question = QuestionOfEvent(session.api(), {told.name_space, told.set}, question->event,
+                               told.now, session.deadline());
+  if (!question && question.error().reason == "BadQuestion")
+    return Complain(
+        kBadUsage, question.error().message,
+        AdviceForMissing(session.api(), kube::kLoadEvents, told.name_space, session.deadline()));
+  if (!question) return session.Fail(question.error());
+  told.question = *std::move(question);
+  auto kept = ReadKeptProblem(session.api(), {told.name_space, told.set}, session.deadline());
+  if (!kept && kept.error().reason == "NotFound")
+    return Complain(kRefused, kept.error().message,
+                    fmt::format("  try: kubectl foreshard status {} -n {}    (MetricsFresh says "
+                                "whether metrics are read)\n",
+                                told.set, told.name_space));
+  if (!kept) return session.Fail(kept.error());
+  told.kept = *std::move(kept);
+  auto answer = Answer(told.kept, told.question);
+  if (!answer) return Complain(kBadUsage, answer.error().message, advice);
+  told.answer = *std::move(answer);
+  if (IsData(set.form)) {
+    PrintJson(set.form, WhatIfJson(told));
+  } else {
+    fmt::print("{}", WhatIfText(told));
+  }
+  return 0;
+}
+
 }  // namespace
 
 int ShowStatus(Arguments& arguments) {
@@ -88,16 +132,10 @@ int ShowStatus(Arguments& arguments) {
 }
 
 int Plan(Arguments& arguments) {
-  if (!arguments.what_if.empty()) {
-    return Complain(
-        kBadUsage,
-        "--what-if is not there yet: the operator does not publish the scenarios that it "
-        "needs",
-        "  try: foreshard-simulate --help    (answers it for a trace)\n");
-  }
   Session session(arguments);
   const Opened set = OpenSet(arguments, session);
   if (!set.view) return set.code;
+  if (!arguments.what_if.empty()) return WhatIf(arguments, session, set);
   if (IsData(set.form)) {
     PrintJson(set.form, PlanJson(*set.view));
   } else {

@@ -62,7 +62,8 @@ void DeclareReads(CLI::App& app, Arguments& arguments, int& status) {
   CLI::App* plan =
       OfSet(app, arguments, "plan", "what the planner wants, why, and what would change it");
   AddOutput(plan, arguments);
-  plan->add_option("--what-if", arguments.what_if, "not there yet");
+  plan->add_option("--what-if", arguments.what_if,
+                   "ask again with other load: \"traffic x3 on Friday from 09:00 to 12:00\"");
   plan->final_callback([&] { status = plugin::Plan(arguments); });
   CLI::App* forecast =
       OfSet(app, arguments, "forecast",

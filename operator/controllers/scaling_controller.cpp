@@ -1,5 +1,7 @@
 #include "operator/controllers/scaling_controller.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -33,6 +35,15 @@ std::chrono::milliseconds UntilNextBin(const model::ShardSet& set, model::BinInd
   const auto rest =
       std::chrono::duration_cast<std::chrono::milliseconds>(end - now.time_since_epoch());
   return std::clamp<std::chrono::milliseconds>(rest, 200ms, BinOf(set));
+}
+
+// For `plan --what-if`.
+KeptProblem QuestionOf(const ScalingObservation& seen, const ScalingMemory& memory) {
+  constexpr int kPlacesMost = 336;  // half an hour of a week
+  KeptProblem kept{.problem = MakeProblem(seen, memory), .usual = {}, .written = seen.wall};
+  kept.usual.step_bins = memory.loads->UsualStep(kPlacesMost);
+  kept.usual.utilisation = memory.loads->Usual(kept.usual.step_bins);
+  return kept;
 }
 
 }  // namespace
@@ -91,6 +102,12 @@ void ScalingController::Keep(Entry& entry, const ScalingObservation& seen,
   }
   entry.store.Keep(options_.kube, NameOf(seen.set), *entry.memory.loads, seen.now,
                    deadline.Within(options_.clock, kStoreTimeLimit));
+  const std::string stamp =
+      fmt::format("{} {}", seen.set.generation, seen.table ? seen.table->epoch.value : 0);
+  entry.problems.Keep(
+      options_.kube, NameOf(seen.set), seen.now, seen.bin, stamp,
+      [&] { return QuestionOf(seen, entry.memory); },
+      deadline.Within(options_.clock, kStoreTimeLimit));
 }
 
 Result<Outcome> ScalingController::Reconcile(const kube::ObjectRef& ref, Deadline deadline) {

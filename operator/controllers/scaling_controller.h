@@ -11,6 +11,7 @@
 #include "operator/forecasts/background_learner.h"
 #include "operator/forecasts/forecast_store.h"
 #include "operator/metrics/metrics.h"
+#include "operator/plans/problem_store.h"
 #include "operator/reconciler.h"
 #include "operator/routers/heat_source.h"
 
@@ -53,6 +54,7 @@ class ScalingController final : public Reconciler {
     std::unique_ptr<Metrics> metrics;
     ScalingMemory memory;
     ForecastStore store;
+    ProblemStore problems;
     bool read = false;  // what was stored
   };
 

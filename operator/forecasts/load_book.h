@@ -66,6 +66,12 @@ class LoadBook {
   const LoadBookOptions& options() const { return options_; }
   // What the set's statements cost, of the weighted series; says why when it excludes itself.
   const model::Estimator& estimator() const { return estimator_; }
+  // What each shard usually carries over its longest season that was seen whole, utilisation, in
+  // places of `step_bins` bins, highest bin of each; empty where none was. For bins that no
+  // forecast reaches: place (bin / step_bins) mod size.
+  std::map<model::ShardId, std::vector<double>> Usual(int step_bins) const;
+  // The fewest bins that divide every season into at most `places_max` places.
+  int UsualStep(int places_max) const;
   // How good the forecast was lately, by step; for metrics. Empty before anything was scored.
   std::vector<forecast::StepReport> Report(const model::ShardId& shard) const;
   // Of all shards together, since their states began.

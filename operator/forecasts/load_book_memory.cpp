@@ -170,4 +170,70 @@ void LoadBook::Adopt(Retrained learned) {
   }
 }
 
+namespace {
+
+// Highest utilisation in each place of the season, mean of the seasons that were seen. `of` is the
+// utilisation of a demand in a bin.
+template <typename Utilisation>
+std::vector<double> UsualSeason(const model::DemandSeries& history, int season, int step,
+                                const Utilisation& of) {
+  const auto places = static_cast<std::size_t>(season / step);
+  std::vector<double> sum(places);
+  std::vector<int> count(places);
+  std::vector<double> highest(places, -1);
+  std::vector<model::BinIndex> round(places, -1);
+  const auto close = [&](std::size_t place) {
+    if (highest[place] < 0) return;
+    sum[place] += highest[place];
+    ++count[place];
+    highest[place] = -1;
+  };
+  for (std::size_t i = 0; i < history.mean.size(); ++i) {
+    if (history.state[i] == model::BinState::kMissing) continue;
+    const model::BinIndex bin = history.first + static_cast<model::BinIndex>(i);
+    const auto place = static_cast<std::size_t>(bin / step) % places;
+    if (round[place] != bin / season) close(place);
+    round[place] = bin / season;
+    highest[place] = std::max(highest[place], of(history.mean[i], bin));
+  }
+  double last = 0;
+  for (std::size_t place = 0; place < places; ++place) {
+    close(place);
+    // A gap that no season fills: what was before it.
+    if (count[place] > 0) last = sum[place] / count[place];
+    sum[place] = last;
+  }
+  return sum;
+}
+
+}  // namespace
+
+int LoadBook::UsualStep(int places_max) const {
+  const int longest = std::max(forecast_options_.day_bins, forecast_options_.week_bins);
+  int step = std::max(1, longest / std::max(1, places_max));
+  while (step < forecast_options_.day_bins &&
+         (forecast_options_.day_bins % step != 0 || forecast_options_.week_bins % step != 0 ||
+          longest / step > places_max))
+    ++step;
+  return step;
+}
+
+std::map<model::ShardId, std::vector<double>> LoadBook::Usual(int step_bins) const {
+  const double factor = estimator_.cpu.weight[static_cast<std::size_t>(model::DemandKind::kReads)] /
+                        options_.capacity_cores;
+  const auto utilisation = [&](double demand, model::BinIndex bin) {
+    return BackgroundAt(bin) / options_.capacity_cores + factor * demand;
+  };
+  std::map<model::ShardId, std::vector<double>> usual;
+  for (const auto& [shard, entry] : entries_) {
+    const auto seen = static_cast<int>(entry.history.mean.size());
+    const int season = seen >= forecast_options_.week_bins && forecast_options_.week_bins > 0
+                           ? forecast_options_.week_bins
+                           : forecast_options_.day_bins;
+    if (seen < season || estimator_.excluded || season % step_bins != 0) continue;
+    usual[shard] = UsualSeason(entry.history, season, step_bins, utilisation);
+  }
+  return usual;
+}
+
 }  // namespace foreshard::op

@@ -265,13 +265,25 @@ TEST_F(Plugin, WhatIsNotBuiltYetEndsWithTwo) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"backup", "quickstart"},
                                                 {"restore", "x"},
                                                 {"history", "import"},
-                                                {"plan", "quickstart", "--what-if", "traffic x3"},
+                                                {"plan", "quickstart", "-n", "shop", "--what-if",
+                                                 "traffic x"},
                                                 {"frobnicate"},
                                                 {"split", "quickstart"}}) {
     const Finished ended = Run(words);
     EXPECT_EQ(ended.status.code, 2) << words[0];
     EXPECT_FALSE(ended.error_output.empty()) << words[0];
   }
+}
+
+TEST_F(Plugin, WhatIfSaysWhatItUnderstandsAndWhatItNeeds) {
+  const Finished unclear =
+      Run({"plan", "quickstart", "-n", "shop", "--what-if", "traffic a lot on Friday"});
+  EXPECT_EQ(unclear.status.code, 2);
+  EXPECT_THAT(unclear.error_output, HasSubstr("'a' is not understood; give x3"));
+  // No operator runs here, so nothing was kept.
+  const Finished none = Run({"plan", "quickstart", "-n", "shop", "--what-if", "traffic x3"});
+  EXPECT_EQ(none.status.code, 1);
+  EXPECT_THAT(none.error_output, HasSubstr("no configmap quickstart-problem in namespace shop"));
 }
 
 TEST_F(Plugin, PsqlConnectsThroughARouterAndPassesItsStatusOn) {

@@ -93,7 +93,11 @@ class ScalingControllerTest : public testing::Test {
     clock_.Advance(outcome->look_again_after);
   }
   std::size_t Saved() {
-    return kube_.List(kube::kConfigMaps, {.name_space = "demo"}, Soon())->items.size();
+    return kube_
+        .List(kube::kConfigMaps,
+              {.name_space = "demo", .label_selector = fmt::format("{}=demo", kForecastLabel)},
+              Soon())
+        ->items.size();
   }
 
   static fakes::FakeMetrics::Curve Rate(const char* shard, const char* kind,
@@ -187,6 +191,25 @@ TEST_F(ScalingControllerTest, TheNextProcessGoesOnWithWhatThisOneLearned) {
   const auto next = AnotherProcess(nullptr);
   Pass(*next);
   EXPECT_EQ(counts_.refits, learned) << "nothing was fitted anew";
+}
+
+TEST_F(ScalingControllerTest, KeepsItsQuestionForWhatIf) {
+  Make("Recommend");
+  RunBins(3);
+  const auto object = kube_.Get(kube::kConfigMaps, {"demo", "demo-problem"}, Soon());
+  ASSERT_TRUE(object && *object);
+  const auto kept = ParseProblemObject((*object)->json);
+  ASSERT_TRUE(kept) << kept.error().message;
+  ASSERT_EQ(kept->problem.shards.size(), 2u);
+  EXPECT_EQ(kept->problem.shards[1].id.value, "s-hot");
+  EXPECT_FALSE(kept->problem.shards[1].units.at(0).reservoir.empty());
+  // A day of 8 minutes that was seen whole: the usual peak is what the curve says, at its place.
+  const std::vector<double>& usual = kept->usual.utilisation.at({"s-hot"});
+  ASSERT_EQ(usual.size() * static_cast<std::size_t>(kept->usual.step_bins),
+            static_cast<std::size_t>(kDayBins));
+  const auto noon = static_cast<std::size_t>(kDayBins / 2 / kept->usual.step_bins);
+  EXPECT_NEAR(usual[noon], (kBackgroundCores + kCoresPerStatement * 1'700) / kCapacityCores, 0.15);
+  EXPECT_LT(usual[0], 0.4);
 }
 
 TEST_F(ScalingControllerTest, NoPassWaitsForWhatIsLearnedBeside) {
