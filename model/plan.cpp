@@ -82,6 +82,8 @@ const char* ToString(PlanReason reason) {
       return "NotWorthIt";
     case PlanReason::kMode:
       return "Mode";
+    case PlanReason::kRehearsalFailed:
+      return "RehearsalFailed";
   }
   Unreachable(reason);
 }

@@ -36,6 +36,7 @@ enum class PlanReason {
   kNotReady,
   kNotWorthIt,
   kMode,
+  kRehearsalFailed,
 };
 
 const char* ToString(ActionType type);        // "Split"

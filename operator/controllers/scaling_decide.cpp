@@ -12,6 +12,7 @@
 #include "operator/forecasts/event_calendar.h"
 #include "operator/forecasts/freeze.h"
 #include "operator/forecasts/lineage.h"
+#include "planner/rehearsal.h"
 
 namespace foreshard::op {
 
@@ -265,7 +266,9 @@ ScalingDecision DecideScaling(const ScalingObservation& seen, ScalingMemory& mem
   }
   const planner::Problem problem = MakeProblem(seen, memory);
   Random random(static_cast<std::uint64_t>(seen.now));
-  decision.plan = planner::MakePlan(problem, planner::Options{}, random);
+  const planner::Options options;
+  model::Plan plan = planner::MakePlan(problem, options, random);
+  decision.plan = planner::Rehearsed(problem, std::move(plan), options, random);
   memory.planner = planner::Remember(problem, decision.plan);
   memory.planned_at = seen.now;
   if (MayCreate(decision.plan, seen)) decision.migration = MigrationOf(seen, decision.plan);

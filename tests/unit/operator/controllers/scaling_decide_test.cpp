@@ -43,6 +43,8 @@ TEST(ScalingDecide, SplitsTheHotShardBeforeItsPeak) {
   EXPECT_TRUE(decision.migration->spec.approved);
   EXPECT_EQ(decision.migration->spec.soak, std::chrono::seconds(30));
   EXPECT_EQ(decision.status.plan->decision, "Executing");
+  EXPECT_NE(decision.status.plan->summary.find("Rehearsed in 64 scenarios"), std::string::npos)
+      << decision.status.plan->summary;
 }
 
 // behaviour-19
