@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "bench/planner_targets/exact.h"
 #include "bench/planner_targets/parts.h"
 #include "cli/forecast/trace.h"
 #include "cli/simulate/report.h"
@@ -30,6 +31,8 @@ constexpr double kHoursToStaticMost = 0.65;
 constexpr double kMovesToReactiveMost = 1.0;
 constexpr double kPlanMillisMost = 500;
 constexpr double kMemoryMbMost = 512;
+constexpr double kExactMost = 0.03;  // median loss against the optimum
+constexpr int kExactSeeds = 100;
 constexpr double kGrowthMost = 15;  // of milliseconds, for ten times the shards
 
 struct Verdict {
@@ -209,17 +212,38 @@ void RunSpeedPart(Outcome& outcome) {
   }
 }
 
+void JudgeExact(const char* what, const char* name, const bench::ExactResult& result,
+                Outcome& outcome) {
+  fmt::print("{}: {} fleets, {} are the optimum, {:.2f} % lost (median), {:.2f} % (worst) {}\n",
+             what, result.fleets, result.optimal, 100 * result.median, 100 * result.worst,
+             result.problem);
+  outcome.verdict.Judge(fmt::format("{}, median loss", what),
+                        result.problem.empty() ? result.median : 1, kExactMost);
+  outcome.json += fmt::format(R"(,"{}Median":{:.5f},"{}Worst":{:.5f})", name, result.median, name,
+                              result.worst);
+}
+
+void RunExactPart(Outcome& outcome) {
+  if (!bench::HasCbc()) {
+    fmt::print("cbc is not installed (package coinor-cbc): no exact optima\n");
+    return;
+  }
+  fmt::print("\nagainst exact optima, 8 shards and 40 ranges at most\n");
+  JudgeExact("one plan", "exactPlan", bench::RunExactPlans(kExactSeeds), outcome);
+  JudgeExact("fleet after a few cycles", "exactFleet", bench::RunExactFleets(kExactSeeds), outcome);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("The planner against reactive scaling and P-Store on real traces.", "bench/planner");
   std::string data;
-  std::vector<std::string> parts = {"traces", "flash", "speed"};
+  std::vector<std::string> parts = {"traces", "flash", "speed", "exact"};
   bool check = false;
   bool json = false;
   simulate::Options options;
   app.add_option("--data", data, "folder with load-traces/");
-  app.add_option("--part", parts, "of traces,flash,speed")->delimiter(',');
+  app.add_option("--part", parts, "of traces,flash,speed,exact")->delimiter(',');
   app.add_flag("--check", check, "exit 1 when a target is missed");
   app.add_flag("--json", json, "the last line is one JSON object");
   app.add_option("--seeds", options.seeds, "worlds a trace")->check(CLI::Range(1, 100));
@@ -234,6 +258,7 @@ int main(int argc, char** argv) {
   };
   Outcome outcome;
   if (wanted("speed")) RunSpeedPart(outcome);
+  if (wanted("exact")) RunExactPart(outcome);
   const std::vector<simulate::Trace> traces = ReadTraces(data, options);
   if (traces.empty()) {
     fmt::print("no traces in '{}/load-traces' (--data FOLDER): plans are not judged\n", data);
