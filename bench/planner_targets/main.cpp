@@ -141,9 +141,8 @@ void PrintByTrace(const std::vector<simulate::RunResult>& runs, const simulate::
 
 void RunTraces(const std::vector<simulate::Trace>& traces, simulate::Options options,
                Outcome& outcome) {
-  options.strategies = {"bound",    "bound-target",    "static-peak", "static-average",
-                        "reactive", "threshold-split", "pstore",      "ours-no-forecast",
-                        "ours",     "oracle"};
+  options.strategies = {"static-peak", "static-average",   "reactive", "threshold-split",
+                        "pstore",      "ours-no-forecast", "ours",     "oracle"};
   const foreshard::SystemClock clock;
   const auto start = clock.Monotonic();
   const std::vector<simulate::RunResult> runs = RunAll(traces, options);
@@ -166,10 +165,6 @@ void RunTraces(const std::vector<simulate::Trace>& traces, simulate::Options opt
   verdict.Judge("member-hours to reactive", hours, kHoursToReactiveMost);
   verdict.Judge("member-hours to static-peak", fixed, kHoursToStaticMost);
   verdict.Judge("moves to reactive", moves, kMovesToReactiveMost);
-  // Nobody can be below the first two; they say how far away a target is, and are not judged.
-  for (const char* nobody : {"bound", "bound-target", "reactive", "oracle"})
-    fmt::print("  {:<52} {:>9.3f}\n", fmt::format("member-hours of {} to static-peak", nobody),
-               RatioOf(summaries, "memberHours", nobody, "static-peak"));
   outcome.json += fmt::format(
       R"(,"overloadToReactive":{:.5f},"overloadToPstore":{:.5f},"hoursToReactive":{:.5f})",
       overload, pstore, hours);
