@@ -26,8 +26,8 @@ std::vector<std::size_t> Destinations(const Draft& draft, std::size_t source) {
     const Shard& shard = problem.shards[i];
     if (i == source || !shard.ready || shard.migrating || shard.fan.steps.empty()) continue;
     if (draft.Receives(i) || draft.Sends(i)) continue;
-    const double peak = HighestPlanned(OwnPath(shard), problem.policy, draft.outlook().options(), 1,
-                                       shard.fan.steps.size());
+    if (Drains(problem.memory, shard.id)) continue;  // it is on its way out
+    const double peak = HighestQuantile(OwnPath(shard), Level(problem), 1, shard.fan.steps.size());
     if (peak <= Target(problem)) open.emplace_back(peak, i);
   }
   std::stable_sort(open.begin(), open.end(), [&problem](const auto& a, const auto& b) {
@@ -165,17 +165,11 @@ void Evaluate(const Draft& draft, Candidate& candidate) {
   const auto part = static_cast<float>(candidate.part);
   const Matrix& source = draft.Of(candidate.source);
   const Reading before = draft.ReadingOf(candidate.source);
-  const Reading after =
-      outlook.Read(source, {.added = &leaving,
-                            .factor = -part,
-                            .cutover = cutover,
-                            .dip = candidate.later_copies ? 0 : static_cast<float>(priors.dip),
-                            .begin = candidate.begin});
-  // A shard on its way out that is kept after all costs what a new one does.
-  const bool keeps =
-      candidate.destination < 0 ||
-      (candidate.unit != kWholeShard &&
-       Drains(problem.memory, problem.shards[static_cast<std::size_t>(candidate.destination)].id));
+  const Reading after = outlook.Read(source, {.added = &leaving,
+                                              .factor = -part,
+                                              .cutover = cutover,
+                                              .dip = static_cast<float>(priors.dip),
+                                              .begin = candidate.begin});
   Reading alone;
   alone.by_path.assign(outlook.paths(), 0);
   Reading loaded;
@@ -187,15 +181,13 @@ void Evaluate(const Draft& draft, Candidate& candidate) {
                  .begin = candidate.begin};
   if (candidate.destination < 0) {
     loaded = outlook.Read(outlook.Empty(problem.shards[candidate.source].background), arrives);
+    const double horizon = static_cast<double>(outlook.steps()) * problem.bin_seconds / 3'600;
+    const double hours = horizon * std::max(1.0, outlook.options().new_shard_horizons);
+    members = weights.member * problem.members_per_shard * hours;
   } else {
     const Matrix& other = draft.Of(static_cast<std::size_t>(candidate.destination));
     alone = draft.ReadingOf(static_cast<std::size_t>(candidate.destination));
     loaded = outlook.Read(other, arrives);
-  }
-  if (keeps) {
-    const double horizon = static_cast<double>(outlook.steps()) * problem.bin_seconds / 3'600;
-    const double hours = horizon * std::max(1.0, outlook.options().new_shard_horizons);
-    members = weights.member * problem.members_per_shard * hours;
   }
   const double failure = static_cast<double>(1 + problem.memory.failed) /
                          static_cast<double>(20 + problem.memory.failed + problem.memory.finished);
@@ -208,10 +200,8 @@ void Evaluate(const Draft& draft, Candidate& candidate) {
   candidate.source_peak = candidate.unit == kWholeShard ? 0 : after.peak;
   candidate.destination_peak = loaded.peak;
   candidate.dip_peak = std::max(after.dip_peak, loaded.dip_peak);
-  candidate.source_planned = candidate.unit == kWholeShard ? 0 : after.planned;
-  candidate.destination_planned = loaded.planned;
   candidate.keeps_target =
-      std::max(candidate.source_planned, candidate.destination_planned) <= Target(problem);
+      std::max(candidate.source_peak, candidate.destination_peak) <= Target(problem);
   const LoadPath own = OwnPath(problem.shards[candidate.source]);
   const std::size_t breach = FirstAbove(own, Level(problem), Limit(problem), 1, own.steps.size());
   candidate.in_time = breach == 0 || cutover < breach;

@@ -43,17 +43,16 @@ void Draft::Apply(const Candidate& candidate) {
   outlook_->Apply(source, {.added = &leaving,
                            .factor = -part,
                            .cutover = cutover,
-                           .dip = candidate.later_copies ? 0 : static_cast<float>(priors.dip),
+                           .dip = static_cast<float>(priors.dip),
                            .begin = candidate.begin});
   if (candidate.destination >= 0) {
     const auto index = static_cast<std::size_t>(candidate.destination);
     Matrix destination = Of(index);
-    outlook_->Apply(destination,
-                    {.added = &leaving,
-                     .factor = part,
-                     .cutover = cutover,
-                     .dip = candidate.later_copies ? 0 : static_cast<float>(priors.destination_dip),
-                     .begin = candidate.begin});
+    outlook_->Apply(destination, {.added = &leaving,
+                                  .factor = part,
+                                  .cutover = cutover,
+                                  .dip = static_cast<float>(priors.destination_dip),
+                                  .begin = candidate.begin});
     changed_[index] = std::move(destination);
     readings_.erase(index);
     ++receives_[index];

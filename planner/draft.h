@@ -27,14 +27,9 @@ struct Candidate {
   double bytes = 0;
   MoveTime time = {};
   std::size_t begin = 0;  // steps from now until it starts
-  // It follows other moves of its source. Its load counts as if it left at once, which is the safe
-  // side for where it goes; its copy does not burden the source on top of theirs.
-  bool later_copies = false;
   // Filled by Evaluate:
   double source_peak = 0;  // planned quantile after the cutover, highest of the horizon
   double destination_peak = 0;
-  double source_planned = 0;  // what is held to the target, see PlannedLoad
-  double destination_planned = 0;
   double dip_peak = 0;     // of both, while copying
   double action_cost = 0;  // member-hours
   double benefit = 0;      // J(NoChange) - J(this), action cost apart

@@ -44,25 +44,18 @@ struct Options {
   double breach_probability_to_act = 0.2;
   double guard_rising_share = 0.95;  // of the limit
   int guard_bins = 2;                // in a row
-  // Median to the target and planned quantile to the limit, see PlannedLoad(); false: the planned
-  // quantile to the target, which pays two margins for one risk.
-  bool margin_once = true;
-  // Of the horizon, from the cutover on: for how long both sides must stay at or below the target.
-  double keeps_target_share = 1;
   // Actions beside Split and Move; a caller that cannot carry one out leaves it off.
   bool merge_shards = false;
   bool isolate_keys = false;
   bool breach_waits_for_cool_down = true;  // a predicted one; the guard never waits
   // A new shard is paid for at least so many horizons, since it does not go as soon as it could.
   double new_shard_horizons = 3;
-  double leave_share = 1;           // of the target: planned load of a shard that takes in
-  double merge_measured_share = 1;  // of what the rest can carry: measured before a merge
-  double shrink_trust = 0.6;        // in the forecasts of who takes part
-  double distrust_room = 0.5;       // of the target, that no trust at all would leave free
-  double shrink_rest_share = 0.25;  // of the cool-down, since the last action of either
-  int actions_max = 8;              // in one plan
-  int rounds = 24;                  // of the neighbourhood search
-  int population = 24;              // of the genetic one
+  double leave_share = 1;             // of the target: planned load of a shard that takes in
+  double merge_measured_share = 0.9;  // of what the rest can carry: measured before a merge
+  double shrink_rest_share = 0.25;    // of the cool-down, since the last action of either
+  int actions_max = 8;                // in one plan
+  int rounds = 24;                    // of the neighbourhood search
+  int population = 24;                // of the genetic one
   int generations = 20;
 };
 

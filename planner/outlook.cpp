@@ -1,10 +1,8 @@
 #include "planner/outlook.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/check.h"
-#include "planner/load_path.h"
 
 namespace foreshard::planner {
 
@@ -118,8 +116,6 @@ Reading Outlook::Read(const Matrix& load, const Change& change) const {
   const auto over_limit = static_cast<float>(hours * options_.weights.breach);
   const auto over_target = static_cast<float>(hours * options_.weights.headroom);
   const auto over_at_all = static_cast<float>(hours * options_.weights.overload);
-  const auto look = static_cast<std::size_t>(
-      std::ceil(options_.keeps_target_share * static_cast<double>(steps_)));
   Reading reading;
   reading.by_path.assign(paths_, 0);
   std::vector<float> step(paths_);
@@ -144,15 +140,8 @@ Reading Outlook::Read(const Matrix& load, const Change& change) const {
         exceeded += step[r] > limit ? 1 : 0;
       }
     }
-    if (h >= change.cutover + look) continue;
     double& peak = moved ? reading.peak : reading.dip_peak;
-    if (most <= peak && (!moved || most <= reading.planned)) continue;
-    const double quantile = QuantileOf(step.data(), paths_, level);
-    peak = std::max(peak, quantile);
-    if (!moved) continue;
-    const double median = options_.margin_once ? QuantileOf(step.data(), paths_, 0.5) : 0;
-    reading.planned =
-        std::max(reading.planned, PlannedLoad(problem_.policy, options_, median, quantile));
+    if (most > peak) peak = std::max(peak, QuantileOf(step.data(), paths_, level));
   }
   for (const float cost : reading.by_path)
     reading.cost += static_cast<double>(cost) / static_cast<double>(paths_);

@@ -26,7 +26,6 @@ struct Reading {
   double overload_minutes = 0;
   double peak = 0;      // planned quantile, highest after the cutover; 0 if that is past the end
   double dip_peak = 0;  // the same before the cutover
-  double planned = 0;   // what is held to the target (PlannedLoad), highest after the cutover
 };
 
 struct Change {

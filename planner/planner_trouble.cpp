@@ -51,8 +51,7 @@ std::vector<Trouble> FindTroubles(const Problem& problem, const Options& options
       const double peak = HighestQuantile(path, Level(problem), 1, path.steps.size());
       const std::size_t breach =
           FirstAbove(path, Level(problem), Limit(problem), 1, path.steps.size());
-      const double planned = HighestPlanned(path, problem.policy, options, 1, path.steps.size());
-      if (planned > Target(problem)) {
+      if (peak > Target(problem)) {
         trouble = {.shard = index,
                    .measured = false,
                    .predicted = breach > 0,

@@ -26,15 +26,11 @@ bool Set(std::string_view key, double value, model::ScalingSpec& policy,
   if (key == "wait") options.wait_beyond_share = value;
   if (key == "hold") options.new_shard_horizons = value;
   if (key == "overload") options.weights.overload = value;
-  if (key == "look") options.keeps_target_share = value;
-  if (key == "trust") options.shrink_trust = value;
-  if (key == "once") options.margin_once = whole != 0;
   if (key == "rounds") options.rounds = whole;
   if (key == "margin") options.latest_start_margin_bins = whole;
   for (const std::string_view known :
-       {"quantile", "target",   "ratio",    "confirm",  "cooldown", "breach", "headroom",
-        "change",   "gigabyte", "leave",    "measured", "rest",     "wait",   "margin",
-        "hold",     "rounds",   "overload", "once",     "look",     "trust"}) {
+       {"quantile", "target", "ratio", "confirm", "cooldown", "breach", "headroom", "change",
+        "gigabyte", "leave", "measured", "rest", "wait", "margin", "hold", "rounds", "overload"}) {
     if (key == known) return true;
   }
   return false;

@@ -26,7 +26,7 @@ Problem Idle() {
 
 std::vector<Shrink> WaysOf(const Problem& problem, const Options& options = {}) {
   const Outlook outlook(problem, options);
-  return ShrinksFor(outlook).ways;
+  return ShrinksFor(outlook);
 }
 
 TEST(Shrink, MergesWhatWillFitForADay) {
@@ -82,84 +82,6 @@ TEST(Shrink, SpreadsWhatFitsNowhereAsAWhole) {
   ASSERT_FALSE(ways.empty());
   EXPECT_EQ(ways.front().moves.size(), 2u);
   EXPECT_NE(ways.front().moves[0].destination, ways.front().moves[1].destination);
-}
-
-TEST(Shrink, CopiesOfOneSpreadDoNotStack) {
-  // Eight ranges leave one by one: the source bears one copy at a time, not eight.
-  Problem problem = Idle();
-  for (std::size_t i = 0; i < 3; ++i) {
-    SetLoad(problem.shards[i], {.from = 0.36, .to = 0.36, .spread = 0});
-    problem.shards[i].measured = {0.36, 0.36, 0.36};
-  }
-  problem.shards[0].units.clear();
-  for (const auto& [from, to] :
-       {std::pair{"", "10"}, std::pair{"10", "20"}, std::pair{"20", "30"}, std::pair{"30", "40"},
-        std::pair{"40", "50"}, std::pair{"50", "60"}, std::pair{"60", "70"}, std::pair{"70", "80"}})
-    problem.shards[0].units.push_back(EvenUnit(from, to, 0.125));
-  const std::vector<Shrink> ways = WaysOf(problem);
-  ASSERT_FALSE(ways.empty());
-  EXPECT_EQ(ways.front().moves.size(), 8u);
-}
-
-// Five shards at a fifth, the first one on its way out.
-Problem Draining() {
-  Problem problem = Idle();
-  for (const char* id : {"s-dddd", "s-eeee"}) {
-    Shard shard = problem.shards[1];
-    shard.id = {id};
-    problem.shards.push_back(shard);
-  }
-  problem.memory.draining = {problem.shards[0].id};
-  return problem;
-}
-
-TEST(Shrink, WhatWasBegunGoesOnAndAnotherMayBegin) {
-  const Problem problem = Draining();
-  const Outlook outlook(problem, {});
-  const Shrinks shrinks = ShrinksFor(outlook);
-  ASSERT_EQ(shrinks.begun.size(), 1u);
-  EXPECT_EQ(shrinks.begun.front().moves.front().source, 0u);
-  ASSERT_FALSE(shrinks.ways.empty());
-  for (const Shrink& way : shrinks.ways) {
-    EXPECT_NE(way.moves.front().source, 0u) << "it goes already";
-    for (const Candidate& move : way.moves) EXPECT_NE(move.destination, 0) << "it takes nothing in";
-  }
-}
-
-TEST(Shrink, WhatIsOnItsWayOutCountsAsGone) {
-  // Four at 0.3 carry five shards' load of 1.5, three would not.
-  Problem problem = Draining();
-  for (Shard& shard : problem.shards) {
-    SetLoad(shard, {.from = 0.42, .to = 0.42, .spread = 0});
-    shard.measured = {0.42, 0.42, 0.42};
-  }
-  const Outlook outlook(problem, {});
-  EXPECT_TRUE(ShrinksFor(outlook).ways.empty());
-  problem.memory.draining.clear();
-  EXPECT_TRUE(ShrinksFor(Outlook(problem, {})).begun.empty());
-}
-
-TEST(Shrink, APlanStartsAMoveOfEveryShardThatGoes) {
-  Problem problem = Draining();
-  problem.memory.draining.push_back(problem.shards[1].id);
-  problem.policy.max_concurrent_migrations = 4;
-  problem.memory.quiet_cycles = 0;
-  Options options;
-  options.merge_shards = true;
-  Random random(1);
-  const model::Plan plan = MakePlan(problem, options, random);
-  ASSERT_EQ(plan.decision, model::PlanDecision::kExecuting) << plan.summary;
-  std::vector<model::ShardId> sources;
-  std::vector<model::ShardId> destinations;
-  for (const model::PlannedStep& step : plan.steps) {
-    if (step.start > problem.now + 1) continue;
-    sources.push_back(step.shard);
-    EXPECT_EQ(std::count(destinations.begin(), destinations.end(), step.destination), 0)
-        << "one at a time comes in";
-    destinations.push_back(step.destination);
-  }
-  EXPECT_EQ(sources.size(), 2u) << "a third one waits for its confirmations";
-  EXPECT_EQ(Remember(problem, plan).draining.size(), 2u);
 }
 
 TEST(Shrink, APlanConfirmsItBeforeItActsAndSaysSo) {
