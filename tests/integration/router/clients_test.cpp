@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "tests/integration/router/router_bed.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
@@ -56,6 +58,29 @@ TEST_F(RouterClients, PsqlPreparesAndRunsTransactions) {
                  "BEGIN; UPDATE customers SET v = 1 WHERE id IN (1, 2, 3, 4); COMMIT;\n"
                  "SELECT sum(v) FROM customers;\n"),
             "0\n4\n");
+}
+
+// Control-C in psql sends a cancel request, over a connection of its own.
+TEST_F(RouterClients, PsqlCancels) {
+  auto psql = support::ChildProcess::Start(
+      {.command = {"psql", "-qAtX", "-c", "SELECT pg_sleep(60) FROM customers WHERE id = 1",
+                   fmt::format("host=127.0.0.1 port={} user=app dbname=app sslmode=require",
+                               bed_->port())},
+       .environment = {{"PGPASSWORD", RouterBed::kPassword}}});
+  ASSERT_TRUE(Good(psql));
+  ASSERT_TRUE(support::WaitFor("the statement runs", 20s, [&] {
+    const auto seen = bed_->postgres().Sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60)%' AND state = "
+        "'active'");
+    return support::Seen(seen && *seen == "1\n", seen ? *seen : "");
+  }));
+  (*psql)->Signal(SIGINT);
+  const auto ended = (*psql)->Wait(20s);
+  ASSERT_TRUE(Good(ended));
+  EXPECT_NE((*psql)->ErrorOutput().find("canceling statement due to user request"),
+            std::string::npos)
+      << (*psql)->ErrorOutput();
+  EXPECT_EQ(Psql("SELECT 7;"), "7\n");
 }
 
 // pgbench in its three modes, over TLS; its statements and pipelines are libpq's.

@@ -57,6 +57,10 @@ TEST_F(Drivers, Psycopg3) { EXPECT_EQ(Python("psycopg3.py"), "all good\n"); }
 
 TEST_F(Drivers, Asyncpg) { EXPECT_EQ(Python("asyncpg_client.py"), "all good\n"); }
 
+TEST_F(Drivers, LibpqAndItsPipelines) {
+  EXPECT_EQ(Run({Installed("libpq") + "/client"}), "all good\n");
+}
+
 TEST_F(Drivers, Pgx) { EXPECT_EQ(Run({Installed("go") + "/pgx"}), "all good\n"); }
 
 TEST_F(Drivers, Jdbc) {
