@@ -70,8 +70,15 @@ void RoundAll(planner::Problem& problem) {
       unit.bytes = std::round(unit.bytes);
       RoundAll(unit.paths);
       for (planner::HeatSample& sample : unit.reservoir) Round(sample.weight);
-      for (planner::HotKey& key : unit.hot_keys) Round(key.share);
     }
+  }
+}
+
+// Who may view the set may not read what its clients store; and keys are not isolated by the
+// operator, so that the answer is the same without them.
+void ForgetKeysOfClients(planner::Problem& problem) {
+  for (planner::Shard& shard : problem.shards) {
+    for (planner::Unit& unit : shard.units) unit.hot_keys.clear();
   }
 }
 
@@ -131,6 +138,7 @@ std::string ProblemNameOf(const std::string& set) { return set + "-problem"; }
 Result<std::string> ProblemObject(const SetName& set, const KeptProblem& kept) {
   planner::Problem problem = kept.problem;
   RoundAll(problem);
+  ForgetKeysOfClients(problem);
   const std::string usual = UsualToJson(kept.usual);
   std::string text = ProblemToJson(problem);
   while (text.size() + usual.size() > kBytesMost) {

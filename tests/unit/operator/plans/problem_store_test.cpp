@@ -18,6 +18,7 @@ namespace foreshard::op {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 const SetName kSet{.name_space = "demo", .name = "demo", .uid = "u1"};
 constexpr std::chrono::seconds kBin{300};
@@ -71,6 +72,16 @@ TEST_F(ProblemStoreTest, WhatIsKeptIsTheSameQuestion) {
   EXPECT_EQ(kept->usual.step_bins, 6);
   EXPECT_EQ(kept->usual.utilisation.at({"s-aaaa"}), (std::vector<double>{0.25, 0.5}));
   EXPECT_EQ(lines_, "");
+}
+
+TEST_F(ProblemStoreTest, NoKeyOfAClientIsKept) {
+  ASSERT_FALSE(FilledProblem().shards.at(0).units.at(0).hot_keys.empty());
+  Pass(1'000);
+  const KeptProblem kept = *ParseProblemObject(Get()->json);
+  for (const planner::Shard& shard : kept.problem.shards) {
+    for (const planner::Unit& unit : shard.units) EXPECT_TRUE(unit.hot_keys.empty());
+  }
+  EXPECT_THAT(Get()->json, Not(HasSubstr("caf")));
 }
 
 TEST_F(ProblemStoreTest, ItIsOwnedByTheSetAndNotAnObjectOfTheFleet) {
