@@ -160,6 +160,7 @@ void LoopImpl::Run() {
   while (uv_alive || !streams.empty()) {
     epoll_event events[kEventsMax];
     const int count = system_call::EpollWait(epoll_fd, events, kEventsMax, Wait());
+    if (count > 0) pace.Polled(count);
     for (int i = 0; i < count; ++i) {
       if (events[i].data.ptr == nullptr) {
         uv_wanted = true;

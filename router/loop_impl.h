@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "router/loop.h"
+#include "router/loop_pace.h"
 
 // The inside of loop.h: included by loop*.cpp only.
 
@@ -93,6 +94,7 @@ struct LoopImpl {
 
   Loop& owner;
   int epoll_fd = -1;  // of streams, and of libuv's own
+  LoopPace pace;
   uv_loop_t uv{};
   uv_async_t wake{};
   bool uv_alive = true;
