@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/version.h"
 #include "migration/crash_points.h"
 #include "migration/exporter.h"
 #include "migration/mover.h"
@@ -194,6 +195,7 @@ int RunMover(const MoverOptions& options, const Flags& flags) {
 
 int Main(int argc, char** argv) {
   CLI::App app{"Moves a part of the key space between two shards: the Job of one ShardMigration."};
+  app.set_version_flag("--version", VersionLine("foreshard-mover"));
   app.require_subcommand(1);
   Flags flags;
   CLI::App* preflight = app.add_subcommand(

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/version.h"
 #include "kube/kubeconfig.h"
 #include "kube/rest_api.h"
 #include "operator/api/duration.h"
@@ -183,6 +184,7 @@ int main(int argc, char** argv) {
   CLI::App app(
       "The operator of Foreshard: reconciles ShardSets, drives their migrations, plans their "
       "shards.");
+  app.set_version_flag("--version", foreshard::VersionLine("foreshard-operator"));
   foreshard::op::Flags flags;
   foreshard::op::Declare(app, flags);
   CLI11_PARSE(app, argc, argv);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "kube/kubeconfig.h"
 #include "kube/rest_api.h"
 #include "router/kube_table_feed.h"
@@ -155,6 +156,7 @@ int Main(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   CLI::App app{"foreshard-router: PostgreSQL clients to the shards that own their keys"};
+  app.set_version_flag("--version", foreshard::VersionLine("foreshard-router"));
   foreshard::router::Arguments arguments;
   foreshard::router::Declare(&app, &arguments);
   CLI11_PARSE(app, argc, argv);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/version.h"
 #include "cli/forecast/backtest.h"
 #include "cli/forecast/evaluate.h"
 #include "cli/forecast/events.h"
@@ -326,6 +327,7 @@ CLI::App* AddEvaluate(CLI::App& app, EvaluateArguments& scored) {
 int main(int argc, char** argv) {
   CLI::App app("Forecasts demand from files: accuracy of the ensemble against its parts and SPAR.",
                "foreshard-forecast");
+  app.set_version_flag("--version", foreshard::VersionLine("foreshard-forecast"));
   app.require_subcommand(1);
   BacktestArguments replayed;
   CLI::App* backtest = AddTraceCommand(

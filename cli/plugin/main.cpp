@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "base/version.h"
 #include "cli/plugin/commands.h"
 #include "cli/plugin/completion.h"
 
@@ -254,6 +255,7 @@ std::string Complete(const CLI::App& app, Arguments& arguments, std::vector<std:
 int main(int argc, char** argv) {
   CLI::App app("Status, forecasts, plans and migrations of Foreshard's ShardSets.",
                "kubectl-foreshard");
+  app.set_version_flag("--version", foreshard::VersionLine("kubectl-foreshard"));
   Arguments arguments;
   arguments.kubeconfig = DefaultKubeconfig();
   int status = 0;

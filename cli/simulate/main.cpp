@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/version.h"
 #include "cli/forecast/trace.h"
 #include "cli/simulate/aggregate.h"
 #include "cli/simulate/plot.h"
@@ -233,6 +234,7 @@ void Declare(CLI::App& app, Arguments& arguments, simulate::Options& options) {
 int main(int argc, char** argv) {
   CLI::App app("Replays traces of demand against strategies of scaling a sharded database.",
                "foreshard-simulate");
+  app.set_version_flag("--version", foreshard::VersionLine("foreshard-simulate"));
   Arguments arguments;
   simulate::Options options;
   Declare(app, arguments, options);

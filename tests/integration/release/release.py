@@ -19,6 +19,7 @@ bill = importlib.util.module_from_spec(importlib.util.spec_from_loader("bill", L
 sys.dont_write_bytecode = True
 LOADER.exec_module(bill)
 
+PROGRAMS = sys.argv.pop()  # the folder of what was built
 FORMAL = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nLicense: %s\n"
 
 
@@ -158,6 +159,12 @@ class Version(unittest.TestCase):
         sections = re.findall(r"^## (\S+)", read("CHANGELOG.md"), re.M)
         self.assertEqual(sections[0], self.version)
         self.assertEqual(len(sections), len(set(sections)))
+
+    def test_every_program_of_the_images_and_the_plugin_tells_it(self):
+        for name in ("foreshard-operator", "foreshard-router", "foreshard-mover", "foreshard-simulate", "foreshard-forecast",
+                     "kubectl-foreshard"):
+            said = subprocess.run([os.path.join(PROGRAMS, name), "--version"], text=True, stdout=subprocess.PIPE, check=True)
+            self.assertEqual(said.stdout.strip(), f"{name} {self.version}")
 
     def test_header_only_libraries_of_the_build_are_in_the_list_of_what_is_linked(self):
         build = set(re.findall(r"^(\S+-dev)", read("deploy/packages/build.txt"), re.M))
