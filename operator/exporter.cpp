@@ -47,9 +47,13 @@ constexpr std::array<const char*, 15> kPhases = {
     "Verifying",  "Ready",     "Cutover",   "Soaking",    "RollingBack",
     "CleaningUp", "Aborting",  "Completed", "RolledBack", "Aborted"};
 
+// Of CutoverReport::steps.
+constexpr const char* kCutoverSteps[] = {"hold",   "close_gate", "drained", "open_gate", "revoke",
+                                         "reopen", "release",    "publish", "look",      "pause"};
+
 const Histogram::BucketBoundaries kPassBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60};
-const Histogram::BucketBoundaries kHoldBuckets = {0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
-                                                  0.2,   0.5,   1,    2,    5};
+const Histogram::BucketBoundaries kHoldBuckets = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
+                                                  0.1,   0.2,   0.5,   1,    2,    5};
 const Histogram::BucketBoundaries kPhaseBuckets = {0.1, 1,   5,    15,       60,
                                                    300, 900, 3600, 4 * 3600, 24 * 3600};
 const Histogram::BucketBoundaries kPlanBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5};
@@ -135,6 +139,9 @@ class Exporter::Impl {
                                              "Real duration divided by the estimate.");
   Family<Histogram>& hold =
       AddHistogram("foreshard_cutover_hold_seconds", "How long routers held a range.");
+  Family<Histogram>& cutover_step =
+      AddHistogram("foreshard_cutover_step_seconds",
+                   "Where the time from HOLD to RELEASE went, by step of the cutover.");
   Family<Counter>& failures =
       AddCounter("foreshard_migration_failures_total", "Migrations that failed, by reason.");
   Family<Gauge>& leftovers =
@@ -166,6 +173,7 @@ Exporter::Exporter() : impl_(std::make_unique<Impl>()) {
   for (const char* result : {"accepted", "refused"}) impl_->refits.Add({{"result", result}});
   impl_->drifts.Add({});
   impl_->hold.Add({}, kHoldBuckets);
+  for (const char* step : kCutoverSteps) impl_->cutover_step.Add({{"step", step}}, kHoldBuckets);
   impl_->estimate.Add({}, kRatioBuckets);
   impl_->leftovers.Add({}).Set(0);
 }
@@ -332,6 +340,10 @@ void Exporter::OnMigrationOver(const MigrationKey& migration, std::string_view f
   if (!failure_reason.empty())
     impl_->failures.Add({{"reason", std::string(failure_reason)}}).Increment();
   if (estimate_ratio > 0) impl_->estimate.Add({}, kRatioBuckets).Observe(estimate_ratio);
+}
+
+void Exporter::OnCutoverStep(std::string_view step, double seconds) {
+  impl_->cutover_step.Add({{"step", std::string(step)}}, kHoldBuckets).Observe(seconds);
 }
 
 void Exporter::OnHold(double seconds) { impl_->hold.Add({}, kHoldBuckets).Observe(seconds); }

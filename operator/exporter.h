@@ -66,6 +66,8 @@ class Exporter {
   void OnMigrationPhaseOver(std::string_view type, std::string_view phase, double seconds);
   void OnMigrationOver(const MigrationKey& migration, std::string_view failure_reason,
                        double estimate_ratio);
+  // `step`: of CutoverReport::steps.
+  void OnCutoverStep(std::string_view step, double seconds);
   void OnHold(double seconds);
   void SetLeftovers(double objects);
 

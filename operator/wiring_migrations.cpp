@@ -59,6 +59,8 @@ void Wiring::AddMigrations() {
                    [this](const model::ShardMigration&, const migration::CutoverDecision&,
                           const CutoverReport& report) {
                      exporter_.OnHold(std::chrono::duration<double>(report.hold).count());
+                     for (const auto& [step, took] : report.steps)
+                       exporter_.OnCutoverStep(step, std::chrono::duration<double>(took).count());
                    }}),
            1);
 }

@@ -102,7 +102,10 @@ class Clients::Session {
     const Deadline deadline = Deadline::After(clients_.fleet_.clock(), 30s);
     auto rows = parameters.empty() ? connection_->Exec(sql, deadline)
                                    : connection_->Exec(sql, parameters, deadline);
-    if (client_.moving) client_.statements.push_back({begin, clients_.fleet_.clock().Monotonic()});
+    if (client_.moving) {
+      client_.statements.push_back(
+          {begin, clients_.fleet_.clock().Monotonic(), client_.router > 1});
+    }
     return rows;
   }
 

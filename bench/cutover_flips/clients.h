@@ -21,6 +21,7 @@ struct ClientOptions {
 struct Statement {
   MonotonicTime begin;
   MonotonicTime end;
+  bool deaf = false;  // through a router that nobody tells anything
 };
 
 struct Verdict {

@@ -196,7 +196,8 @@ Result<Flip> Flips::Attempt() {
                     .parked = loop.report().parked,
                     .held = control.held.value_or(MonotonicTime()),
                     .released = control.released.value_or(MonotonicTime()),
-                    .hold = loop.report().hold};
+                    .hold = loop.report().hold,
+                    .steps = loop.report().steps};
     if (done) {
       if (Status soaked = Soak(pair, *token); !soaked) return soaked.error();
       forward_ = !forward_;

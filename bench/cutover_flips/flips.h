@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -57,6 +59,7 @@ struct Flip {
   MonotonicTime held;
   MonotonicTime released;
   std::chrono::milliseconds hold{0};
+  std::map<std::string, std::chrono::microseconds> steps;  // as CutoverReport has them
 };
 
 class Flips {

@@ -46,16 +46,26 @@ struct Outcome {
 
 // Statements that waited when the owner changed: sent before RELEASE, answered after it. Those of
 // the deaf router wait for the gate, so they count too.
-std::vector<double> ParkedMillis(const std::vector<Statement>& statements,
-                                 const std::vector<Flip>& flips) {
-  std::vector<double> millis;
+std::vector<Statement> Parked(const std::vector<Statement>& statements,
+                              const std::vector<Flip>& flips) {
+  std::vector<Statement> parked;
   for (const Flip& flip : flips) {
     for (const Statement& statement : statements) {
       if (statement.begin >= flip.released || statement.end <= flip.released) continue;
-      millis.push_back(
-          std::chrono::duration<double, std::milli>(statement.end - statement.begin).count());
+      parked.push_back(statement);
     }
   }
+  return parked;
+}
+
+double Millis(MonotonicTime from, MonotonicTime to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+std::vector<double> ParkedMillis(const std::vector<Statement>& parked) {
+  std::vector<double> millis;
+  for (const Statement& statement : parked)
+    millis.push_back(Millis(statement.begin, statement.end));
   std::sort(millis.begin(), millis.end());
   return millis;
 }
@@ -129,7 +139,7 @@ nlohmann::json Settings(const Flags& flags) {
 // The verdict: the last line, always with these keys.
 nlohmann::json Report(const Outcome& outcome, const Verdict& verdict, Clients& clients,
                       const Registers& registers, const Flags& flags) {
-  const std::vector<double> parked = ParkedMillis(clients.statements(), outcome.done);
+  const std::vector<double> parked = ParkedMillis(Parked(clients.statements(), outcome.done));
   return {{"acknowledged", verdict.acknowledged},
           {"lost", verdict.lost},
           {"duplicated", verdict.duplicated},
@@ -143,16 +153,60 @@ nlohmann::json Report(const Outcome& outcome, const Verdict& verdict, Clients& c
           {"settings", Settings(flags)}};
 }
 
+// Where the time from HOLD to the answer of RELEASE went: of each step its milliseconds a flip and
+// its share of them all.
+nlohmann::json StepsOf(const std::vector<Flip>& flips) {
+  std::map<std::string, std::vector<double>> millis;
+  double all = 0;
+  for (const Flip& flip : flips) {
+    for (const auto& [step, took] : flip.steps) {
+      millis[step].push_back(static_cast<double>(took.count()) / 1'000);
+      all += millis[step].back();
+    }
+  }
+  nlohmann::json steps = nlohmann::json::object();
+  for (auto& [step, values] : millis) {
+    double sum = 0;
+    for (const double value : values) sum += value;
+    std::sort(values.begin(), values.end());
+    steps[step] = {{"share", Rounded(all > 0 ? sum / all : 0)},
+                   {"ms_mean", Rounded(sum / static_cast<double>(flips.size()))},
+                   {"ms_p50", Rounded(Quantile(values, 0.5))},
+                   {"ms_max", Rounded(values.back())}};
+  }
+  return steps;
+}
+
+// Statements through a router that heard HOLD, or through one that did not.
+nlohmann::json WaitsOf(std::vector<Statement> parked, bool deaf) {
+  std::erase_if(parked, [deaf](const Statement& statement) { return statement.deaf != deaf; });
+  const std::vector<double> millis = ParkedMillis(parked);
+  return {{"statements", parked.size()},
+          {"ms_p50", Rounded(Quantile(millis, 0.5))},
+          {"ms_p90", Rounded(Quantile(millis, 0.9))},
+          {"ms_max", millis.empty() ? 0 : Rounded(millis.back())}};
+}
+
 // What else is worth knowing: the line before it.
 nlohmann::json Details(const Outcome& outcome, Clients& clients) {
+  const std::vector<Statement> parked = Parked(clients.statements(), outcome.done);
   std::vector<double> holds;
+  std::vector<double> resumed;
   for (const Flip& flip : outcome.done) {
-    holds.push_back(std::chrono::duration<double, std::milli>(flip.released - flip.held).count());
+    holds.push_back(Millis(flip.held, flip.released));
+    for (const Statement& statement : Parked(parked, {flip}))
+      resumed.push_back(Millis(flip.released, statement.end));
   }
   std::sort(holds.begin(), holds.end());
+  std::sort(resumed.begin(), resumed.end());
   return {{"flips", outcome.flips},
           {"revoked_attempts", outcome.revoked},
-          {"parked_statements", ParkedMillis(clients.statements(), outcome.done).size()},
+          {"parked_statements", parked.size()},
+          {"steps", StepsOf(outcome.done)},
+          {"hearing", WaitsOf(parked, false)},
+          {"deaf", WaitsOf(parked, true)},
+          {"resumed_ms_p50", Rounded(Quantile(resumed, 0.5))},
+          {"resumed_ms_p99", Rounded(Quantile(resumed, 0.99))},
           {"parked_by_routers", outcome.parked_by_routers},
           {"serialization_retries", clients.serialization_retries()},
           {"router_hold_ms_p50", Rounded(Quantile(holds, 0.5))},

@@ -37,7 +37,23 @@ const model::ShardId& CutoverLoop::lose_id() const {
   return context_.phase == Phase::kCutover ? context_.spec.source : context_.spec.destination;
 }
 
+// Clients wait from HOLD to RELEASE: what for, is kept.
 Result<CutoverLoop::Turn> CutoverLoop::Step(Deadline deadline) {
+  const bool timed = stage_ == Stage::kSwitch && !released_;
+  const std::string step = decided_ ? ToString(decision_.step) : "look";
+  const MonotonicTime begin = clock_.Monotonic();
+  if (timed && held_at_) Spent("pause", turn_ended_, begin);
+  const Result<Turn> turn = TakeTurn(deadline);
+  turn_ended_ = clock_.Monotonic();
+  if (timed && held_at_) Spent(step, begin, turn_ended_);
+  return turn;
+}
+
+void CutoverLoop::Spent(const std::string& step, MonotonicTime from, MonotonicTime to) {
+  report_.steps[step] += std::chrono::duration_cast<std::chrono::microseconds>(to - from);
+}
+
+Result<CutoverLoop::Turn> CutoverLoop::TakeTurn(Deadline deadline) {
   switch (stage_) {
     case Stage::kEntry:
       return Enter(deadline);

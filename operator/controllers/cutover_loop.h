@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,6 +52,9 @@ struct CutoverReport {
   int routers_held = 0;               // acknowledged the last HOLD as drained
   int routers_released = 0;
   std::int64_t fenced = 0;  // calls a shard refused
+  // Where the time from the first HOLD to the last answer to RELEASE went: by the step's name, or
+  // "look" at the shards, "pause" between two looks.
+  std::map<std::string, std::chrono::microseconds> steps;
 };
 
 class CutoverLoop {
@@ -96,6 +100,9 @@ class CutoverLoop {
   migration::Shard& lose();
   const model::ShardId& gain_id() const;
   const model::ShardId& lose_id() const;
+
+  Result<Turn> TakeTurn(Deadline deadline);
+  void Spent(const std::string& step, MonotonicTime from, MonotonicTime to);
 
   Result<Turn> Enter(Deadline deadline);
   Result<Turn> LeaseReads(Deadline deadline);
@@ -143,6 +150,7 @@ class CutoverLoop {
   std::optional<MonotonicTime> started_;     // the first look of the switch
   std::optional<MonotonicTime> held_at_;     // the first HOLD
   std::optional<MonotonicTime> renewed_at_;  // the last HOLD
+  MonotonicTime turn_ended_{};
   std::optional<MonotonicTime> close_tried_;
   std::optional<MonotonicTime> closed_seen_;
   bool close_confirmed_ = false;

@@ -144,6 +144,7 @@ TEST(MetricsReference, PromisedNamesAndLabelsAreThere) {
       {"foreshard_migration_seconds", {"type", "phase"}},
       {"foreshard_migration_estimate_error_ratio", {}},
       {"foreshard_cutover_hold_seconds", {}},
+      {"foreshard_cutover_step_seconds", {"step"}},
       {"foreshard_migration_failures_total", {"reason"}},
       {"foreshard_leftover_objects", {}}};
   const std::map<std::string, Metric> all = All();

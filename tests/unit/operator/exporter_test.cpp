@@ -27,6 +27,7 @@ TEST(Exporter, EveryLabelValueIsThereFromTheStart) {
   EXPECT_TRUE(Has(exporter, "leader_election_master_status{name=\"foreshard-operator\"} 0"));
   EXPECT_TRUE(Has(exporter, "foreshard_plan_total{decision=\"Executing\"} 0"));
   EXPECT_TRUE(Has(exporter, "foreshard_cutover_hold_seconds_count 0"));
+  EXPECT_TRUE(Has(exporter, "foreshard_cutover_step_seconds_count{step=\"close_gate\"} 0"));
   EXPECT_TRUE(Has(exporter, "foreshard_leftover_objects 0"));
 }
 
