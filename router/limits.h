@@ -38,8 +38,9 @@ inline constexpr std::chrono::milliseconds kServerIdleTimeout{600'000};
 inline constexpr int kGateLock = 1'179'862'868;
 inline constexpr std::chrono::milliseconds kReconnectPauseMin{10};
 inline constexpr std::chrono::milliseconds kReconnectPauseMax{500};
-inline constexpr std::chrono::milliseconds kStaleOwnerPause{
-    10};                                                      // between two shards that both refuse
+// Between two shards that both refuse, at first and after a while: a cutover takes milliseconds.
+inline constexpr std::chrono::milliseconds kStaleOwnerFirstPause{1};
+inline constexpr std::chrono::milliseconds kStaleOwnerPause{10};
 inline constexpr std::chrono::milliseconds kLameDuck{2'000};  // still accepting, no longer ready
 inline constexpr std::chrono::milliseconds kDrainTimeout{
     25'000};  // below a Kubernetes grace period of 30 s

@@ -92,6 +92,7 @@ ServerLogin::Next ServerLogin::Handle(char type, std::string_view body, std::str
       return reader.ok() ? Next::kMore : Fail("08P01", "malformed BackendKeyData");
     }
     case 'E': {
+      if (step_ == Step::kWarmUp) return Next::kMore;
       const auto error = pg::DecodeError(body);
       return error ? Fail(error->code, error->message) : Fail("08P01", "malformed ErrorResponse");
     }
@@ -172,6 +173,11 @@ ServerLogin::Next ServerLogin::Ready(std::string* out) {
       step_ = Step::kRanges;
       return Next::kMore;
     case Step::kRanges:
+      if (options_.warm_up.empty()) return Next::kDone;
+      step_ = Step::kWarmUp;
+      pg::AppendQuery(out, options_.warm_up);
+      return Next::kMore;
+    case Step::kWarmUp:
       return Next::kDone;
   }
   Unreachable(step_);
@@ -185,7 +191,7 @@ ServerLogin::Next ServerLogin::Row(std::string_view body) {
   const auto text = [&row](std::size_t i) {
     return std::string(row[i].value_or(std::string_view()));
   };
-  if (step_ == Step::kConnected) return Next::kMore;
+  if (step_ == Step::kConnected || step_ == Step::kWarmUp) return Next::kMore;
   if (step_ == Step::kAsk && row.size() == 3) {
     has_schema_ = row[0] == "t";
     in_recovery_ = row[1] == "t";

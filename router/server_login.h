@@ -42,6 +42,9 @@ class ServerLogin {
     std::int64_t epoch = 0;  // of our table
     std::string nonce;
     std::string binding_hash;  // of the shard's certificate; empty without TLS
+    // Said last, so that what is said next finds its tables in this server process; its answers and
+    // errors mean nothing. Empty: nothing.
+    std::string warm_up{};
   };
   explicit ServerLogin(Options options);
 
@@ -63,7 +66,7 @@ class ServerLogin {
   const std::string& failure() const { return failure_; }
 
  private:
-  enum class Step { kAuthentication, kParameters, kAsk, kConnected, kRanges };
+  enum class Step { kAuthentication, kParameters, kAsk, kConnected, kRanges, kWarmUp };
   Next Fail(std::string_view code, std::string_view message);
   Next Handle(char type, std::string_view body, std::string* out);
   Next Authentication(std::string_view body, std::string* out);

@@ -112,7 +112,10 @@ void Session::OnRetryReady(ServerLink& link) {
   }
   retrying_ = false;
   if (link.began) link.settings = link.settings_at_begin;
-  Retry(retries_ == 0 ? std::chrono::milliseconds(0) : kStaleOwnerPause);
+  // Two shards that both refuse are asked in turn, each as often as the other.
+  const auto rounds = std::min<std::uint32_t>((retries_ - 1) / 2, 8);
+  const auto pause = std::min(kStaleOwnerPause, kStaleOwnerFirstPause * (1 << rounds));
+  Retry(retries_ == 0 ? std::chrono::milliseconds(0) : pause);
 }
 
 void Session::Retry(std::chrono::milliseconds pause) {

@@ -179,7 +179,9 @@ class Worker {
   };
 
   StreamEvents* Accept(Stream& stream);
-  void OpenConnection(GroupId group);
+  // `warm`: what was said so far will soon be said there, so its tables are opened at once.
+  void OpenConnection(GroupId group, bool warm = false);
+  std::string WarmUpSql() const;
   void OpenWanted(std::uint32_t shard);
   void PlanRetry(std::uint32_t shard);
   void Bury(Upstream& upstream);

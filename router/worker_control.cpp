@@ -105,7 +105,7 @@ void Worker::WarmUp(const model::ShardId& losing, const model::ShardId& gaining)
     const Pool::Group group = pool_.group(like);
     if (group.shard != static_cast<std::uint32_t>(from)) continue;
     const GroupId warm = pool_.GroupFor(static_cast<std::uint32_t>(to), group.user, group.database);
-    for (std::size_t left = pool_.Warm(warm, like); left > 0; --left) OpenConnection(warm);
+    for (std::size_t left = pool_.Warm(warm, like); left > 0; --left) OpenConnection(warm, true);
   }
 }
 

@@ -65,6 +65,26 @@ TEST(SessionRetry, TwoShardsThatBothRefuseAreAskedInTurn) {
   EXPECT_EQ(told.find("FS001"), std::string::npos);
 }
 
+// A cutover takes milliseconds, an election seconds.
+TEST(SessionRetry, TwoShardsThatBothRefuseAreAskedOftenAtFirst) {
+  SessionWorld w;
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  w.links_[0].Take();
+  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
+  std::vector<std::int64_t> pauses;
+  for (std::uint32_t asked = 1; pauses.size() < 11; asked = 1 - asked) {
+    EXPECT_EQ(W::Types(w.links_[asked].Take()), "Q") << pauses.size();
+    w.pause_.reset();
+    w.ServerSays(asked,
+                 W::Failed("FS001", 'I', asked == 0 ? kMoved : "migration=7 owner=s-0 epoch=1"));
+    ASSERT_TRUE(w.pause_.has_value());
+    pauses.push_back(w.pause_->count());
+    w.session_.OnTimer();
+    w.GoOn();
+  }
+  EXPECT_EQ(pauses, (std::vector<std::int64_t>{1, 1, 2, 2, 4, 4, 8, 8, 10, 10, 10}));
+}
+
 // The named shard may have given the keys back and been emptied while the statement waited.
 TEST(SessionRetry, WhatWasHeardSinceCountsMoreThanTheRefusal) {
   SessionWorld w;
