@@ -22,6 +22,13 @@ void AuditMeter::Look(const AuditObservation& seen) {
   }
   exporter_.SetReferenceTablesDiffer(ref.name_space, ref.name,
                                      static_cast<double>(seen.audit.found.diverged.size()));
+  const std::optional<WallTime> passed =
+      seen.audit.time.empty() ? seen.created : ParseRfc3339(seen.audit.start_time);
+  const auto seconds = [](auto since) { return std::chrono::duration<double>(since).count(); };
+  exporter_.SetAuditTimes(
+      ref.name_space, ref.name,
+      passed ? std::optional(seconds(passed->time_since_epoch())) : std::nullopt,
+      seconds(seen.interval));
 }
 
 void AuditMeter::Forget(const kube::ObjectRef& set) {
@@ -31,6 +38,7 @@ void AuditMeter::Forget(const kube::ObjectRef& set) {
   for (const model::ShardId& shard : shown->second)
     exporter_.SetStrayRows({set.name_space, set.name, shard.value}, std::nullopt);
   exporter_.SetReferenceTablesDiffer(set.name_space, set.name, std::nullopt);
+  exporter_.SetAuditTimes(set.name_space, set.name, std::nullopt, std::nullopt);
   shown_.erase(shown);
 }
 

@@ -48,7 +48,7 @@ constexpr std::array<const char*, 15> kPhases = {
     "CleaningUp", "Aborting",  "Completed", "RolledBack", "Aborted"};
 
 // Of CutoverReport::steps.
-constexpr const char* kCutoverSteps[] = {"hold",   "close_gate", "drained", "open_gate", "revoke",
+constexpr const char* kCutoverSteps[] = {"hold",   "close_gate", "take",    "open_gate", "revoke",
                                          "reopen", "release",    "publish", "look",      "pause"};
 
 const Histogram::BucketBoundaries kPassBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60};
@@ -152,6 +152,10 @@ class Exporter::Impl {
   Family<Gauge>& references_differ =
       AddGauge("foreshard_reference_tables_differ",
                "Reference tables that were not the same on all shards when last compared.");
+  Family<Gauge>& audit_pass = AddGauge("foreshard_audit_last_pass_timestamp_seconds",
+                                       "When the newest complete audit began, since 1970.");
+  Family<Gauge>& audit_interval =
+      AddGauge("foreshard_audit_interval_seconds", "How often an audit is due; 0: never.");
   Family<Gauge>& certificate_expiry =
       AddGauge("foreshard_certificate_expiry_timestamp_seconds",
                "When the certificate in a Secret of a set expires, in seconds since 1970.");
@@ -218,6 +222,11 @@ void Forget(Family<Gauge>& family, const Labels& labels) {
   if (family.Has(labels)) family.Remove(&family.Add(labels));
 }
 
+// What is not known is not shown.
+void Show(Family<Gauge>& family, const Labels& labels, std::optional<double> value) {
+  value ? family.Add(labels).Set(*value) : Forget(family, labels);
+}
+
 }  // namespace
 
 void Exporter::SetDemand(const ShardKey& shard, double statements_per_second) {
@@ -245,21 +254,13 @@ void Exporter::SetHeadroom(const ShardKey& shard, double percent) {
 }
 
 void Exporter::SetCpu(const ShardKey& shard, std::optional<double> percent) {
-  if (percent) {
-    impl_->cpu.Add(OfShard(shard)).Set(*percent);
-  } else {
-    Forget(impl_->cpu, OfShard(shard));
-  }
+  Show(impl_->cpu, OfShard(shard), percent);
 }
 
 void Exporter::SetPrimary(const ShardKey& shard, const std::string& pod, bool is) {
   Labels labels = OfShard(shard);
   labels.emplace("pod", pod);
-  if (is) {
-    impl_->primary.Add(labels).Set(1);
-  } else {
-    Forget(impl_->primary, labels);
-  }
+  Show(impl_->primary, labels, is ? std::optional(1.0) : std::nullopt);
 }
 
 void Exporter::ForgetShard(const ShardKey& shard) {
@@ -351,21 +352,20 @@ void Exporter::OnHold(double seconds) { impl_->hold.Add({}, kHoldBuckets).Observ
 void Exporter::SetLeftovers(double objects) { impl_->leftovers.Add({}).Set(objects); }
 
 void Exporter::SetStrayRows(const ShardKey& shard, std::optional<double> rows) {
-  if (rows) {
-    impl_->stray_rows.Add(OfShard(shard)).Set(*rows);
-  } else {
-    Forget(impl_->stray_rows, OfShard(shard));
-  }
+  Show(impl_->stray_rows, OfShard(shard), rows);
 }
 
 void Exporter::SetReferenceTablesDiffer(const std::string& name_space, const std::string& set,
                                         std::optional<double> tables) {
+  Show(impl_->references_differ, {{"namespace", name_space}, {"shardset", set}}, tables);
+}
+
+void Exporter::SetAuditTimes(const std::string& name_space, const std::string& set,
+                             std::optional<double> last_pass,
+                             std::optional<double> interval_seconds) {
   const Labels labels = {{"namespace", name_space}, {"shardset", set}};
-  if (tables) {
-    impl_->references_differ.Add(labels).Set(*tables);
-  } else {
-    Forget(impl_->references_differ, labels);
-  }
+  Show(impl_->audit_pass, labels, last_pass);
+  Show(impl_->audit_interval, labels, interval_seconds);
 }
 
 namespace {

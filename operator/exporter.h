@@ -76,6 +76,9 @@ class Exporter {
   void SetStrayRows(const ShardKey& shard, std::optional<double> rows);
   void SetReferenceTablesDiffer(const std::string& name_space, const std::string& set,
                                 std::optional<double> tables);
+  // When the newest complete pass began, in seconds since 1970, and how often one is due; 0: never.
+  void SetAuditTimes(const std::string& name_space, const std::string& set,
+                     std::optional<double> last_pass, std::optional<double> interval_seconds);
 
   struct CertificateKey {
     std::string name_space;

@@ -53,6 +53,7 @@ std::string OperatorText(int turn) {
     ++number;
   }
   exporter.SetReferenceTablesDiffer("shop", "orders", 0);
+  exporter.SetAuditTimes("shop", "orders", 1.7e9, 86'400);
   exporter.SetForecastQuality("shop", "orders", 0.7, 0.9, true);
   exporter.SetLimits("shop", "orders", true, 80);
   exporter.SetMigrationPhase({"shop", "orders", "orders-split-4kq7", "Split"}, "Copying");

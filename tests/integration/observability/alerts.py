@@ -48,6 +48,13 @@ WELL = {
     'foreshard_leftover_objects{%s}' % OPERATOR: "0x100 7x5 0x320",
     'foreshard_stray_rows{%s,%s}' % (OPERATOR, SHARD): "0",
     'foreshard_reference_tables_differ{%s,%s}' % (OPERATOR, SET): "0",
+    'foreshard_audit_last_pass_timestamp_seconds{%s,%s}' % (OPERATOR, SET): "0",
+    'foreshard_audit_interval_seconds{%s,%s}' % (OPERATOR, SET): str(DAY),
+    # Nobody wants an audit of another set, and a follower does not know of the newest one.
+    'foreshard_audit_last_pass_timestamp_seconds{%s,namespace="shop",shardset="off"}' % OPERATOR: "0",
+    'foreshard_audit_interval_seconds{%s,namespace="shop",shardset="off"}' % OPERATOR: "0",
+    'foreshard_audit_last_pass_timestamp_seconds{job="operator",instance="op-1",%s}' % SET: "0",
+    'foreshard_audit_interval_seconds{job="operator",instance="op-1",%s}' % SET: "60",
     # A follower that led once saw what has been repaired since.
     'foreshard_stray_rows{job="operator",instance="op-1",%s}' % SHARD: "3",
     'foreshard_reference_tables_differ{job="operator",instance="op-1",%s}' % SET: "1",
@@ -85,6 +92,7 @@ CASES = [
     ("ForeshardLeftovers", {'foreshard_leftover_objects{%s}' % OPERATOR: "0x200 2x220"}, 220, 235, 1),
     ("ForeshardRowsInconsistent", {'foreshard_stray_rows{%s,%s}' % (OPERATOR, SHARD): "0x200 2x220"}, 203, 210, 1),
     ("ForeshardRowsInconsistent", {'foreshard_reference_tables_differ{%s,%s}' % (OPERATOR, SET): "0x200 1x220"}, 203, 210, 1),
+    ("ForeshardAuditOverdue", {'foreshard_audit_interval_seconds{%s,%s}' % (OPERATOR, SET): "3600"}, 180, 195, 1),
     ("ForeshardInDoubtTransactions", {'foreshard_router_in_doubt_transactions{%s}' % POD: "0x200 1x220"}, 203, 210, 1),
     ("ForeshardSlotGrowth", {'pg_replication_slots_pg_wal_lsn_diff{%s,slot_name="orders_s_a_1"}' % MEMBER: "1e6x200 3e9x220"},
      205, 215, 1),

@@ -97,6 +97,9 @@ class AuditControllerTest : public testing::Test {
         fmt::format(R"(foreshard_stray_rows{{namespace="shop",shard="{}",shardset="orders"}} {})",
                     shard, rows));
   }
+  bool ShowsOf(const std::string& metric, std::int64_t value) {
+    return Shows(fmt::format(R"({}{{namespace="shop",shardset="orders"}} {})", metric, value));
+  }
   bool ShowsDiverged(int tables) {
     return Shows(fmt::format(
         R"(foreshard_reference_tables_differ{{namespace="shop",shardset="orders"}} {})", tables));
@@ -126,6 +129,7 @@ TEST_F(AuditControllerTest, ASetThatWasNeverLookedThroughShowsZerosAndIsLeftAlon
   EXPECT_TRUE(ShowsStrays("s-a", 0));
   EXPECT_TRUE(ShowsStrays("s-b", 0));
   EXPECT_TRUE(ShowsDiverged(0));
+  EXPECT_TRUE(ShowsOf("foreshard_audit_interval_seconds", 0));
   EXPECT_EQ(Told().status, "");
   EXPECT_EQ(shards_.turns, 0);
 }
@@ -142,6 +146,10 @@ TEST_F(AuditControllerTest, APassThatFindsNothingSaysSo) {
   EXPECT_EQ(Told().reason, "NothingFound");
   EXPECT_TRUE(ShowsStrays("s-b", 0));
   EXPECT_EQ(shards_.turns, 4) << "two tables on two shards";
+  const auto began = ParseRfc3339(status.audit->start_time);
+  ASSERT_TRUE(began);
+  EXPECT_TRUE(ShowsOf("foreshard_audit_last_pass_timestamp_seconds",
+                      std::chrono::floor<std::chrono::seconds>(*began).time_since_epoch().count()));
   const std::int64_t writes = kube_.write_calls();
   EXPECT_EQ(Settle(), 1) << "answered once";
   EXPECT_EQ(kube_.write_calls(), writes);
