@@ -68,6 +68,30 @@ Status ReadTables(const Json& object, CatalogueSpec* tables) {
   return Ok();
 }
 
+Result<bool> Claim(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end()) return false;
+  if (!found->is_boolean()) return Wrong(name, "true or false is expected");
+  return found->get<bool>();
+}
+
+// "accessLog": {"oneIn": 1000, "users": false, "keys": false}
+Status ReadAccessLog(const Json& object, std::optional<AccessLogOptions>* access_log) {
+  const auto found = object.find("accessLog");
+  if (found == object.end()) return Ok();
+  if (!found->is_object()) return Wrong("accessLog", "an object with oneIn is expected");
+  const Result<std::int64_t> one_in = Count(*found, "oneIn", 0, 0);
+  if (!one_in) return one_in.error();
+  const Result<bool> users = Claim(*found, "users");
+  if (!users) return users.error();
+  const Result<bool> keys = Claim(*found, "keys");
+  if (!keys) return keys.error();
+  if (*one_in > kAccessOneInMax)
+    return Wrong("oneIn", fmt::format("{} is above {}", *one_in, kAccessOneInMax));
+  *access_log = AccessLogOptions{.one_in = *one_in, .users = *users, .keys = *keys};
+  return Ok();
+}
+
 }  // namespace
 
 Result<TlsMode> ParseTlsMode(std::string_view text) {
@@ -88,6 +112,7 @@ Result<RouterConfig> ParseRouterConfig(std::string_view text) {
   if (const Status read = ReadKeySpace(object, &config.tables.key_space); !read)
     return read.error();
   if (const Status read = ReadTables(object, &config.tables); !read) return read.error();
+  if (const Status read = ReadAccessLog(object, &config.access_log); !read) return read.error();
   const Result<TlsMode> tls = ParseTlsMode(Text(object, "tlsMode", "Prefer"));
   if (!tls) return tls.error();
   config.tls_mode = *tls;

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "router/access_log.h"
 #include "router/catalogue.h"
 #include "router/replicas.h"
 
@@ -26,6 +28,7 @@ struct RouterConfig {
   Consistency read_consistency = Consistency::kStrong;  // of a session that does not say
   std::int64_t bounded_staleness_millis = 500;
   std::int64_t park_max_millis = 20'000;
+  std::optional<AccessLogOptions> access_log;  // none: as the command line says
   std::int64_t routers = 1;  // share the shards' connections
 };
 

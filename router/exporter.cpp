@@ -130,6 +130,8 @@ void ExportTotals(const std::vector<WorkerStats>& workers, const RouterState& st
     sum.parked_for.Add(worker.parked_for);
     sum.plan_hits += worker.plan_hits;
     sum.plan_misses += worker.plan_misses;
+    sum.access_lines += worker.access_lines;
+    sum.access_lines_dropped += worker.access_lines_dropped;
     for (const auto& [code, count] : worker.login_failures) sum.login_failures[code] += count;
   }
   out->Gauge("foreshard_router_client_connections", "Connections of clients.", {},
@@ -156,6 +158,11 @@ void ExportTotals(const std::vector<WorkerStats>& workers, const RouterState& st
                static_cast<double>(sum.plan_hits));
   out->Counter("foreshard_router_plan_cache_total", "Look-ups of statements.", {{"result", "miss"}},
                static_cast<double>(sum.plan_misses));
+  const std::string access = "Statements taken for the access log.";
+  out->Counter("foreshard_router_access_log_total", access, {{"result", "written"}},
+               static_cast<double>(sum.access_lines));
+  out->Counter("foreshard_router_access_log_total", access, {{"result", "dropped"}},
+               static_cast<double>(sum.access_lines_dropped));
   out->Counter("foreshard_router_login_failures_total", "Refused logins by SQLSTATE.",
                {{"code", "28P01"}}, static_cast<double>(sum.login_failures["28P01"]));
   sum.login_failures.erase("28P01");

@@ -26,6 +26,8 @@ inline constexpr std::size_t kStatementsPerServerMax = 1'000;  // then the serve
 inline constexpr std::size_t kSettingsBytesMax = 64 * 1024;    // of SET, replayed on servers
 inline constexpr std::size_t kScatterBytesMax = 64 * 1024 * 1024;  // kept to merge answers (53200)
 inline constexpr std::size_t kMovedRowsMax = 10'000;  // by one UPDATE of their key (54000)
+inline constexpr std::size_t kAccessLinesMax = 20;    // of an event loop in 20 ms; more are counted
+inline constexpr std::size_t kShapeBytesMax = 1'000;  // of a statement in the access log
 inline constexpr std::size_t kReleaseBufferBytes =
     4 * 1024;  // larger buffers are not kept by idle connections
 

@@ -29,6 +29,7 @@ struct Arguments {
   std::string name;
   std::string shard_tls = "prefer";
   bool no_heat = false;
+  std::int64_t access_log_one_in = 0;
   std::string zone;
 };
 
@@ -56,6 +57,10 @@ void Declare(CLI::App* app, Arguments* arguments) {
   app->add_option("--shard-tls", arguments->shard_tls, "disable, prefer or require");
   app->add_option("--zone", arguments->zone,
                   "where this router runs: replicas whose foreshard.zone says the same come first");
+  app->add_option("--access-log-one-in", arguments->access_log_one_in,
+                  "log one statement in so many, without its values; 0: none. accessLog.oneIn of "
+                  "router.json wins, at any time")
+      ->check(CLI::Range(std::int64_t{0}, kAccessOneInMax));
   app->add_flag("--no-heat", arguments->no_heat,
                 "neither count nor sample keys: the operator then knows nothing of hot ones");
 }
@@ -87,6 +92,7 @@ Result<ServiceOptions> ToOptions(const Arguments& arguments) {
   options.metrics = *metrics;
   options.shard_tls = *tls;
   options.heat = !arguments.no_heat;
+  options.access_log_one_in = arguments.access_log_one_in;
   options.zone = arguments.zone;
   options.threads =
       arguments.threads > 0 ? arguments.threads : std::max(1U, std::thread::hardware_concurrency());

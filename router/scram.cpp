@@ -146,6 +146,13 @@ ScramVerifier MockScramVerifier(std::string_view user, const ScramKey& secret) {
   return verifier;
 }
 
+std::string Pseudonym(std::string_view text, const ScramKey& secret) {
+  const ScramKey hash = Hmac(secret, text);
+  std::string digits;
+  for (std::size_t i = 0; i < 8; ++i) digits += fmt::format("{:02x}", hash[i]);
+  return digits;
+}
+
 ScramKey RandomScramKey() {
   ScramKey key;
   CHECK(RAND_bytes(key.data(), static_cast<int>(key.size())) == 1, "no random bytes");

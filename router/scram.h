@@ -46,6 +46,10 @@ std::string MakeScramVerifier(std::string_view password, std::string_view salt, 
 // told from a known one.
 ScramVerifier MockScramVerifier(std::string_view user, const ScramKey& secret);
 
+// The first half of a keyed hash (HMAC-SHA-256) in hexadecimal digits: the same for the same text,
+// and telling nothing of it to who has not the secret.
+std::string Pseudonym(std::string_view text, const ScramKey& secret);
+
 ScramKey RandomScramKey();
 std::string RandomNonce();  // 18 random bytes in base64
 

@@ -65,6 +65,8 @@ Status Service::LoadConfig() {
     return Error::GiveUp(options_.config_file +
                          ": strategy and keyType cannot change while the router runs");
   }
+  if (!config->access_log)
+    config->access_log = AccessLogOptions{.one_in = options_.access_log_one_in};
   config_ = std::make_unique<RouterConfig>(*config);
   state_->SetConfig(*std::move(config));
   return Ok();

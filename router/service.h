@@ -30,6 +30,7 @@ struct ServiceOptions {
   TlsMode shard_tls = TlsMode::kPrefer;
   bool heat = true;
   std::string zone;
+  std::int64_t access_log_one_in = 0;  // unless the configuration says
 };
 
 class Service {

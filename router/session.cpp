@@ -361,25 +361,4 @@ void Session::OnClientGone() {
   host_.Finish();
 }
 
-// Takes the keys of the decision.
-std::uint32_t Session::NewWork(std::uint32_t shard, const Statement& statement,
-                               RouteDecision& decision) {
-  if (works_used_ == works_.size()) works_.emplace_back();
-  Work& work = works_[works_used_];
-  work.write = statement.writes || statement.writes_reference;
-  work.insert = statement.kind == StatementKind::kInsert;
-  work.shard = shard;
-  work.table = routed_by_;
-  work.keys.swap(decision.keys);
-  work.owners.swap(decision.owners);
-  work.effect.reset();
-  work.configs.clear();
-  work.configs.swap(configs_);
-  work.started = host_.Now();
-  work.rows = work.bytes = 0;
-  work.ended.reset();
-  work.failed = false;
-  return static_cast<std::uint32_t>(works_used_++);
-}
-
 }  // namespace foreshard::router

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -35,23 +34,24 @@
 // Rules that keep it right:
 //   S1  At any time replies are outstanding on one server only, or a fan-out owns all servers.
 //   S2  BEGIN is answered here and said to a shard when the first statement for it comes.
-//   S3  A server goes back to the pool only when its last ReadyForQuery said 'I' and nothing is
-//   outstanding. S4  A message that must wait (server, hold, replies of another server) is read
-//   again when the wait is over; until then it has
-//       changed nothing.
-//   S5  Only what has shown the client nothing of this transaction is said again (FS001, a server
-//   that goes away).
+//   S3  A server goes back to the pool when its last ReadyForQuery said 'I' and nothing is due.
+//   S4  A message that must wait (server, hold, replies of another server) is read again when the
+//       wait is over; until then it has changed nothing.
+//   S5  Only what has shown the client nothing of this transaction is said again (FS001, a lost
+//       server).
 //
 // Files: session.cpp the loop and the ends of cycles; _simple Query; _extended Parse to Sync;
 // _local what needs no shard or all; _set settings; _execute PREPARE, EXECUTE; _reply what servers
 // say; _fanout several servers; _move rows whose key changes; _commit two-phase; _reads what
-// replicas may answer; _retry stale owners, lost servers; _aside questions of our own to a server.
+// replicas may answer; _retry stale owners, lost servers; _aside questions of our own to a server;
+// _works what is told of statements that have ended.
 
 namespace foreshard::router {
 
 struct SessionContext {
   PlanCache& plans;
   PreparedRegistry& prepared;
+  AccessSampler& access;
 };
 
 class Session {
@@ -71,9 +71,9 @@ class Session {
   // Bytes of a server that is ours. Returns how many are consumed; the rest comes again with more.
   // Then call Advance().
   std::size_t OnServerBytes(ServerLink& link, std::string_view bytes);
-  // Answers to the host's calls. Then call Advance().
+  // Answers to the host's calls. Then call Advance(). `may_retry`: it was a replica's; the message
+  // is read again and goes to the primary.
   void OnServerReady(std::uint32_t shard, ServerLink& link);
-  // `may_retry`: it was a replica's; the message is read again and goes to the primary.
   void OnServerFailed(std::uint32_t shard, const Refusal& why, bool may_retry);
   // The link stays ours until Release(), which may come later: a statement on several servers ends
   // first.
@@ -90,7 +90,6 @@ class Session {
   bool at_rest() const {
     return wait_ == Wait::kNone && tx_ == Tx::kIdle && done_ == cycle_begin_ && expects_.empty();
   }
-  bool in_transaction() const { return tx_ != Tx::kIdle; }
   bool blocked() const { return wait_ != Wait::kNone; }
   // Servers that are working for it now, for a cancel request.
   std::vector<ServerLink*> BusyServers() const;
@@ -130,7 +129,6 @@ class Session {
   void Say(std::string_view bytes);
   void Push(Expect expect);
   bool nothing_expected() const { return expects_head_ == expects_.size(); }
-  std::uint32_t NewWork(std::uint32_t shard, const Statement& statement, RouteDecision& decision);
   Outcome Block(Wait wait);
   char client_status() const { return tx_ == Tx::kIdle ? 'I' : tx_ == Tx::kOpen ? 'T' : 'E'; }
 
@@ -148,7 +146,7 @@ class Session {
   const PlanContext& CurrentPlanContext();
   std::shared_ptr<const Statement> Meaning(std::string_view text, Normalized& normalized);
   const Statement* Refused(const Statement& statement, Refusal* why) const;
-  const CompiledTable* routed_by_ = nullptr;  // never followed, only compared
+  const CompiledTable* routed_by_ = nullptr;  // only compared
   bool RouteStatement(const Statement& statement, std::string_view text,
                       const Normalized& normalized);
   std::optional<Outcome> AdmitWork(const Statement& statement, std::size_t bytes);
@@ -225,9 +223,13 @@ class Session {
   void Confirm(std::uint64_t id);
   void SayLocals();
   void DropUntilSync(ServerLink& link);
-  void Ended(Work& work, bool error);
-  void RecordWorks();
   std::size_t Unasked(ServerLink& link, std::string_view bytes);
+
+  // session_works.cpp
+  std::uint32_t NewWork(std::uint32_t shard, const Statement& statement, RouteDecision& decision,
+                        std::string_view text);
+  void Ended(Work& work, std::string_view sqlstate = {});
+  void RecordWorks();
 
   // session_fanout.cpp
   bool NeedsProof(const Statement& statement);
@@ -265,7 +267,6 @@ class Session {
   void CopyOpened();
   Outcome OnCopyMessage(const pg::WireFrame& frame);
   void CopyFailed(const Refusal& why);
-
   // session_commit.cpp
   Outcome CommitAll(bool simple);
   void StartCommit();

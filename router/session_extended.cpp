@@ -131,7 +131,7 @@ Session::Outcome Session::BindToServer(const pg::WireFrame& frame, const pg::Bin
   Portal& portal = PortalFor(bind.portal);
   portal.where = Portal::Where::kServer;
   portal.link = link;
-  portal.work = NewWork(shard, statement, decision_);
+  portal.work = NewWork(shard, statement, decision_, prepared->sql);
   return Outcome::kDone;
 }
 

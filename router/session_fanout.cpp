@@ -314,7 +314,12 @@ void Session::FinishFanout() {
   if ((ended->own_block || ended->purpose == Fanout::Purpose::kEnd) && tx_ != Tx::kIdle) {
     EndedTransaction(ended->error.empty());
   }
-  if (ended->work < works_used_) Ended(works_[ended->work], !ended->error.empty());
+  if (ended->work < works_used_) {
+    const auto error = ended->error.empty()
+                           ? std::optional<pg::ErrorFields>()
+                           : pg::DecodeError(std::string_view(ended->error).substr(5));
+    Ended(works_[ended->work], error ? error->code : std::string_view());
+  }
   if (ended->again) {
     Retry(kStaleOwnerPause);
     return;

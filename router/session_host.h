@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "router/access_log.h"
 #include "router/catalogue.h"
 #include "router/compiled_table.h"
 #include "router/hold.h"
@@ -33,6 +34,7 @@ struct StatementRecord {
   const CompiledTable* table = nullptr;  // for comparison only: the one that `owners` is of
   const std::vector<Key>* keys = nullptr;
   const std::vector<Owner>* owners = nullptr;
+  const AccessSample* sample = nullptr;  // not null: it goes into the access log
 };
 
 // The detail of FS001.

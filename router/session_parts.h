@@ -74,6 +74,7 @@ struct SessionWork {
   MonotonicTime started;
   std::optional<MonotonicTime> ended;
   bool failed = false;
+  std::unique_ptr<AccessSample> sample;  // nearly always null
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
 };

@@ -241,7 +241,7 @@ bool Session::OnCompleteReply(const pg::WireFrame& frame) {
   completed_ = completed_ || head.kind == Expect::Kind::kQuery || !CommitsAtSync(tag);
   if (commits_now_ && tag.starts_with("ROLLBACK")) commits_now_ = false;
   if (head.kind == Expect::Kind::kExecute) {
-    Ended(work, false);
+    Ended(work);
     Pop();
   }
   return true;
@@ -250,6 +250,7 @@ bool Session::OnCompleteReply(const pg::WireFrame& frame) {
 bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
   const std::optional<pg::ErrorFields> error = pg::DecodeError(frame.body);
   const Expect head = expects_[expects_head_];
+  const std::string_view code = error ? error->code : std::string_view("XX000");
   if (error) CheckLearned(error->code);
   if (error && (error->severity == "FATAL" || error->severity == "PANIC")) {
     Lose(link, error->message, error->code == kAdminShutdown && !completed_);
@@ -265,10 +266,10 @@ bool Session::OnErrorReply(ServerLink& link, const pg::WireFrame& frame) {
       OnServerLost(link, error ? error->message : std::string_view("BEGIN failed"));
       return false;
     }
-    Ended(works_[head.work], true);
+    Ended(works_[head.work], code);
     works_[head.work].effect.reset();
   } else {
-    if (head.kind == Expect::Kind::kExecute && !head.swallow) Ended(works_[head.work], true);
+    if (head.kind == Expect::Kind::kExecute && !head.swallow) Ended(works_[head.work], code);
     DropUntilSync(link);
     skip_to_sync_ = wait_ == Wait::kNone || wait_ == Wait::kServer || wait_ == Wait::kParked;
     if (wait_ == Wait::kDrain) skip_to_sync_ = true;
@@ -303,34 +304,6 @@ void Session::DropUntilSync(ServerLink& link) {
   pending_parses_.clear();
 }
 
-void Session::Ended(Work& work, bool error) {
-  if (work.ended) return;
-  work.ended = host_.Now();
-  work.failed = error;
-}
-
-// What ended in this cycle, once its answer is on its way.
-void Session::RecordWorks() {
-  for (std::size_t i = 0; i < works_used_; ++i) {
-    const Work& work = works_[i];
-    if (!work.ended) continue;
-    StatementRecord record;
-    record.shard = work.shard;
-    record.write = work.write;
-    record.insert = work.insert;
-    record.error = work.failed;
-    record.rows = work.rows;
-    record.bytes = work.bytes;
-    record.backend = *work.ended - work.started;
-    record.table = work.table;
-    record.scatter = work.keys.empty();
-    record.keys = &work.keys;
-    record.owners = &work.owners;
-    host_.Record(record);
-  }
-  works_used_ = 0;
-}
-
 void Session::OnReadyReply(ServerLink& link, char status) {
   const Expect head = expects_[expects_head_];
   link.status = status;
@@ -350,7 +323,7 @@ void Session::OnReadyReply(ServerLink& link, char status) {
     if (wait_ == Wait::kDrain && nothing_expected()) wait_ = Wait::kNone;
     return;
   }
-  if (head.kind == Expect::Kind::kQuery && works_used_ > head.work) Ended(works_[head.work], false);
+  if (head.kind == Expect::Kind::kQuery && works_used_ > head.work) Ended(works_[head.work]);
   if (tx_ != Tx::kIdle && link.began) {
     if (status == 'I') EndedTransaction(commits_now_);
     if (status == 'E') tx_ = Tx::kFailed;

@@ -234,6 +234,12 @@ void Session::LoseReplies(const std::string& where, bool began, bool rolled_back
     why = RetryTransaction(where);
   }
   const bool synced = wait_ == Wait::kReady;
+  for (std::size_t i = expects_head_; i < expects_.size(); ++i) {
+    const Expect& expect = expects_[i];
+    const bool runs = expect.kind == Expect::Kind::kQuery || expect.kind == Expect::Kind::kExecute;
+    if (runs && !expect.swallow && expect.work < works_used_)
+      Ended(works_[expect.work], why.sqlstate);
+  }
   std::string error;
   pg::AppendError(&error, {.severity = "ERROR",
                            .code = why.sqlstate,

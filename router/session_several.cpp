@@ -85,7 +85,7 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
                                       .send_row_description = simple});
   }
   writes_now_ = writes;
-  fanout_->work = NewWork(shards.front(), statement, decision_);
+  fanout_->work = NewWork(shards.front(), statement, decision_, text);
   for (std::size_t i = 0; i < shards.size(); ++i) {
     ServerLink* link = Attached(shards[i]);
     fanout_->parts.push_back({.link = link,

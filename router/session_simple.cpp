@@ -293,7 +293,7 @@ Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view tex
   current_ = link;
   BeginBefore(*link);
   static const Statement kNone;
-  const std::uint32_t work = NewWork(shard, kNone, decision_);
+  const std::uint32_t work = NewWork(shard, kNone, decision_, text);
   works_[work].write = writes_now_;
   if (effect) works_[work].text = std::string(text);
   link->used = link->used || effect == nullptr;

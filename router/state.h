@@ -94,6 +94,8 @@ class RouterState {
   std::atomic<std::uint64_t> lease_lapsed_total{0};
   std::atomic<std::uint64_t> in_doubt{0};
   std::atomic<bool> text_orders_as_bytes{false};  // on every shard that was heard of
+  // Of names in the access log: the same in all event loops, another one in each process.
+  const ScramKey access_secret = RandomScramKey();
   std::atomic<std::uint64_t> transaction_names{0};
   std::atomic<std::uint64_t> clients{0};
   std::atomic<bool> draining{false};

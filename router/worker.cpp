@@ -25,6 +25,7 @@ Worker::Worker(RouterState& state, const Clock& clock, Options options)
     : state_(state),
       clock_(clock),
       options_(options),
+      access_(options.seed),
       hold_(state.Current().config->tables.key_space, LimitsOf(*state.Current().config)),
       heat_(std::make_unique<Heat>(state.Current().config->tables.key_space, options.seed)),
       mock_secret_(RandomScramKey()),
@@ -72,6 +73,7 @@ void Worker::Refresh() {
   RouterState::View next = state_.Current();
   const bool table_changed = next.table != view_.table;
   view_ = std::move(next);
+  access_.Configure(view_.config->access_log.value_or(AccessLogOptions{}));
   const auto workers = static_cast<std::size_t>(options_.workers);
   pool_.SetLimit(std::max<std::size_t>(
       1, (view_.config->server_connections_per_shard + workers - 1) / workers));
@@ -172,6 +174,7 @@ void Worker::LetGo() {
 
 void Worker::Tick() {
   wall_ = clock_.Wall();
+  access_.Refill();
   view();
   const MonotonicTime now = Now();
   if (!hold_.idle()) {

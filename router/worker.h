@@ -54,6 +54,8 @@ struct WorkerStats {
   std::map<std::string, std::uint64_t> login_failures;  // by SQLSTATE
   std::uint64_t plan_hits = 0;
   std::uint64_t plan_misses = 0;
+  std::uint64_t access_lines = 0;
+  std::uint64_t access_lines_dropped = 0;
 };
 
 class Worker {
@@ -93,7 +95,7 @@ class Worker {
   void Refresh();
   Pool& pool() { return pool_; }
   Hold& hold() { return hold_; }
-  SessionContext session_context() { return {plans_, prepared_}; }
+  SessionContext session_context() { return {plans_, prepared_, access_}; }
   const ScramKey& mock_secret() const { return mock_secret_; }
 
   Upstream* Acquire(GroupId group, Slot slot);
@@ -192,6 +194,7 @@ class Worker {
   void ReadShards();
   std::uint32_t NumberFor(const std::string& id);
   void SamplePairs(Slot slot);
+  void LogAccess(const StatementRecord& record) const;
   void ResolveDoubts(MonotonicTime now);
   void LookForOrphans(MonotonicTime now);
   void OrphansFound(const std::string& user, const std::string& database, std::uint32_t shard,
@@ -217,6 +220,7 @@ class Worker {
   Options options_;
   PlanCache plans_;
   PreparedRegistry prepared_;
+  AccessSampler access_;
   Pool pool_;
   Hold hold_;
   std::unique_ptr<Heat> heat_;

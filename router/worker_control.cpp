@@ -156,6 +156,7 @@ void Worker::Record(const StatementRecord& record) {
   stats.bytes += record.bytes;
   const double seconds = std::chrono::duration<double>(record.backend).count();
   stats.latency.Add(seconds);
+  if (record.sample != nullptr) LogAccess(record);
   if (view_.table == nullptr || !state_.options().heat) return;
   const HeatSample sample{.write = record.write,
                           .insert = record.insert,
@@ -170,6 +171,32 @@ void Worker::Record(const StatementRecord& record) {
   std::vector<Owner> owners;
   for (const Key& key : *record.keys) owners.push_back(view_.table->Find(key));
   heat_->Record(*record.keys, owners, sample, wall_);
+}
+
+void Worker::LogAccess(const StatementRecord& record) const {
+  const AccessLogOptions options = view_.config->access_log.value_or(AccessLogOptions{});
+  const ScramKey& secret = state_.access_secret;
+  const auto name = [&secret](bool allowed, const std::string& text) {
+    return allowed ? text : Pseudonym(text, secret);
+  };
+  std::string key;
+  if (record.keys->size() == 1) {
+    const model::KeyType type = view_.config->tables.key_space.key_type;
+    key = name(options.keys, CanonicalText(type, record.keys->front()));
+  }
+  const ShardInfo& asked = shards_[record.shard];
+  const std::string user = name(options.users, record.sample->user);
+  WriteAccess({.sample = *record.sample,
+               .user = user,
+               .key = key,
+               .keys = record.keys->size(),
+               .shard = shards_[asked.replica_of.value_or(record.shard)].id,
+               .replica = asked.replica_of.has_value(),
+               .write = record.write,
+               .backend_micros =
+                   std::chrono::duration_cast<std::chrono::microseconds>(record.backend).count(),
+               .rows = record.rows,
+               .bytes = record.bytes});
 }
 
 // One piece of work in kPairSampling: which keys are used together, and on how many shards.
@@ -206,6 +233,8 @@ WorkerStats Worker::Stats() {
   stats.login_failures = login_failures_;
   stats.plan_hits = plans_.hits();
   stats.plan_misses = plans_.misses();
+  stats.access_lines = access_.taken();
+  stats.access_lines_dropped = access_.dropped();
   return stats;
 }
 

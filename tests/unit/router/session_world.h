@@ -27,7 +27,8 @@ class SessionWorld : public SessionHost {
  public:
   // `registry`: of the statements of several sessions whose servers are one pool's.
   explicit SessionWorld(PreparedRegistry* registry = nullptr)
-      : session_(*this, SessionContext{plans_, registry == nullptr ? prepared_ : *registry},
+      : session_(*this,
+                 SessionContext{plans_, registry == nullptr ? prepared_ : *registry, access_},
                  {.user = "app", .settings = {}}) {
     for (std::uint32_t shard = 0; shard < 4; ++shard) links_[shard].shard = shard;
   }
@@ -137,7 +138,11 @@ class SessionWorld : public SessionHost {
   }
   void ForgetColumns() override { world_.catalogue = TestCatalogue(); }
   void SchemaChanged() override { ++schema_changes_; }
-  void Record(const StatementRecord& record) override { records_.push_back(record); }
+  void Record(const StatementRecord& record) override {
+    records_.push_back(record);
+    if (record.sample != nullptr) samples_.push_back(*record.sample);
+    records_.back().sample = nullptr;
+  }
   Consistency default_consistency() override { return default_consistency_; }
   std::uint32_t ReaderOf(std::uint32_t shard, const ReadDemand& demand) override {
     demands_.push_back(demand);
@@ -158,6 +163,7 @@ class SessionWorld : public SessionHost {
   World world_;
   PlanCache plans_;
   PreparedRegistry prepared_;
+  AccessSampler access_{1};
   std::map<std::uint32_t, FakeLink> links_;
   std::string input_;
   std::string client_;
@@ -173,6 +179,7 @@ class SessionWorld : public SessionHost {
   bool closed_ = false;
   std::vector<StaleOwner> learned_;
   std::vector<StatementRecord> records_;
+  std::vector<AccessSample> samples_;
   std::vector<Proof> proofs_;
   Consistency default_consistency_ = Consistency::kStrong;
   std::optional<std::uint32_t> replica_;  // answers for every shard
