@@ -126,14 +126,16 @@ Result<RouterConfig> ParseRouterConfig(std::string_view text) {
   const Result<std::int64_t> servers = Count(object, "serverConnectionsPerShard", 20, 1);
   const Result<std::int64_t> clients = Count(object, "clientConnections", 2'000, 1);
   const Result<std::int64_t> park = Count(object, "parkMaxMillis", 20'000, 0);
+  const Result<std::int64_t> wait = Count(object, "queryWaitMillis", 60'000, 1);
   const Result<std::int64_t> staleness = Count(object, "boundedStalenessMillis", 500, 0);
   const Result<std::int64_t> routers = Count(object, "routers", 1, 1);
-  for (const auto* count : {&servers, &clients, &park, &staleness, &routers}) {
+  for (const auto* count : {&servers, &clients, &park, &wait, &staleness, &routers}) {
     if (!*count) return count->error();
   }
   config.server_connections_per_shard = static_cast<std::size_t>(*servers);
   config.client_connections_max = static_cast<std::size_t>(*clients);
   config.park_max_millis = *park;
+  config.query_wait_millis = *wait;
   config.bounded_staleness_millis = *staleness;
   config.routers = *routers;
   const Result<std::shared_ptr<const Catalogue>> catalogue = Catalogue::Make(config.tables);

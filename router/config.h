@@ -28,6 +28,7 @@ struct RouterConfig {
   Consistency read_consistency = Consistency::kStrong;  // of a session that does not say
   std::int64_t bounded_staleness_millis = 500;
   std::int64_t park_max_millis = 20'000;
+  std::int64_t query_wait_millis = 60'000;     // a statement, for a server connection (57014)
   std::optional<AccessLogOptions> access_log;  // none: as the command line says
   std::int64_t routers = 1;  // share the shards' connections
 };

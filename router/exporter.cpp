@@ -130,6 +130,7 @@ void ExportTotals(const std::vector<WorkerStats>& workers, const RouterState& st
     sum.parked_for.Add(worker.parked_for);
     sum.plan_hits += worker.plan_hits;
     sum.plan_misses += worker.plan_misses;
+    sum.query_waits_expired += worker.query_waits_expired;
     sum.access_lines += worker.access_lines;
     sum.access_lines_dropped += worker.access_lines_dropped;
     for (const auto& [code, count] : worker.login_failures) sum.login_failures[code] += count;
@@ -158,6 +159,9 @@ void ExportTotals(const std::vector<WorkerStats>& workers, const RouterState& st
                static_cast<double>(sum.plan_hits));
   out->Counter("foreshard_router_plan_cache_total", "Look-ups of statements.", {{"result", "miss"}},
                static_cast<double>(sum.plan_misses));
+  out->Counter("foreshard_router_query_waits_expired_total",
+               "Statements that waited too long for a server connection.", {},
+               static_cast<double>(sum.query_waits_expired));
   const std::string access = "Statements taken for the access log.";
   out->Counter("foreshard_router_access_log_total", access, {{"result", "written"}},
                static_cast<double>(sum.access_lines));

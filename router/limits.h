@@ -33,8 +33,7 @@ inline constexpr std::size_t kReleaseBufferBytes =
 
 inline constexpr std::chrono::milliseconds kStartupTimeout{60'000};
 inline constexpr std::chrono::milliseconds kServerLoginTimeout{15'000};
-inline constexpr std::chrono::milliseconds kQueryWaitTimeout{
-    60'000};  // for a server connection (57014)
+inline constexpr std::chrono::milliseconds kForgetPause{300'000};  // between looks at old decisions
 inline constexpr std::chrono::milliseconds kServerIdleTimeout{600'000};
 // The first number of the lock that writers of moving keys hold (migration/shard_schema.sql).
 inline constexpr int kGateLock = 1'179'862'868;

@@ -186,20 +186,7 @@ void Worker::Tick() {
     }
     LetGo();
   }
-  for (const Pool::Expired& expired : pool_.Expire(now - kQueryWaitTimeout)) {
-    const std::uint32_t shard = pool_.group(expired.group).shard;
-    if (Client* client = clients_[expired.waiter].get(); client != nullptr) {
-      client->ServerFailed(shard,
-                           {.sqlstate = "57P03",
-                            .message = fmt::format(
-                                "no connection to shard {}: {}", shards_[shard].id,
-                                shards_[shard].last_failure.empty() ? "all are in use"
-                                                                    : shards_[shard].last_failure),
-                            .hint = "Retry in a moment."},
-                           shards_[shard].replica_of.has_value());
-      Continue(*client);
-    }
-  }
+  ExpireWaits(now);
   for (const auto& [group, link] : pool_.TakeIdle(now - kServerIdleTimeout)) {
     auto& upstream = static_cast<Upstream&>(*link);
     upstream.Close();

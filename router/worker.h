@@ -54,6 +54,7 @@ struct WorkerStats {
   std::map<std::string, std::uint64_t> login_failures;  // by SQLSTATE
   std::uint64_t plan_hits = 0;
   std::uint64_t plan_misses = 0;
+  std::uint64_t query_waits_expired = 0;
   std::uint64_t access_lines = 0;
   std::uint64_t access_lines_dropped = 0;
 };
@@ -204,6 +205,7 @@ class Worker {
   void DoubtFailed(std::uint32_t shard, const std::string& name, const Error& error);
   InDoubt* FindDoubt(std::uint32_t shard, const std::string& name);
   ShardCall::Options CallOptions(const InDoubt& doubt, std::uint32_t shard, std::string sql);
+  void ExpireWaits(MonotonicTime now);
   void FailWaiters(GroupId group, const Refusal& why, bool may_retry = false);
   void ReadReplicas(std::uint32_t shard, const std::string& service);
   void LookAtReplicas(MonotonicTime now);
@@ -250,6 +252,7 @@ class Worker {
   std::vector<Worker*> peers_;
   WallTime wall_;
   std::uint64_t finished_ = 0;  // pieces of work
+  std::uint64_t query_waits_expired_ = 0;
   bool draining_ = false;
   std::vector<std::shared_ptr<CancelConnection>> cancels_;
   std::vector<std::unique_ptr<InDoubt>> doubts_;

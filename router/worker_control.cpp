@@ -233,6 +233,7 @@ WorkerStats Worker::Stats() {
   stats.login_failures = login_failures_;
   stats.plan_hits = plans_.hits();
   stats.plan_misses = plans_.misses();
+  stats.query_waits_expired = query_waits_expired_;
   stats.access_lines = access_.taken();
   stats.access_lines_dropped = access_.dropped();
   return stats;

@@ -87,6 +87,7 @@ void Worker::UpstreamReady(Upstream& upstream) {
   ShardInfo& shard = shards_[upstream.shard];
   shard.pause = std::chrono::milliseconds(0);
   shard.retry_at = {};
+  shard.last_failure.clear();
   pool_.Connected(upstream.group());
   if (!upstream.replica) {
     state_.LearnRanges(upstream.login().ranges(), shard.id);
@@ -166,6 +167,31 @@ void Worker::PlanRetry(std::uint32_t number) {
     shards_[number].retry_planned = false;
     Now() < shards_[number].retry_at ? PlanRetry(number) : OpenWanted(number);
   });
+}
+
+// Who waits for a connection longer than the configuration allows: all are in use, or none can be
+// had.
+void Worker::ExpireWaits(MonotonicTime now) {
+  const std::chrono::milliseconds limit(view_.config->query_wait_millis);
+  for (const Pool::Expired& expired : pool_.Expire(now - limit)) {
+    const std::uint32_t number = pool_.group(expired.group).shard;
+    const ShardInfo& shard = shards_[number];
+    Refusal why{.sqlstate = "57014",
+                .message = fmt::format("canceling statement due to query wait timeout: no "
+                                       "connection to shard {} was free within {} ms",
+                                       shard.id, limit.count()),
+                .hint = "Hold transactions shorter, or raise serverConnectionsPerShard."};
+    if (!shard.last_failure.empty()) {
+      why = {.sqlstate = "57P03",
+             .message = fmt::format("no connection to shard {}: {}", shard.id, shard.last_failure),
+             .hint = "Retry in a moment."};
+    }
+    ++query_waits_expired_;
+    Client* client = clients_[expired.waiter].get();
+    if (client == nullptr) continue;
+    client->ServerFailed(number, why, shard.replica_of.has_value());
+    Continue(*client);
+  }
 }
 
 void Worker::FailWaiters(GroupId group, const Refusal& why, bool may_retry) {

@@ -28,6 +28,24 @@ TEST(Pool, AShardThatKeysMoveToGetsAsManyConnectionsAsTheyHadBefore) {
   EXPECT_EQ(pool.open(1), 2U);
 }
 
+TEST(Pool, WhoWaitedTooLongIsNamedOnceAndHasNoClaimLeft) {
+  Pool pool;
+  pool.SetLimit(1);
+  const GroupId group = pool.GroupFor(0, "app", "app");
+  const MonotonicTime start{std::chrono::seconds(100)};
+  for (WaiterId waiter = 1; waiter <= 3; ++waiter)
+    pool.Acquire(group, waiter, start + std::chrono::seconds(waiter));
+  const auto expired = pool.Expire(start + std::chrono::seconds(2));
+  ASSERT_EQ(expired.size(), 2U);
+  EXPECT_EQ(expired[0].waiter, 1U);
+  EXPECT_EQ(expired[1].waiter, 2U);
+  EXPECT_EQ(expired[1].group, group);
+  EXPECT_TRUE(pool.Expire(start + std::chrono::seconds(2)).empty());
+  FakeLink link;
+  pool.Connected(group);
+  EXPECT_EQ(pool.Free(group, link, {}), 3U);
+}
+
 TEST(Pool, WarmingKeepsToTheShardsLimit) {
   Pool pool;
   pool.SetLimit(2);
