@@ -345,7 +345,8 @@ void Session::CancelWait() {
 }
 
 std::vector<ServerLink*> Session::BusyServers() const {
-  if (wait_ == Wait::kFanout) return attached_;
+  if (fanout_ != nullptr) return attached_;
+  if (aside_) return {aside_->link};
   if (current_ != nullptr &&
       (wait_ == Wait::kReady || wait_ == Wait::kDrain || !nothing_expected()))
     return {current_};

@@ -109,7 +109,10 @@ void Session::FanoutFrame(std::size_t index, const pg::WireFrame& frame) {
     return;
   }
   if (part.ready_to_skip > 0 || !part.error.empty()) return;
-  if (frame.type == 'N') {
+  if (frame.type == 'N' && IsUnreplicated(frame.body)) {
+    part.error = LostError(*part.link, kUnreplicated);
+    part.lost = true;
+  } else if (frame.type == 'N') {
     if (index == 0) host_.client_out().append(frame.whole);
   } else if (frame.type == 'C') {
     part.tag = std::string(frame.body.substr(0, frame.body.empty() ? 0 : frame.body.size() - 1));

@@ -31,6 +31,11 @@ inline const Refusal kNotSerializable{
 // back. tests/integration/router/farewell_test.cpp holds PostgreSQL to it.
 inline constexpr std::string_view kAdminShutdown = "57P01";
 
+// A commit waits for replicas, and somebody cancels that: PostgreSQL has committed, and says so
+// with a warning that no replica may have it. The routine is its name in every language.
+bool IsUnreplicated(std::string_view notice);
+inline constexpr std::string_view kUnreplicated = "its wait for a replica was cancelled";
+
 inline Refusal RetryTransaction(std::string message) {
   return {.sqlstate = "40001", .message = std::move(message), .hint = "Retry the transaction."};
 }

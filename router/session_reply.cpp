@@ -149,6 +149,7 @@ std::size_t Session::Replies(ServerLink& link, std::string_view bytes) {
       say_locals();
       if (nothing_expected()) continue;
     }
+    if (frame.type == 'E' || frame.type == 'N') show(at);  // Before what we say of it.
     const bool visible = OnReply(link, frame);
     if (!visible) show(at);
     at += frame.whole.size();
@@ -209,12 +210,16 @@ bool Session::OnReply(ServerLink& link, const pg::WireFrame& frame) {
     case 'G':  // COPY IN never comes this way: it is split by key.
       pg::WireWriter(&link.out(), 'f').String("COPY FROM STDIN is not expected here").End();
       return false;
+    case 'N':
+      if (!IsUnreplicated(frame.body)) return show;
+      Lose(link, kUnreplicated, false);
+      return false;
     case 'A':
       return false;  // LISTEN is refused, so nobody asked.
     case 'S':
       return show;
     default:
-      return show;  // t, N, H, c, W, V
+      return show;  // t, H, c, W, V
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "pg/wire_backend.h"
+#include "pg/wire_reader.h"
 #include "router/limits.h"
 #include "router/session.h"
 
@@ -32,6 +33,14 @@ std::optional<StaleOwner> ParseStaleOwner(std::string_view detail) {
 }
 
 }  // namespace
+
+bool IsUnreplicated(std::string_view notice) {
+  pg::WireReader fields(notice);
+  for (auto field = fields.Byte(); fields.ok() && field != 0; field = fields.Byte()) {
+    if (fields.String() == "SyncRepWaitForLSN" && field == 'R') return true;
+  }
+  return false;
+}
 
 // S5. Nothing of this transaction was seen by the client, and all of it can be said again.
 bool Session::MayRetry() const { return !answered_ && !said_locals_ && CanBeSaidAgain(); }

@@ -179,6 +179,50 @@ TEST(RealRouters, ServersMayEndWhileWorkIsParked) {
   EXPECT_EQ(*world.bed().Psql("SELECT v FROM customers WHERE id = 3"), "1\n");
 }
 
+// And who waits may give up: it has done nothing, and its session goes on.
+TEST(RealRouters, WorkThatIsParkedCanBeCancelled) {
+  auto made = RealRouters::Make();
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  auto& world = static_cast<RealRouters&>(**made);
+  op::HoldRequest hold{.migration = "m",
+                       .number = {7},
+                       .ranges = {},
+                       .keys = {},
+                       .epoch = {RouterWorld::kKnown},
+                       .deadline = 20s,
+                       .drain = 0ms};
+  for (const auto& range : world.Table(RouterWorld::kKnown).ranges)
+    hold.ranges.push_back(range.range);
+  const auto held = world.control().Hold({world.awake()}, hold, world.Soon()).front().answer;
+  ASSERT_TRUE(held.ok()) << held.error().message;
+  const auto parked = [&] {
+    const auto replies = world.control().ReadTable({world.awake()}, world.Soon());
+    return replies.front().answer ? replies.front().answer->parked : -1;
+  };
+  auto client = world.bed().Client();
+  auto other = world.bed().Client();
+  ASSERT_TRUE(client.ok() && other.ok());
+  std::string write;
+  pg::AppendQuery(&write, "UPDATE customers SET v = v + 1 WHERE id = 3");
+  ASSERT_TRUE((*client)->Send(write).ok());
+  ASSERT_TRUE((*other)->Send(write).ok());
+  ASSERT_TRUE(world.Await([&] { return parked() == 2; }));
+  ASSERT_TRUE(
+      router::SendCancel(world.bed().port(), (*client)->process_id(), (*client)->secret_key())
+          .ok());
+  const auto heard = (*client)->ReceiveUntilReady();
+  ASSERT_TRUE(heard.ok()) << heard.error().message;
+  EXPECT_EQ(router::FirstError(*heard), "57014");
+  EXPECT_EQ(parked(), 1) << "the other one waits on";
+  EXPECT_EQ(router::FirstValue(*(*client)->Ask("SELECT 7")), "7");
+  op::ReleaseRequest release{.migration = "m", .number = {7}, .table = {}};
+  ASSERT_TRUE(world.control().Release({world.awake()}, release, world.Soon()).front().answer.ok());
+  const auto done = (*other)->ReceiveUntilReady();
+  ASSERT_TRUE(done.ok()) << done.error().message;
+  EXPECT_EQ(router::FirstError(*done), "");
+  EXPECT_EQ(*world.bed().Psql("SELECT v FROM customers WHERE id = 3"), "1\n");
+}
+
 INSTANTIATE_TEST_SUITE_P(Program, RouterControlContract,
                          testing::Values(RouterWorldFactory{"real", MakeReal}),
                          [](const auto& made) { return made.param.name; });

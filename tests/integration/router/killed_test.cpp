@@ -1,9 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "tests/integration/router/message_proxy.h"
-#include "tests/integration/router/router_bed.h"
-#include "tests/integration/router/server_states.h"
+#include "tests/integration/router/state_bed.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -23,53 +21,8 @@ const support::Needs kNeeds({"postgres", "psql"});
 
 enum class End { kTold, kCut, kCrashed };
 
-class ServerEnds : public testing::Test {
+class ServerEnds : public StateBed {
  protected:
-  void SetUp() override {
-    auto bed = RouterBed::Create({.shard_port = [this](int port) {
-      auto proxy = MessageProxy::Start(port);
-      EXPECT_TRUE(Good(proxy));
-      proxy_ = std::move(*proxy);
-      return proxy_->port();
-    }});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
-    ASSERT_TRUE(
-        Good(bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY, name text, v bigint "
-                        "NOT NULL DEFAULT 0)")));
-    keys_ = {KeyWhere("< 0"), KeyWhere(">= 0")};
-    neighbour_ = Client();
-  }
-  void TearDown() override {
-    client_.reset();
-    neighbour_.reset();
-    bed_.reset();
-    proxy_.reset();
-  }
-
-  std::int64_t KeyWhere(const char* hash) {
-    const auto key = bed_->OnShard(0, fmt::format("SELECT min(id) FROM generate_series(1, 99) AS "
-                                                  "id WHERE hashint8extended(id, 0) {}",
-                                                  hash));
-    EXPECT_TRUE(Good(key));
-    return std::stoll(*key);
-  }
-  std::unique_ptr<WireClient> Client() {
-    auto client = bed_->Client();
-    EXPECT_TRUE(Good(client));
-    return std::move(*client);
-  }
-  void Refresh() {
-    ASSERT_EQ(FirstError(*neighbour_->Ask(
-                  fmt::format("TRUNCATE customers; INSERT INTO customers(id) VALUES ({}), ({})",
-                              keys_.first, keys_.second))),
-              "");
-  }
-  std::string App(const std::string& what, const std::string& more) {
-    const auto seen = bed_->postgres().Sql(
-        fmt::format("SELECT {} FROM pg_stat_activity WHERE usename = 'app' AND {}", what, more));
-    return seen ? *seen : seen.error().message;
-  }
   void EndServers(End how) {
     if (how == End::kTold) {
       App("count(pg_terminate_backend(pid))",
@@ -82,58 +35,9 @@ class ServerEnds : public testing::Test {
       ASSERT_TRUE(Good(bed_->postgres().Start()));
     }
   }
-  // Up to the moment at which the servers end.
-  void Reach(const ServerState& state);
-  Result<std::vector<WireMessage>> Finish(const ServerState& state);
   void Run(const ServerState& state, End how);
   void ExpectTheTruthInEveryState(End how);
-
-  std::unique_ptr<MessageProxy> proxy_;
-  std::unique_ptr<RouterBed> bed_;
-  std::unique_ptr<WireClient> client_;
-  std::unique_ptr<WireClient> neighbour_;
-  std::unique_ptr<WireClient> locker_;  // on the first shard, not through the router
-  StateKeys keys_;
 };
-
-void ServerEnds::Reach(const ServerState& state) {
-  for (const StateTurn& turn : state.before) {
-    if (turn.until == Until::kBlocked) {
-      auto locker = bed_->Direct(0);
-      ASSERT_TRUE(Good(locker));
-      locker_ = std::move(*locker);
-      ASSERT_EQ(FirstError(*locker_->Ask("BEGIN; LOCK TABLE customers")), "");
-    }
-    ASSERT_TRUE(Good(client_->Send(turn.bytes)));
-    if (turn.until == Until::kBlocked) {
-      ASSERT_TRUE(WaitFor("it waits for the lock", 20s, [&] {
-        const std::string waiting = App("count(*)", "wait_event_type = 'Lock'");
-        return Seen(waiting == "1\n", waiting);
-      }));
-    } else if (turn.until == Until::kReady) {
-      const auto answer = client_->ReceiveUntilReady();
-      ASSERT_TRUE(Good(answer));
-      ASSERT_EQ(FirstError(*answer), turn.error);
-    }
-    for (int i = 0; i < turn.messages; ++i) ASSERT_TRUE(Good(client_->Receive()));
-  }
-}
-
-// All that the client hears up to the last ReadyForQuery that it waits for.
-Result<std::vector<WireMessage>> ServerEnds::Finish(const ServerState& state) {
-  if (!state.after.empty()) {
-    if (const Status sent = client_->Send(state.after); !sent) return sent.error();
-  }
-  std::vector<WireMessage> heard;
-  for (int ready = 0; ready < state.readies;) {
-    Result<WireMessage> message = client_->Receive(40s);
-    if (!message) return Error::Retry(message.error().message + " after " + Trace(heard));
-    ready += message->type == 'Z' ? 1 : 0;
-    if (message->type == 'E' || message->type == 'Z' || heard.size() < 20)
-      heard.push_back(std::move(*message));
-  }
-  return heard;
-}
 
 void ServerEnds::Run(const ServerState& state, End how) {
   SCOPED_TRACE(state.name);
@@ -142,10 +46,7 @@ void ServerEnds::Run(const ServerState& state, End how) {
   Reach(state);
   if (HasFatalFailure()) return;
   EndServers(how);
-  if (locker_ != nullptr) {
-    (void)locker_->Ask("ROLLBACK");  // Crashed with the others, or lets go.
-    locker_.reset();
-  }
+  Unlock();
   const auto heard = Finish(state);
   if (!heard && state.may_close && heard.error().message.starts_with("closed")) {
     client_ = Client();

@@ -105,6 +105,16 @@ std::string MessageProxy::Held() const {
   return held_;
 }
 
+void MessageProxy::Release() {
+  {
+    const std::lock_guard lock(mutex_);
+    held_cable_ = nullptr;
+    held_.clear();
+    step_ = 0;
+  }
+  Wake();
+}
+
 void MessageProxy::CutHeld() {
   {
     const std::lock_guard lock(mutex_);
@@ -138,14 +148,12 @@ void MessageProxy::Run() {
       if (stop_) return;
       for (Cable& cable : cables_) {
         for (Way& way : cable.ways) {
-          if (!held_.empty()) break;
+          if (!held_.empty() && cable.started) break;
           Pass(cable, way);  // What came while everything was held.
           polled.push_back({.fd = way.from, .events = POLLIN, .revents = 0});
           ways.emplace_back(&cable, &way);
         }
       }
-      if (!held_.empty()) polled.resize(1);
-      CloseBroken();
     }
     ::poll(polled.data(), polled.size(), -1);
     const std::lock_guard lock(mutex_);
@@ -154,10 +162,11 @@ void MessageProxy::Run() {
       (void)!::read(wake_, &count, sizeof count);
       continue;  // What was polled may be gone.
     }
-    for (std::size_t i = 2; i < polled.size() && held_.empty(); ++i) {
+    for (std::size_t i = 2; i < polled.size(); ++i) {
+      if (!held_.empty() && ways[i - 2].first->started) continue;
       if (polled[i].revents != 0) Read(*ways[i - 2].first, *ways[i - 2].second);
     }
-    if (polled.size() > 1 && polled[1].revents != 0) Accept();
+    if (polled[1].revents != 0) Accept();
   }
 }
 
@@ -192,9 +201,11 @@ void MessageProxy::Read(Cable& cable, Way& way) {
 
 void MessageProxy::Pass(Cable& cable, Way& way) {
   std::string_view rest = way.bytes;
-  while (held_.empty() && !cable.broken) {
+  while (!cable.broken) {
     const std::string_view message = NextMessage(cable, way.from_router, rest);
-    if (message.empty() || Stops(cable, way, message)) break;
+    if (message.empty()) break;
+    const bool cancels = !cable.started && way.from_router && Number(message, 4) == kCancelRequest;
+    if (!cancels && (!held_.empty() || Stops(cable, way, message))) break;
     SendAll(way.to, message);
     Passed(cable, way, message);
     rest.remove_prefix(message.size());

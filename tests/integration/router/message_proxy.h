@@ -37,6 +37,8 @@ class MessageProxy {
   void HoldBefore(int step, Messages which = Messages::kStatements);
   // What is held, for people ("to the server: Q COMMIT"); empty while everything passes.
   std::string Held() const;
+  // What is held goes on, and so does all else. Requests to cancel pass also while all is held.
+  void Release();
   // The connection of the held message breaks, what was held is lost, the others go on.
   void CutHeld();
   // All connections break and nothing is held any more; new ones pass.
