@@ -40,6 +40,8 @@ void FailConnect(LoopImpl& loop, Stream& stream, std::string_view why) {
 std::optional<std::string> BeginConnect(Stream& stream, const addrinfo& to) {
   const int fd = ::socket(to.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return SystemError(errno);
+  // Before it connects: a frozen machine does not answer to that either.
+  SetServerTimeouts(fd, LoopImpl::Of(stream).options.user_timeout);
   if (::connect(fd, to.ai_addr, to.ai_addrlen) != 0 && errno != EINPROGRESS) {
     const int code = errno;
     ::close(fd);
@@ -93,7 +95,6 @@ void LoopImpl::FinishConnect(Stream& stream) {
     FailConnect(*this, stream, SystemError(code));
     return;
   }
-  SetServerTimeouts(impl.fd, impl.options.user_timeout);
   impl.connected = true;
   if (impl.events == nullptr) {
     SendNow(stream);  // Its owner left meanwhile: CloseAfterFlush().

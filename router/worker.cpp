@@ -116,11 +116,20 @@ void Worker::ReadShards() {
     info.database =
         slash == std::string::npos ? std::string() : shard.primary_service.substr(slash + 1);
     ReadReplicas(number, shard.replica_service);
-    if (!moved) continue;
-    for (const auto& [key, upstream] : upstreams_) {
-      if (upstream->shard == number) upstream->Retire();
-    }
+    if (moved) Leave(number);
   }
+}
+
+// The shard is elsewhere now: nobody gets a connection to where it was, and who waits for one there
+// need not.
+void Worker::Leave(std::uint32_t shard) {
+  std::vector<Upstream*> knocking;
+  for (const auto& [key, upstream] : upstreams_) {
+    if (upstream->shard != shard) continue;
+    upstream->Retire();
+    if (!upstream->ready()) knocking.push_back(upstream.get());
+  }
+  for (Upstream* upstream : knocking) upstream->FailLogin("08006", "the shard has moved");
 }
 
 std::int64_t Worker::ShardNumberOf(std::string_view id) const {

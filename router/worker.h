@@ -193,6 +193,7 @@ class Worker {
   void HandOff();
   void LetGo();
   void ReadShards();
+  void Leave(std::uint32_t shard);
   std::uint32_t NumberFor(const std::string& id);
   void SamplePairs(Slot slot);
   void LogAccess(const StatementRecord& record) const;

@@ -1,0 +1,154 @@
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "base/clock.h"
+#include "pg/wire_writer.h"
+#include "tests/integration/router/far_side.h"
+#include "tests/integration/router/router_bed.h"
+#include "tests/support/needs.h"
+#include "tests/support/wait.h"
+
+// The machine of a shard freezes: nothing closes, nothing refuses, nothing answers. The router gives
+// its connections up within five seconds (router/limits.h, kUserTimeout), tells the truth about what
+// was in flight, and lets what did nothing go on with the new primary.
+
+namespace foreshard::router {
+namespace {
+
+using namespace std::chrono_literals;
+using support::Good;
+using support::Seen;
+using support::WaitFor;
+
+const support::Needs kNeeds({"postgres", "psql", "curl", "ip", "nsenter"});
+// The kernel looks once a second whether five have passed.
+constexpr std::chrono::milliseconds kNoticed = 7s;
+
+std::string Query(std::string_view sql) {
+  std::string out;
+  pg::AppendQuery(&out, sql);
+  return out;
+}
+
+class Frozen : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    auto made = FarSide::Make();  // Once: it moves the process.
+    ASSERT_TRUE(Good(made));
+    far_ = std::move(*made);
+  }
+  static void TearDownTestSuite() { far_.reset(); }
+
+  void SetUp() override {
+    ASSERT_NE(far_, nullptr);
+    auto bed = RouterBed::Create({.shards = 1});
+    ASSERT_TRUE(Good(bed));
+    bed_ = std::move(*bed);
+    const Result<int> port = far_->Serve(bed_->postgres().port());
+    ASSERT_TRUE(Good(port));
+    ASSERT_TRUE(Good(
+        bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY, v bigint NOT NULL DEFAULT 0);\n"
+                   "INSERT INTO customers(id) VALUES (1), (2), (3), (4), (5);\n")));
+    PutAt(fmt::format("{}:{}", FarSide::kAddress, *port), 2);
+  }
+  void TearDown() override {
+    clients_.clear();
+    locker_.reset();
+    bed_.reset();
+  }
+  std::string Near() const { return fmt::format("127.0.0.1:{}", bed_->postgres().port()); }
+  // The shard's primary is there from now on.
+  void PutAt(const std::string& place, int epoch) {
+    std::string table = bed_->TableJson(epoch);
+    const std::string near = Near();
+    table.replace(table.find(near), near.size(), place);
+    bed_->WriteTable(table);
+    ASSERT_TRUE(WaitFor("the router knows", 20s, [&] {
+      const auto metrics = support::RunOrError(
+          {.command = {"curl", "-s",
+                       fmt::format("http://127.0.0.1:{}/metrics", bed_->metrics_port())}},
+          20s);
+      const std::string wanted = fmt::format("foreshard_router_table_epoch {}", epoch);
+      return Seen(metrics && metrics->find(wanted) != std::string::npos);
+    }));
+  }
+  WireClient& Client() {
+    auto client = bed_->Client();
+    EXPECT_TRUE(Good(client));
+    clients_.push_back(std::move(*client));
+    return *clients_.back();
+  }
+  WireClient& InTransaction(int id) {
+    WireClient& client = Client();
+    EXPECT_EQ(FirstError(*client.Ask("BEGIN")), "");
+    EXPECT_EQ(
+        FirstError(*client.Ask(fmt::format("UPDATE customers SET v = v + 1 WHERE id = {}", id))),
+        "");
+    return client;
+  }
+  // What the client hears within so long; "nothing" if it hears nothing.
+  std::string Told(WireClient& client, const char* what) {
+    const MonotonicTime begin = clock_.Monotonic();
+    const auto heard = client.ReceiveUntilReady(kNoticed);
+    const auto took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.Monotonic() - begin);
+    fmt::print("{}: {} ms behind the one before\n", what, took.count());
+    return heard ? FirstError(*heard) : "nothing";
+  }
+
+  static std::unique_ptr<FarSide> far_;
+  SystemClock clock_;
+  std::unique_ptr<RouterBed> bed_;
+  std::unique_ptr<WireClient> locker_;
+  std::vector<std::unique_ptr<WireClient>> clients_;
+};
+
+std::unique_ptr<FarSide> Frozen::far_;
+
+TEST_F(Frozen, IsNoticedWithinSecondsWhateverWasInFlight) {
+  WireClient& idle = InTransaction(1);
+  WireClient& commits = InTransaction(2);
+  auto locker = bed_->Direct(0);
+  ASSERT_TRUE(Good(locker));
+  locker_ = std::move(*locker);
+  ASSERT_EQ(FirstError(*locker_->Ask("BEGIN; UPDATE customers SET v = 7 WHERE id = 3")), "");
+  WireClient& writes = Client();
+  ASSERT_TRUE(Good(writes.Send(Query("UPDATE customers SET v = 8 WHERE id = 3"))));
+  ASSERT_TRUE(WaitFor("it waits for the row", 20s, [&] {
+    const auto waiting = bed_->postgres().Sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND wait_event_type = 'Lock'");
+    return Seen(waiting && *waiting == "1\n", waiting ? *waiting : "");
+  }));
+  WireClient& reads = Client();
+  ASSERT_EQ(FirstValue(*reads.Ask("SELECT v FROM customers WHERE id = 4")), "0");
+
+  ASSERT_TRUE(Good(far_->FallSilent()));
+  ASSERT_TRUE(Good(idle.Send(Query("UPDATE customers SET v = v + 1 WHERE id = 1"))));
+  ASSERT_TRUE(Good(commits.Send(Query("COMMIT"))));
+  ASSERT_TRUE(Good(reads.Send(Query("SELECT v FROM customers WHERE id = 4"))));
+  // From the first to the last of them not longer than that; nobody closes anything.
+  const MonotonicTime begin = clock_.Monotonic();
+  EXPECT_EQ(Told(writes, "a write that waited for its answer"), "08007");
+  EXPECT_EQ(Told(idle, "a statement of a transaction"), "40001");
+  EXPECT_EQ(Told(commits, "a COMMIT"), "08007");
+  EXPECT_LE(clock_.Monotonic() - begin, kNoticed);
+
+  // What did nothing waits for the new primary, and so does who comes now.
+  WireClient& comes = *clients_.front();
+  ASSERT_EQ(FirstError(*comes.Ask("ROLLBACK")), "");
+  ASSERT_TRUE(Good(comes.Send(Query("SELECT v FROM customers WHERE id = 5"))));
+  EXPECT_FALSE(reads.Receive(50ms).ok());
+  ASSERT_TRUE(Good(bed_->postgres().Sql(
+      fmt::format("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app' "
+                  "AND pid <> {}",
+                  locker_->process_id()))));  // The frozen machine is fenced.
+  PutAt(Near(), 3);
+  EXPECT_EQ(FirstValue(*reads.ReceiveUntilReady(kNoticed)), "0");
+  EXPECT_EQ(FirstValue(*comes.ReceiveUntilReady(kNoticed)), "0");
+  EXPECT_EQ(FirstValue(*commits.Ask("SELECT v FROM customers WHERE id = 1")), "0");
+}
+
+}  // namespace
+}  // namespace foreshard::router
