@@ -29,6 +29,7 @@ struct Arguments {
   std::string name;
   std::string shard_tls = "prefer";
   bool no_heat = false;
+  bool trust_shards = false;
   std::int64_t access_log_one_in = 0;
   std::string zone;
 };
@@ -61,6 +62,9 @@ void Declare(CLI::App* app, Arguments* arguments) {
                   "log one statement in so many, without its values; 0: none. accessLog.oneIn of "
                   "router.json wins, at any time")
       ->check(CLI::Range(std::int64_t{0}, kAccessOneInMax));
+  app->add_flag("--trust-shards", arguments->trust_shards,
+                "log in on shards that ask for no password although nothing proves who they are; "
+                "those with a certificate that was checked need it not");
   app->add_flag("--no-heat", arguments->no_heat,
                 "neither count nor sample keys: the operator then knows nothing of hot ones");
 }
@@ -92,6 +96,7 @@ Result<ServiceOptions> ToOptions(const Arguments& arguments) {
   options.metrics = *metrics;
   options.shard_tls = *tls;
   options.heat = !arguments.no_heat;
+  options.trust_shards = arguments.trust_shards;
   options.access_log_one_in = arguments.access_log_one_in;
   options.zone = arguments.zone;
   options.threads =

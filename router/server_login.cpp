@@ -115,9 +115,13 @@ ServerLogin::Next ServerLogin::Authentication(std::string_view body, std::string
   if (!reader.ok() || step_ != Step::kAuthentication)
     return Fail("08P01", "unexpected authentication request");
   if (kind == 0) {
-    // SCRAM proves both sides. Without it (trust, peer) anybody could pretend to be the shard; only
-    // a plain test set-up does so.
+    // SCRAM proves both sides. Without it (trust, peer) anybody could pretend to be the shard.
     if (scram_ && !proven_) return Fail("28000", "the server skipped the end of SCRAM");
+    if (!scram_ && !options_.believes) {
+      return Fail("28000",
+                  "the server asks for no password, so nothing proves that it is the shard "
+                  "(--shard-tls require with --tls-directory, or --trust-shards)");
+    }
     step_ = Step::kParameters;
     return Next::kMore;
   }

@@ -45,6 +45,8 @@ class ServerLogin {
     // Said last, so that what is said next finds its tables in this server process; its answers and
     // errors mean nothing. Empty: nothing.
     std::string warm_up{};
+    // Also a server that does not ask for SCRAM: its certificate was checked, or the user said so.
+    bool believes = false;
   };
   explicit ServerLogin(Options options);
 

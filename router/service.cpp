@@ -29,15 +29,23 @@ Error InFile(const std::string& path, const Error& error) {
   return Error::GiveUp(fmt::format("{}: {}", path, error.message), error.reason);
 }
 
+// Whose certificate was checked has proven itself, and needs no password for that.
+bool BelievesShards(const ServiceOptions& options) {
+  const bool checked = options.shard_tls == TlsMode::kRequire && !options.tls_directory.empty();
+  return checked || options.trust_shards;
+}
+
 }  // namespace
 
 Service::Service(const Clock& clock, ServiceOptions options)
     : clock_(clock), options_(std::move(options)) {
-  state_ = std::make_unique<RouterState>(RouterState::Options{.name = options_.name,
-                                                              .shard_tls_mode = options_.shard_tls,
-                                                              .heat = options_.heat,
-                                                              .zone = options_.zone},
-                                         feed_);
+  state_ = std::make_unique<RouterState>(
+      RouterState::Options{.name = options_.name,
+                           .shard_tls_mode = options_.shard_tls,
+                           .heat = options_.heat,
+                           .believes_shards = BelievesShards(options_),
+                           .zone = options_.zone},
+      feed_);
 }
 
 Service::~Service() {

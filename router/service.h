@@ -29,6 +29,7 @@ struct ServiceOptions {
   std::string name = "router";
   TlsMode shard_tls = TlsMode::kPrefer;
   bool heat = true;
+  bool trust_shards = false;  // that ask for no password
   std::string zone;
   std::int64_t access_log_one_in = 0;  // unless the configuration says
 };

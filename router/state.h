@@ -59,6 +59,7 @@ class RouterState {
     std::string name;  // of this router
     TlsMode shard_tls_mode = TlsMode::kPrefer;
     bool heat = true;  // count and sample keys
+    bool believes_shards = false;  // that ask for no password
     std::string zone{};  // where this router runs; empty: not known
   };
 

@@ -49,7 +49,8 @@ ShardCall::Options Worker::CallOptions(const InDoubt& doubt, std::uint32_t shard
                     .router = state_.options().name,
                     .epoch = view_.table ? view_.table->epoch().value : 0,
                     .nonce = RandomNonce(),
-                    .binding_hash = {}},
+                    .binding_hash = {},
+                    .believes = state_.options().believes_shards},
           .tls_mode = state_.options().shard_tls_mode,
           .tls = view_.shard_tls,
           .sql = std::move(sql)};

@@ -69,7 +69,8 @@ void Worker::OpenConnection(GroupId group, bool warm) {
                    .epoch = view_.table ? view_.table->epoch().value : 0,
                    .nonce = RandomNonce(),
                    .binding_hash = {},
-                   .warm_up = warm ? WarmUpSql() : std::string()};
+                   .warm_up = warm ? WarmUpSql() : std::string(),
+                   .believes = state_.options().believes_shards};
   options.tls_mode = state_.options().shard_tls_mode;
   options.tls = view_.shard_tls;
   auto upstream = std::make_unique<Upstream>(*this, std::move(options));

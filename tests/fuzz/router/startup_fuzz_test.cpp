@@ -203,7 +203,8 @@ std::string ServersWord(Random& random) {
   return out;
 }
 
-// A server that has begun SCRAM and does not know the key is not believed, whatever else it says.
+// A server that does not know the key is not believed, whatever else it says, and whether it has
+// begun SCRAM or not.
 void ExpectNoBelief(std::uint64_t first, std::uint64_t last) {
   for (std::uint64_t seed = first; seed <= last; ++seed) {
     Random random(seed);
@@ -215,7 +216,11 @@ void ExpectNoBelief(std::uint64_t first, std::uint64_t last) {
     std::string out;
     login.Start(&out);
     std::string heard;
-    pg::WireWriter(&heard, 'R').Int32(10).String("SCRAM-SHA-256").Byte(0).End();
+    if (random.Chance(0.5)) {
+      pg::WireWriter(&heard, 'R').Int32(10).String("SCRAM-SHA-256").Byte(0).End();
+    } else if (random.Chance(0.5)) {
+      pg::WireWriter(&heard, 'R').Int32(0).End();
+    }
     for (int word = 0; word < 12; ++word) {
       heard += ServersWord(random);
       std::string_view rest = heard;
@@ -224,6 +229,23 @@ void ExpectNoBelief(std::uint64_t first, std::uint64_t last) {
       ASSERT_NE(next, ServerLogin::Next::kDone) << "seed " << seed;
       if (next == ServerLogin::Next::kFailed) break;
     }
+  }
+}
+
+// Without a password asked for, login goes on only with who proved itself otherwise.
+TEST(StartupFuzz, AServerThatAsksForNothingNeedsAnotherProof) {
+  for (const bool believes : {false, true}) {
+    ServerLogin::Options options;
+    options.user = options.database = "app";
+    options.believes = believes;
+    ServerLogin login(std::move(options));
+    std::string heard;
+    std::string out;
+    pg::WireWriter(&heard, 'R').Int32(0).End();
+    std::string_view rest = heard;
+    const ServerLogin::Next next = login.Receive(&rest, &out);
+    EXPECT_EQ(next, believes ? ServerLogin::Next::kMore : ServerLogin::Next::kFailed);
+    EXPECT_EQ(login.failure_code(), believes ? "" : "28000");
   }
 }
 

@@ -51,7 +51,9 @@ Status RouterBed::ReplaceRouter() {
 Status RouterBed::Prepare(const Options& options) {
   options_ = options;
   auto postgres =
-      support::PostgresServer::Create({.settings = {{"max_prepared_transactions", "50"}}});
+      support::PostgresServer::Create({.settings = {{"max_prepared_transactions", "50"}},
+                                       .authentication = options.authentication,
+                                       .tls = options.shard_tls});
   if (!postgres) return postgres.error();
   postgres_ = std::move(*postgres);
   shard_port_ = options.shard_port ? options.shard_port(postgres_->port()) : postgres_->port();
@@ -80,6 +82,8 @@ Status RouterBed::Prepare(const Options& options) {
     const Result<std::string> done = support::RunOrError({.command = {"sh", "-c", command}}, 60s);
     if (!done) return done.error();
   }
+  if (options.shard_tls)
+    directory_.Write("ca.crt", support::ReadFile(postgres_->certificate_file()));
   return Ok();
 }
 

@@ -22,6 +22,8 @@ class RouterBed {
     std::string
         tls_directory{};  // with ca.crt, tls.crt, tls.key; instead of a certificate made here
     std::vector<std::string> arguments{};  // of the router, after the others
+    std::string authentication = "scram-sha-256";  // that the shards ask for
+    bool shard_tls = false;  // the shards have a certificate, and the router's folder its authority
     std::function<int(int)> shard_port{};  // where the router finds the PostgreSQL of that port
   };
   static Result<std::unique_ptr<RouterBed>> Create(const Options& options);
