@@ -376,8 +376,9 @@ std::string Client::NewTransactionName(std::uint32_t first_shard) {
   return worker_.NewTransactionName(first_shard);
 }
 
-void Client::FinishLater(std::uint32_t shard, std::string name) {
-  worker_.FinishLater(user_, database_, shard, std::move(name));
+void Client::FinishLater(const ServerLink& link, std::string name, bool abandoned) {
+  const std::uint32_t process = static_cast<const Upstream&>(link).process_id();
+  worker_.FinishLater(user_, database_, link.shard, std::move(name), abandoned ? process : 0);
 }
 
 std::chrono::milliseconds Client::park_max() const {

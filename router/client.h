@@ -76,7 +76,7 @@ class Client final : public StreamEvents, public SessionHost {
   std::uint32_t ReaderOf(std::uint32_t shard, const ReadDemand& demand) override;
   void ProofsFor(bool scatter, const std::vector<Key>& keys, std::vector<Proof>& proofs) override;
   std::string NewTransactionName(std::uint32_t first_shard) override;
-  void FinishLater(std::uint32_t shard, std::string name) override;
+  void FinishLater(const ServerLink& link, std::string name, bool abandoned) override;
   std::chrono::milliseconds park_max() const override;
   void CloseClient() override;
 

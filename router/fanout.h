@@ -48,7 +48,7 @@ struct Fanout {
     ServerLink* link = nullptr;
     int ready_to_skip = 0;  // ReadyForQuery of what we put before the statement
     bool done = true;       // in this round
-    bool prepared = false;  // PREPARE TRANSACTION succeeded
+    bool prepared = false;  // PREPARE TRANSACTION succeeded, or was said and not answered yet
     bool lost = false;
     bool rolled_back = false;  // it said so as it ended
     std::string error;         // body of its first ErrorResponse

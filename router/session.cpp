@@ -356,6 +356,10 @@ std::vector<ServerLink*> Session::BusyServers() const {
 void Session::OnClientGone() {
   wait_ = Wait::kClosed;
   host_.StopWaiting();
+  // In the middle of a COMMIT over shards: nobody else would end soon what is prepared.
+  if (fanout_ != nullptr) {
+    for (Fanout::Part& part : fanout_->parts) LeaveInDoubt(part);
+  }
   // A server in the middle of something cannot be given to anybody else.
   const bool at_work = !nothing_expected() || fanout_ != nullptr || aside_.has_value();
   while (!attached_.empty()) ReleaseOne(*attached_.back(), !at_work && tx_ == Tx::kIdle);

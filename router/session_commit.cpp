@@ -77,6 +77,7 @@ void Session::StartCommit() {
   fanout_->step = Fanout::Step::kPrepare;
   for (Fanout::Part& part : fanout_->parts) {
     if (part.link == first) continue;
+    part.prepared = part.link->wrote && !part.lost;  // May be, until it has answered.
     Tell(part,
          part.link->wrote ? "PREPARE TRANSACTION " + PreparedOn(part) : std::string("COMMIT"));
   }
@@ -84,7 +85,8 @@ void Session::StartCommit() {
 }
 
 void Session::AfterPrepare() {
-  for (Fanout::Part& part : fanout_->parts) part.prepared = part.tag == "PREPARE TRANSACTION";
+  for (Fanout::Part& part : fanout_->parts)
+    part.prepared = part.tag == "PREPARE TRANSACTION" || (part.prepared && part.lost);
   const Fanout::Part* failed = fanout_->FirstError();
   bool refused = failed != nullptr;
   for (const Fanout::Part& part : fanout_->parts) refused = refused || part.tag == "ROLLBACK";
@@ -177,9 +179,11 @@ std::string Session::PreparedOn(const Fanout::Part& part) const {
   return "'" + PreparedName(fanout_->name, host_.ShardId(part.link->shard)) + "'";
 }
 
-// The host ends what is prepared there, once; this transaction is done with it.
+// The host ends what is, or may be, prepared there, once; this transaction is done with it.
 void Session::LeaveInDoubt(Fanout::Part& part) {
-  if (std::exchange(part.prepared, false)) host_.FinishLater(part.link->shard, fanout_->name);
+  if (!std::exchange(part.prepared, false)) return;
+  const bool abandoned = part.lost || part.link->status == '?' || wait_ == Wait::kClosed;
+  host_.FinishLater(*part.link, fanout_->name, abandoned);
 }
 
 void Session::StartRollback() {

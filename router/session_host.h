@@ -111,9 +111,9 @@ class SessionHost {
 
   // A name for a two-phase transaction that nobody else uses.
   virtual std::string NewTransactionName(std::uint32_t first_shard) = 0;
-  // Somebody must run this on that shard until it is done: the connection broke between PREPARE and
-  // its end.
-  virtual void FinishLater(std::uint32_t shard, std::string sql) = 0;
+  // What is, or may be, prepared under this name on the link's shard must be ended as the decision
+  // says. `abandoned`: nobody hears that server any more, so what it still does must end first.
+  virtual void FinishLater(const ServerLink& link, std::string name, bool abandoned) = 0;
 
   virtual std::chrono::milliseconds park_max() const = 0;
   virtual void CloseClient() = 0;  // after what is in client_out() was sent

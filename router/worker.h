@@ -140,7 +140,7 @@ class Worker {
   std::vector<Proof> ProofsFor(bool scatter, const std::vector<Key>& keys);
   std::string NewTransactionName(std::uint32_t first_shard);
   void FinishLater(const std::string& user, const std::string& database, std::uint32_t shard,
-                   std::string name);
+                   std::string name, std::uint32_t abandoned_process = 0);
 
   std::string TakeBuffer();
   void GiveBuffer(std::string buffer);
@@ -176,6 +176,8 @@ class Worker {
     std::string database;
     std::uint32_t shard = 0;
     std::string name;
+    std::uint32_t abandoned_process = 0;  // of the shard: it may be about to prepare; 0: none is
+    MonotonicTime since{};
     std::unique_ptr<ShardCall> call;
     MonotonicTime next_try{};
     MonotonicTime give_up_call{};
@@ -202,6 +204,8 @@ class Worker {
   void OrphansFound(const std::string& user, const std::string& database, std::uint32_t shard,
                     std::string_view gids);
   void Resolve(InDoubt& doubt, MonotonicTime now);
+  void EndAbandoned(InDoubt& doubt, MonotonicTime now);
+  void AbandonedEnds(std::uint32_t shard, const std::string& name, const Result<std::string>& left);
   void FinishPrepared(std::uint32_t shard, const std::string& name, bool commit);
   void DoubtFailed(std::uint32_t shard, const std::string& name, const Error& error);
   InDoubt* FindDoubt(std::uint32_t shard, const std::string& name);

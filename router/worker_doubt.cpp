@@ -29,7 +29,7 @@ std::string_view FirstShardOf(std::string_view name) {
 }  // namespace
 
 void Worker::FinishLater(const std::string& user, const std::string& database, std::uint32_t shard,
-                         std::string name) {
+                         std::string name, std::uint32_t abandoned_process) {
   state_.in_doubt.fetch_add(1, std::memory_order_relaxed);
   log::Warning("transaction_in_doubt", {{"shard", shards_[shard].id}, {"transaction", name}});
   auto doubt = std::make_unique<InDoubt>();
@@ -37,6 +37,8 @@ void Worker::FinishLater(const std::string& user, const std::string& database, s
   doubt->database = database;
   doubt->shard = shard;
   doubt->name = std::move(name);
+  doubt->abandoned_process = abandoned_process;
+  doubt->since = Now();
   doubts_.push_back(std::move(doubt));
 }
 
@@ -112,6 +114,7 @@ void Worker::Resolve(InDoubt& doubt, MonotonicTime now) {
   const std::int64_t first = ShardNumberOf(FirstShardOf(doubt.name));
   doubt.next_try = now + kPause;
   doubt.give_up_call = now + kServerLoginTimeout;
+  if (doubt.abandoned_process != 0) return EndAbandoned(doubt, now);
   if (first < 0) return;  // The shard is not in the table now; it may come back.
   doubt.call = std::make_unique<ShardCall>(
       loop_,
@@ -122,6 +125,35 @@ void Worker::Resolve(InDoubt& doubt, MonotonicTime now) {
                : DoubtFailed(shard, name, answer.error());
       });
   doubt.call->Start();
+}
+
+// A server whose connection broke may still be about to prepare, and would do so after it was
+// looked for: locks would be held until somebody looks for orphans. The number of its process alone
+// may be another one's by now.
+void Worker::EndAbandoned(InDoubt& doubt, MonotonicTime now) {
+  const auto lost_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - doubt.since);
+  const std::string sql = fmt::format(
+      "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity WHERE "
+      "pid = {} AND usename = current_user AND datname = current_database() AND backend_start < "
+      "pg_catalog.now() - interval '{} milliseconds'",
+      doubt.abandoned_process, lost_for.count());
+  doubt.call = std::make_unique<ShardCall>(
+      loop_, CallOptions(doubt, doubt.shard, sql),
+      [this, shard = doubt.shard, name = doubt.name](const Result<std::string>& left) {
+        AbandonedEnds(shard, name, left);
+      });
+  doubt.call->Start();
+}
+
+// `left`: how many such processes there were.
+void Worker::AbandonedEnds(std::uint32_t shard, const std::string& name,
+                           const Result<std::string>& left) {
+  if (!left) return DoubtFailed(shard, name, left.error());
+  InDoubt* doubt = FindDoubt(shard, name);
+  if (doubt == nullptr) return;
+  doubt->call.reset();
+  doubt->next_try = {};
+  if (*left == "0") doubt->abandoned_process = 0;
 }
 
 void Worker::FinishPrepared(std::uint32_t shard, const std::string& name, bool commit) {

@@ -148,7 +148,30 @@ TEST_F(TwoWriters, ALostCommitPreparedIsFinishedLater) {
   w.session_.OnServerLost(w.links_[1], "reset");
   w.GoOn();
   EXPECT_EQ(w.ToClient(), W::Done("COMMIT"));  // It is decided.
-  EXPECT_EQ(w.later_, std::vector<std::string>{"1 tx-0"});
+  EXPECT_EQ(w.later_, std::vector<std::string>{"1 tx-0 abandoned"});
+}
+
+// It may have prepared, and must not keep its locks until somebody looks for orphans.
+TEST_F(TwoWriters, ALostAnswerToPrepareIsFinishedAtOnce) {
+  w.ClientSays(W::Query("COMMIT"));
+  w.links_[0].Take();
+  w.session_.OnServerLost(w.links_[1], "reset");
+  w.GoOn();
+  EXPECT_EQ(w.later_, std::vector<std::string>{"1 tx-0 abandoned"});
+  EXPECT_EQ(w.links_[0].Take(), W::Query("ROLLBACK"));
+}
+
+TEST_F(TwoWriters, ARefusedPrepareLeavesNothingInDoubt) {
+  w.ClientSays(W::Query("COMMIT"));
+  w.ServerSays(1, W::Failed("40001"));
+  w.ServerSays(0, W::Done("ROLLBACK"));
+  EXPECT_TRUE(w.later_.empty());
+}
+
+TEST_F(TwoWriters, AClientThatLeavesInTheMiddleLeavesNothingPrepared) {
+  w.ClientSays(W::Query("COMMIT"));
+  w.session_.OnClientGone();
+  EXPECT_EQ(w.later_, std::vector<std::string>{"1 tx-0 abandoned"});
 }
 
 TEST_F(TwoWriters, RollbackGoesToBoth) {

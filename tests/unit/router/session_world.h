@@ -154,8 +154,8 @@ class SessionWorld : public SessionHost {
   std::string NewTransactionName(std::uint32_t first_shard) override {
     return "tx-" + std::to_string(first_shard);
   }
-  void FinishLater(std::uint32_t shard, std::string name) override {
-    later_.push_back(std::to_string(shard) + " " + name);
+  void FinishLater(const ServerLink& link, std::string name, bool abandoned) override {
+    later_.push_back(std::to_string(link.shard) + " " + name + (abandoned ? " abandoned" : ""));
   }
   std::chrono::milliseconds park_max() const override { return std::chrono::seconds(20); }
   void CloseClient() override { closed_ = true; }
