@@ -37,6 +37,7 @@ class ServerLink {
   bool unsynced = false;    // extended messages without a Sync yet
   char status = 'I';        // of its last ReadyForQuery
   bool has_schema = false;  // schema foreshard is installed there
+  bool forgets = false;     // in a version that forgets decisions
   // Migrations whose cutover waits for this transaction.
   std::vector<std::int64_t> proven{};
   std::shared_ptr<const std::string> settings_at_begin;  // what a rollback brings back

@@ -20,7 +20,8 @@ namespace {
 std::string AskSql() {
   return fmt::format(
       "SELECT pg_catalog.to_regclass('foreshard.range') IS NOT NULL, "
-      "pg_catalog.pg_is_in_recovery(), ({})",
+      "pg_catalog.pg_is_in_recovery(), ({}), "
+      "pg_catalog.to_regprocedure('foreshard.forget(text[],text[])') IS NOT NULL",
       kCollationQuery);
 }
 constexpr std::string_view kRangesSql =
@@ -196,10 +197,11 @@ ServerLogin::Next ServerLogin::Row(std::string_view body) {
     return std::string(row[i].value_or(std::string_view()));
   };
   if (step_ == Step::kConnected || step_ == Step::kWarmUp) return Next::kMore;
-  if (step_ == Step::kAsk && row.size() == 3) {
+  if (step_ == Step::kAsk && row.size() == 4) {
     has_schema_ = row[0] == "t";
     in_recovery_ = row[1] == "t";
     text_orders_as_bytes_ = row[2] == "t";
+    forgets_ = row[3] == "t";
     return Next::kMore;
   }
   if (step_ != Step::kRanges || row.size() != 9)

@@ -60,6 +60,8 @@ class ServerLogin {
   const std::map<std::string, std::string>& parameters() const { return parameters_; }
   const std::vector<KnownRange>& ranges() const { return ranges_; }
   bool has_foreshard_schema() const { return has_schema_; }
+  // Its schema can forget decisions, and so wants to know whom they concern.
+  bool forgets_decisions() const { return forgets_; }
   bool in_recovery() const { return in_recovery_; }
   bool text_orders_as_bytes() const { return text_orders_as_bytes_; }
 
@@ -83,6 +85,7 @@ class ServerLogin {
   std::map<std::string, std::string> parameters_;
   std::vector<KnownRange> ranges_;
   bool has_schema_ = false;
+  bool forgets_ = false;
   bool in_recovery_ = false;
   bool text_orders_as_bytes_ = false;
   bool proven_ = false;

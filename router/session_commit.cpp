@@ -12,6 +12,21 @@
 // that says abort is put there before anything is rolled back (foreshard.resolve).
 
 namespace foreshard::router {
+namespace {
+
+// Arguments: the name, and where it is prepared, so that it is known when nobody needs it any more.
+std::string Decision(const Fanout& commit, const ServerLink& first, SessionHost& host) {
+  const std::string name = QuoteLiteral(commit.name);
+  if (!first.forgets) return name;
+  std::string shards;
+  for (const Fanout::Part& part : commit.parts) {
+    if (!part.prepared) continue;
+    shards += (shards.empty() ? "" : ", ") + QuoteLiteral(host.ShardId(part.link->shard));
+  }
+  return name + ", ARRAY[" + shards + "]::text[]";
+}
+
+}  // namespace
 
 Session::Outcome Session::CommitAll(bool simple) {
   if (attached_.empty()) {
@@ -94,7 +109,8 @@ void Session::AfterPrepare() {
     fanout_->step = Fanout::Step::kDecide;
     for (Fanout::Part& part : fanout_->parts) {
       if (part.link->wrote && !part.prepared)
-        Tell(part, "SELECT foreshard.decide('" + fanout_->name + "'); COMMIT");
+        Tell(part,
+             "SELECT foreshard.decide(" + Decision(*fanout_, *part.link, host_) + "); COMMIT");
     }
     AllTold();
     return;

@@ -91,6 +91,7 @@ void Upstream::LoginBytes(std::string_view bytes) {
   }
   state_ = State::kReady;
   has_schema = login_->has_foreshard_schema() && !replica;
+  forgets = login_->forgets_decisions() && !replica;
   worker_.UpstreamReady(*this);
 }
 

@@ -43,6 +43,8 @@ Worker::~Worker() {
   clients_.clear();
   doubts_.clear();
   orphan_calls_.clear();
+  forgetting_.clear();
+  forget_calls_.clear();
   replicas_.clear();
   upstreams_.clear();
   graveyard_.clear();
@@ -202,6 +204,7 @@ void Worker::Tick() {
     Bury(upstream);
   }
   LookForOrphans(now);
+  ForgetDecisions(now);
   if (now < replicas_wanted_until_) LookAtReplicas(now);
   if (!doubts_.empty()) ResolveDoubts(now);
   std::vector<Upstream*> overdue;

@@ -183,6 +183,16 @@ class Worker {
     MonotonicTime give_up_call{};
   };
 
+  // One user's look at what is prepared on all shards; what nobody can need is forgotten then.
+  struct Forgetting {
+    InDoubt asker;
+    std::vector<std::unique_ptr<ShardCall>> calls;
+    std::vector<std::uint32_t> shards;  // that are asked
+    std::size_t awaited = 0;
+    bool failed = false;  // somebody could not be asked
+    std::vector<std::string> prepared;
+  };
+
   StreamEvents* Accept(Stream& stream);
   // `warm`: what was said so far will soon be said there, so its tables are opened at once.
   void OpenConnection(GroupId group, bool warm = false);
@@ -201,6 +211,8 @@ class Worker {
   void LogAccess(const StatementRecord& record) const;
   void ResolveDoubts(MonotonicTime now);
   void LookForOrphans(MonotonicTime now);
+  void ForgetDecisions(MonotonicTime now);
+  void Forget(const Forgetting& what);
   void OrphansFound(const std::string& user, const std::string& database, std::uint32_t shard,
                     std::string_view gids);
   void Resolve(InDoubt& doubt, MonotonicTime now);
@@ -262,11 +274,14 @@ class Worker {
   std::vector<std::shared_ptr<CancelConnection>> cancels_;
   std::vector<std::unique_ptr<InDoubt>> doubts_;
   std::vector<std::unique_ptr<ShardCall>> orphan_calls_;
+  std::vector<std::shared_ptr<Forgetting>> forgetting_;
+  std::vector<std::unique_ptr<ShardCall>> forget_calls_;
   std::map<std::uint32_t, ReplicaSet> replicas_;  // by shard
   MonotonicTime replicas_wanted_until_{};
   std::string reader_;  // whose name is used to look at them
   std::string reader_database_;
   MonotonicTime next_look_{};
+  MonotonicTime next_forget_{};
   Loop loop_;  // last: its handles end before what they call
 };
 

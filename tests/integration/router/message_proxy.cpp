@@ -46,8 +46,11 @@ void NoDelay(int fd) {
 
 // What the router asks for itself, on connections of its own.
 bool IsOwn(std::string_view message) {
-  return message.find("pg_prepared_xacts") != std::string_view::npos ||
-         message.find("foreshard.resolve") != std::string_view::npos;
+  for (const char* word : {"pg_prepared_xacts", "foreshard.resolve", "SELECT foreshard.forget",
+                           "pg_terminate_backend"}) {
+    if (message.find(word) != std::string_view::npos) return true;
+  }
+  return false;
 }
 
 }  // namespace

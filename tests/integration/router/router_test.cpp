@@ -44,11 +44,12 @@ class RouterTest : public testing::Test {
   }
 
   void DecideBy(std::string_view statement) {
-    ASSERT_EQ(OnShard(0, fmt::format("CREATE OR REPLACE FUNCTION foreshard.decide(p_name text) "
-                                     "RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS "
-                                     "$body$ BEGIN {}; END $body$",
-                                     statement)),
-              "");
+    ASSERT_EQ(
+        OnShard(0, fmt::format("CREATE OR REPLACE FUNCTION foreshard.decide(p_name text, p_shards "
+                               "text[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS "
+                               "$body$ BEGIN {}; END $body$",
+                               statement)),
+        "");
   }
   void ExpectNothingOfAWriteOverShards(std::string_view code) {
     const auto client = Client();
