@@ -12,6 +12,7 @@
 #include "base/version.h"
 #include "cli/forecast/trace.h"
 #include "cli/simulate/aggregate.h"
+#include "cli/simulate/hours.h"
 #include "cli/simulate/plot.h"
 #include "cli/simulate/report.h"
 #include "cli/simulate/run.h"
@@ -42,6 +43,7 @@ struct Arguments {
   std::string horizon = "2h";
   std::string plot;
   std::string slots;
+  bool where = false;
   bool json = false;
   bool synthetic = false;
 };
@@ -184,6 +186,7 @@ int Run(const Arguments& arguments, const simulate::Options& options) {
     const foreshard::Status drawn = simulate::WritePlots(arguments.plot, options, runs);
     if (!drawn) return Complain(kBadInput, drawn.error().message);
   }
+  if (arguments.where && !arguments.json) fmt::print("{}\n", simulate::HoursToTable(options, runs));
   if (!arguments.slots.empty()) {
     const foreshard::Status written = simulate::WriteSlots(arguments.slots, runs);
     if (!written) return Complain(kBadInput, written.error().message);
@@ -226,6 +229,7 @@ void Declare(CLI::App& app, Arguments& arguments, simulate::Options& options) {
       ->check(CLI::Range(1, 256));
   app.add_option("--plot", arguments.plot, "folder for pictures (SVG), one a trace and seed");
   app.add_option("--slots", arguments.slots, "file (CSV) for every bin of every run");
+  app.add_flag("--where", arguments.where, "say where member-hours go, before the table");
   app.add_flag("--json", arguments.json, "one JSON object on standard output");
 }
 

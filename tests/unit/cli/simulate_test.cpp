@@ -7,6 +7,7 @@
 #include "cli/simulate/aggregate.h"
 #include "cli/simulate/baselines.h"
 #include "cli/simulate/bound.h"
+#include "cli/simulate/hours.h"
 #include "cli/simulate/plot.h"
 #include "cli/simulate/report.h"
 #include "cli/simulate/run.h"
@@ -244,6 +245,33 @@ TEST(SimulatedBound, NobodyIsBelowItWithoutOverload) {
   EXPECT_LE(runs[1].Metric("worstUtilisation"), options.target_percent / 100.0 + 1e-9);
   EXPECT_GE(runs[1].Metric("memberHours"), hours);
   EXPECT_GE(runs[3].Metric("memberHours"), hours) << "not even who knows the future";
+}
+
+TEST(SimulatedHours, PartsAddUpAndSayWhatTheyAre) {
+  Options options = Small();
+  Course course;
+  const auto day = static_cast<std::size_t>(options.DayBins());
+  course.total.assign(2 * day, 3.6);  // 4 shards at the limit, 5 at the target
+  course.worst.assign(2 * day, 0.64);
+  course.mean.assign(2 * day, 0.48);
+  course.shards.assign(2 * day, 8);
+  course.running.assign(2 * day, 0);
+  course.total[day + 48] = 4.5;  // an hour before and after it is dearer: 6 at the target
+  course.worst[day + 48] = 0.9;
+  course.running[day + 48] = 1;
+  const Hours hours = HoursOf(course, options);
+  EXPECT_NEAR(hours.shards, 24 * 8, 1e-9) << "the first day is not scored";
+  EXPECT_NEAR(hours.load, 24 * 4 + 0.25, 1e-9);
+  EXPECT_NEAR(hours.target, 24, 1e-9);
+  EXPECT_NEAR(hours.ahead, 1, 1e-9);
+  EXPECT_NEAR(hours.behind, 1, 1e-9);
+  EXPECT_NEAR(hours.uneven, 24 * 2, 1.2) << "the fullest shard is a third above the mean";
+  EXPECT_NEAR(hours.load + hours.target + hours.ahead + hours.behind + hours.uneven + hours.idle,
+              hours.shards, 1e-9);
+  EXPECT_EQ(hours.over, 1);
+  EXPECT_EQ(hours.over_moving, 1);
+  RunResult run{.trace = "t", .seed = 1, .strategy = "reactive", .course = course};
+  EXPECT_NE(HoursToTable(options, {run}).find("192.0"), std::string::npos);
 }
 
 TEST(SimulatedSlots, HasALineForEveryBin) {
