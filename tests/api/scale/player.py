@@ -1,0 +1,185 @@
+"""Plays who else works in a cluster that has no nodes: scheduler, kubelet, volumes, and the Patroni of every shard.
+
+  - a pod runs and is ready as soon as it is seen; it has no node, so its deletion needs nobody;
+  - a claim is bound as soon as it is seen;
+  - a shard whose first pod is ready has Patroni's two Endpoints: `-config` with what its own patroni.yml says, and the leader
+    lock, renewed every `loop_wait` seconds as Patroni does it;
+  - when the leader's pod is gone, another ready one of that shard takes the lock at once.
+
+What is not played: crashes, slow starts, lag, leases that run out, and everything inside PostgreSQL (fleet.py has a real one).
+"""
+import datetime
+import json
+import queue
+import threading
+import time
+
+from cluster import CORE, Refused
+
+SET, SHARD, SCOPE = "foreshard.dev/shardset", "foreshard.dev/shard", "foreshard.dev/cluster"
+WORKERS = 8
+RENEWERS = 2
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
+def ready_status(pod, address):
+    began = now()[:19] + "Z"
+    conditions = [{"type": kind, "status": "True", "lastTransitionTime": began, "lastProbeTime": None}
+                  for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")]
+    containers = [{"name": container["name"], "image": container["image"], "imageID": "played@sha256:" + "0" * 64,
+                   "ready": True, "started": True, "restartCount": 0, "state": {"running": {"startedAt": began}},
+                   "containerID": "played://" + pod["metadata"]["uid"] + container["name"]}
+                  for container in pod["spec"]["containers"]]
+    return {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "startTime": began,
+                       "conditions": conditions, "containerStatuses": containers}}
+
+
+class Player:
+    """Threads: its own; `close()` ends them."""
+
+    def __init__(self, api, address):
+        self.api, self.address = api, address
+        self.stopping = threading.Event()
+        self.work = queue.Queue()
+        self.lock = threading.Lock()
+        self.pods = {}      # (namespace, scope) -> {pod name: uid} that are ready
+        self.leaders = {}   # (namespace, scope) -> pod name
+        self.labels = {}    # (namespace, scope) -> (set, shard)
+        self.played = set()  # uids of pods and claims that were seen to
+        self.loop_wait = 5.0
+        self.problems = []
+        self.renewals = 0
+        self.on_pod = None  # called with (type, pod)
+        self.threads = [threading.Thread(target=self.follow, args=("pods", self.see_pod)),
+                        threading.Thread(target=self.follow, args=("persistentvolumeclaims", self.see_claim))]
+        self.threads += [threading.Thread(target=self.toil) for _ in range(WORKERS)]
+        self.threads += [threading.Thread(target=self.renew, args=(i,)) for i in range(RENEWERS)]
+
+    def start(self):
+        for thread in self.threads:
+            thread.daemon = True
+            thread.start()
+
+    def close(self):
+        self.stopping.set()
+        for _ in range(WORKERS):
+            self.work.put(None)
+        for thread in self.threads[2:]:
+            thread.join(10)
+
+    def follow(self, plural, see):
+        self.api.watch(f"{CORE}/{plural}", SET, see, self.stopping)
+
+    def toil(self):
+        while True:
+            task = self.work.get()
+            if task is None:
+                return
+            try:
+                task[0](*task[1:])
+            except Refused as refused:
+                if refused.code not in (404, 409):  # it went meanwhile, or another of us was here before
+                    self.problems.append(str(refused))
+            except OSError as error:
+                self.problems.append(str(error))
+
+    def see_pod(self, event, pod):
+        if self.on_pod:
+            self.on_pod(event, pod)
+        key = (pod["metadata"]["namespace"], pod["metadata"]["labels"].get(SCOPE))
+        uid = pod["metadata"]["uid"]
+        if event == "DELETED" or "deletionTimestamp" in pod["metadata"]:
+            with self.lock:
+                gone = key[1] and self.pods.get(key, {}).get(pod["metadata"]["name"]) == uid
+                if gone:
+                    del self.pods[key][pod["metadata"]["name"]]
+                gone = gone and self.leaders.get(key) == pod["metadata"]["name"]
+            if gone:
+                self.work.put((self.elect, key))
+        elif uid not in self.played:
+            self.played.add(uid)
+            self.work.put((self.run_pod, pod, key))
+
+    def see_claim(self, event, claim):
+        uid = claim["metadata"]["uid"]
+        if event == "DELETED" or uid in self.played:
+            return
+        self.played.add(uid)
+        self.work.put((self.bind, claim))
+
+    def run_pod(self, pod, key):
+        name = pod["metadata"]["name"]
+        self.api.patch(f"{CORE}/namespaces/{key[0]}/pods/{name}/status", ready_status(pod, self.address))
+        if not key[1]:
+            return  # a router's
+        labels = pod["metadata"]["labels"]
+        with self.lock:
+            self.labels[key] = (labels[SET], labels[SHARD])
+            self.pods.setdefault(key, {})[name] = pod["metadata"]["uid"]
+            first = key not in self.leaders
+            if first:
+                self.leaders[key] = None
+        if first:
+            self.bootstrap(key)
+        if first or self.leaders[key] is None:
+            self.elect(key)
+
+    def bind(self, claim):
+        size = claim["spec"]["resources"]["requests"]["storage"]
+        self.api.patch(f"{CORE}/namespaces/{claim['metadata']['namespace']}/persistentvolumeclaims/"
+                       f"{claim['metadata']['name']}/status",
+                       {"status": {"phase": "Bound", "accessModes": ["ReadWriteOnce"], "capacity": {"storage": size}}})
+
+    def endpoints(self, key, name, annotations):
+        owner, shard = self.labels[key]
+        body = {"apiVersion": "v1", "kind": "Endpoints",
+                "metadata": {"name": name, "namespace": key[0], "annotations": annotations,
+                             "labels": {SET: owner, SHARD: shard, SCOPE: key[1]}}}
+        try:
+            self.api.create(f"{CORE}/namespaces/{key[0]}/endpoints", body)
+        except Refused as refused:
+            if refused.code != 409:
+                raise
+            self.api.patch(f"{CORE}/namespaces/{key[0]}/endpoints/{name}", {"metadata": {"annotations": annotations}})
+
+    def bootstrap(self, key):
+        """Patroni's first start: its dynamic configuration is what its file says."""
+        config = self.api.get(f"{CORE}/namespaces/{key[0]}/configmaps/{key[1]}-patroni")
+        dynamic = json.loads(config["data"]["patroni.yml"])["bootstrap"]["dcs"]
+        self.loop_wait = float(dynamic["loop_wait"])
+        self.endpoints(key, key[1] + "-config", {"config": json.dumps(dynamic), "initialize": "7300000000000000001"})
+
+    def elect(self, key):
+        with self.lock:
+            ready = sorted(self.pods.get(key, {}))
+            self.leaders[key] = ready[0] if ready else None
+        if ready:
+            self.endpoints(key, key[1], self.heartbeat(ready[0]))
+
+    @staticmethod
+    def heartbeat(leader):
+        began = now()
+        return {"leader": leader, "acquireTime": began, "renewTime": began, "ttl": "20", "transitions": "0",
+                "optime": "67108864", "slots": "{}"}
+
+    def renew(self, which):
+        """As Patroni's leader does it in each of its loops: one write a shard, spread evenly over the loop."""
+        due = time.monotonic()
+        while not self.stopping.is_set():
+            with self.lock:
+                mine = [key for key, leader in sorted(self.leaders.items()) if leader][which::RENEWERS]
+            if not mine:
+                self.stopping.wait(0.5)
+            for key in mine:
+                due = max(due + self.loop_wait / len(mine), time.monotonic() - self.loop_wait)
+                if self.stopping.wait(max(due - time.monotonic(), 0)):
+                    return
+                try:
+                    self.api.patch(f"{CORE}/namespaces/{key[0]}/endpoints/{key[1]}",
+                                   {"metadata": {"annotations": {"renewTime": now()}}})
+                    self.renewals += 1
+                except (Refused, OSError) as error:
+                    self.problems.append(str(error))
