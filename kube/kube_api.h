@@ -65,7 +65,7 @@ struct Metadata {
 
 struct Object {
   Metadata metadata;
-  std::string json = {};  // the whole object as the server wrote it
+  std::string json = {};  // as the server wrote it; from lists and watches without managedFields
 
   ObjectRef ref() const { return {metadata.name_space, metadata.name}; }
 };

@@ -74,6 +74,13 @@ Metadata MetadataOf(const Json& object) {
   return metadata;
 }
 
+// The text that is kept, without what only the server needs.
+std::string KeptText(Json& object) {
+  const auto metadata = object.find("metadata");
+  if (metadata != object.end() && metadata->is_object()) metadata->erase("managedFields");
+  return object.dump();
+}
+
 Error NotAnObject(std::string_view what) {
   return Error::GiveUp(fmt::format("{}: not a JSON object", what), "InvalidAnswer");
 }
@@ -102,13 +109,13 @@ Result<ListPage> ParseListPage(const ResourceKind& kind, std::string_view json) 
     if (!item.is_object()) return NotAnObject("list.items[]");
     item["apiVersion"] = ApiVersionOf(kind);
     item["kind"] = kind.kind;
-    page.items.push_back({.metadata = MetadataOf(item), .json = item.dump()});
+    page.items.push_back({.metadata = MetadataOf(item), .json = KeptText(item)});
   }
   return page;
 }
 
 Result<WatchEvent> ParseWatchLine(std::string_view line) {
-  const Json parsed = Json::parse(line, nullptr, false);
+  Json parsed = Json::parse(line, nullptr, false);
   if (!parsed.is_object()) return NotAnObject("watch event");
   const auto object = parsed.find("object");
   if (object == parsed.end() || !object->is_object()) return NotAnObject("watch event.object");
@@ -123,7 +130,7 @@ Result<WatchEvent> ParseWatchLine(std::string_view line) {
     event.type = WatchEventType::kBookmark;
     return event;
   }
-  event.object.json = object->dump();
+  event.object.json = KeptText(*object);
   if (type == "ADDED") return event;
   event.type = WatchEventType::kModified;
   if (type == "MODIFIED") return event;

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <utility>
 
+#include "base/check.h"
 #include "base/log.h"
 
 namespace foreshard::kube {
@@ -62,13 +63,43 @@ bool WatchCache::ListAll() {
     for (const auto& [ref, object] : objects_) {
       if (!fresh.contains(ref)) noted.push_back(ref);
     }
-    objects_ = std::move(fresh);
+    objects_.clear();
+    by_label_.clear();
+    for (auto& [ref, object] : fresh) Put(object);
     synced_ = true;
     ++lists_;
   }
   version_ = list->resource_version;
   for (const ObjectRef& ref : noted) note_(ref);
   return true;
+}
+
+// REQUIRES: the lock.
+void WatchCache::Put(const Object& object) {
+  const ObjectRef ref = object.ref();
+  const auto old = objects_.find(ref);
+  if (old != objects_.end()) Unindex(old->second);
+  if (!options_.index_label.empty()) {
+    const auto label = object.metadata.labels.find(options_.index_label);
+    if (label != object.metadata.labels.end()) by_label_[label->second].insert(ref);
+  }
+  objects_.insert_or_assign(ref, object);
+}
+
+void WatchCache::Erase(const ObjectRef& ref) {
+  const auto old = objects_.find(ref);
+  if (old == objects_.end()) return;
+  Unindex(old->second);
+  objects_.erase(old);
+}
+
+void WatchCache::Unindex(const Object& object) {
+  const auto label = object.metadata.labels.find(options_.index_label);
+  if (label == object.metadata.labels.end()) return;
+  const auto place = by_label_.find(label->second);
+  if (place == by_label_.end()) return;
+  place->second.erase(object.ref());
+  if (place->second.empty()) by_label_.erase(place);
 }
 
 bool WatchCache::OnEvent(const WatchEvent& event) {
@@ -81,10 +112,10 @@ bool WatchCache::OnEvent(const WatchEvent& event) {
     switch (event.type) {
       case WatchEventType::kAdded:
       case WatchEventType::kModified:
-        objects_.insert_or_assign(ref, event.object);
+        Put(event.object);
         break;
       case WatchEventType::kDeleted:
-        objects_.erase(ref);
+        Erase(ref);
         break;
       case WatchEventType::kBookmark:
         return true;
@@ -126,6 +157,17 @@ std::vector<Object> WatchCache::All() const {
   all.reserve(objects_.size());
   for (const auto& [ref, object] : objects_) all.push_back(object);
   return all;
+}
+
+std::vector<Object> WatchCache::WithLabel(const std::string& value) const {
+  CHECK(!options_.index_label.empty(), "no label is indexed", options_.kind.kind);
+  const std::scoped_lock lock(mutex_);
+  std::vector<Object> found;
+  const auto place = by_label_.find(value);
+  if (place == by_label_.end()) return found;
+  found.reserve(place->second.size());
+  for (const ObjectRef& ref : place->second) found.push_back(objects_.at(ref));
+  return found;
 }
 
 std::size_t WatchCache::size() const {

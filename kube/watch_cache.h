@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct WatchCacheOptions {
   std::string name_space = {};  // "": all
   std::string label_selector = {};
   std::string field_selector = {};
+  std::string index_label = {};  // WithLabel() finds objects by its value; "": no index
   std::chrono::seconds watch_timeout{300};
   std::chrono::milliseconds list_timeout{30'000};
   // Pause after a failure, doubled for each further one; and the least time between the beginnings
@@ -61,6 +63,9 @@ class WatchCache {
   // Copies.
   std::optional<Object> Get(const ObjectRef& ref) const;
   std::vector<Object> All() const;
+  // Those whose index label has this value. Cost: theirs, however many others there are. REQUIRES:
+  // an index label.
+  std::vector<Object> WithLabel(const std::string& value) const;
   std::size_t size() const;
 
   // How many lists were needed since the start; for a metric.
@@ -68,6 +73,9 @@ class WatchCache {
 
  private:
   bool ListAll();
+  void Put(const Object& object);
+  void Erase(const ObjectRef& ref);
+  void Unindex(const Object& object);
   bool OnEvent(const WatchEvent& event);
   std::chrono::milliseconds PauseAfterFailure();
 
@@ -82,6 +90,7 @@ class WatchCache {
 
   mutable std::mutex mutex_;
   std::map<ObjectRef, Object> objects_;
+  std::map<std::string, std::set<ObjectRef>> by_label_;  // value of the index label -> who has it
   bool synced_ = false;
   std::int64_t lists_ = 0;
 };

@@ -78,7 +78,8 @@ CachedApi::CachedApi(kube::KubeApi& api, const Clock& clock, Options options)
         api_, clock_,
         kube::WatchCacheOptions{.kind = copy.kind.resource,
                                 .name_space = options_.name_space,
-                                .label_selector = copy.kind.label_selector},
+                                .label_selector = copy.kind.label_selector,
+                                .index_label = copy.kind.label_selector},
         note);
   }
 }
@@ -149,28 +150,46 @@ Result<std::optional<kube::Object>> CachedApi::Get(const kube::ResourceKind& kin
   return object;
 }
 
+std::set<kube::ObjectRef> CachedApi::WrittenOf(const kube::ResourceKind& kind) {
+  const std::scoped_lock lock(mutex_);
+  std::set<kube::ObjectRef> refs;
+  for (auto it = written_.lower_bound({kind, {}}); it != written_.end() && it->first.first == kind;
+       ++it) {
+    refs.insert(it->first.second);
+  }
+  return refs;
+}
+
 Result<kube::ObjectList> CachedApi::List(const kube::ResourceKind& kind,
                                          const kube::ListOptions& options, Deadline deadline) {
   const Copy* copy = CopyOf(kind);
-  const std::optional<Selector> selector = ParseSelector(options.label_selector);
+  if (copy == nullptr) return api_.List(kind, options, deadline);
+  const std::string& label = copy->kind.label_selector;
+  // Everything that is copied, or what a selector chooses of it.
+  const std::optional<Selector> selector =
+      options.label_selector == label ? Selector() : ParseSelector(options.label_selector);
   const bool covered = options_.name_space.empty() || options_.name_space == options.name_space;
-  if (copy == nullptr || !selector || !options.field_selector.empty() || !covered ||
-      !IsWithin(*selector, copy->kind.label_selector)) {
+  if (!selector || !options.field_selector.empty() || !covered ||
+      (options.label_selector != label && !IsWithin(*selector, label))) {
     return api_.List(kind, options, deadline);
   }
+  // Before the copies: what is no longer among our writes by then, the copies have.
+  const std::set<kube::ObjectRef> written = WrittenOf(kind);
+  const auto asked = selector->find(label);
   std::map<kube::ObjectRef, kube::Object> found;
-  for (kube::Object& object : copy->cache->All()) found.emplace(object.ref(), std::move(object));
-  {
-    const std::scoped_lock lock(mutex_);
-    for (const auto& [key, written] : written_) {
-      if (key.first == kind) found.try_emplace(key.second, written.object);
-    }
+  for (kube::Object& object :
+       asked == selector->end() ? copy->cache->All() : copy->cache->WithLabel(asked->second)) {
+    found.emplace(object.ref(), std::move(object));
+  }
+  for (const kube::ObjectRef& ref : written) {
+    std::optional<kube::Object> newest = Newest(kind, ref, copy->cache->Get(ref));
+    found.erase(ref);
+    if (newest) found.emplace(ref, *std::move(newest));
   }
   kube::ObjectList list;
   for (auto& [ref, object] : found) {
     if (!options.name_space.empty() && ref.name_space != options.name_space) continue;
-    std::optional<kube::Object> newest = Newest(kind, ref, copy->cache->Get(ref));
-    if (newest && Matches(*newest, *selector)) list.items.push_back(std::move(*newest));
+    if (Matches(object, *selector)) list.items.push_back(std::move(object));
   }
   return list;
 }

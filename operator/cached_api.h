@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -76,6 +77,7 @@ class CachedApi final : public kube::KubeApi {
   using WrittenKey = std::pair<kube::ResourceKind, kube::ObjectRef>;
 
   const Copy* CopyOf(const kube::ResourceKind& kind) const;
+  std::set<kube::ObjectRef> WrittenOf(const kube::ResourceKind& kind);
   Status MayWrite() const;
   Result<kube::Object> Remember(const kube::ResourceKind& kind, Result<kube::Object> answer,
                                 bool dry_run);

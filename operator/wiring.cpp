@@ -126,7 +126,8 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
 }
 
 std::optional<std::string> Wiring::Targets(const std::string& path) {
-  const auto pods = cached_.List(kube::kPods, {.name_space = options_.name_space},
+  const auto pods = cached_.List(kube::kPods,
+                                 {.name_space = options_.name_space, .label_selector = kSetLabel},
                                  Deadline::After(clock_, std::chrono::seconds(1)));
   return ScrapeTargets(path, pods ? pods->items : std::vector<kube::Object>());
 }

@@ -1,5 +1,6 @@
 #include "operator/controllers/shardset_observe.h"
 
+#include <algorithm>
 #include <array>
 
 #include "operator/api/migration_json.h"
@@ -8,13 +9,16 @@
 #include "operator/builders/annotations.h"
 #include "operator/builders/names.h"
 #include "operator/builders/secrets.h"
+#include "operator/controllers/shardset_fleet.h"
 #include "operator/scram_verifier.h"
 
 namespace foreshard::op {
 namespace {
 
-// An inspection costs a login; in between, watches tell what happens.
-constexpr std::chrono::seconds kInspectAgain{60};
+// An inspection costs two logins, 3 ms of a core with TLS and SCRAM; in between, watches tell what
+// happens.
+constexpr std::chrono::milliseconds kInspectAgain{60'000};
+constexpr std::chrono::milliseconds kBetweenInspections{600};
 constexpr std::chrono::seconds kInspectSoon{2};
 constexpr std::chrono::seconds kInspectLimit{10};
 constexpr std::size_t kMatchesMax = 10'000;
@@ -195,13 +199,26 @@ Status ShardSetObserver::ReadMigrations(ShardSetObservation& seen, Deadline dead
 }
 
 void ShardSetObserver::LookInside(ShardSetObservation& seen, Deadline deadline) {
+  const std::vector<model::ShardId> wanted = WantedShards(seen);
   for (const model::ShardId& shard : ShardsThatExist(seen)) {
-    seen.databases[shard] = Inspect(seen, shard, deadline);
+    const bool orphan = std::ranges::find(wanted, shard) == wanted.end();
+    seen.databases[shard] = Inspect(seen, shard, orphan, deadline);
   }
 }
 
+std::chrono::milliseconds InspectionAge(std::size_t shards) {
+  return std::max(kInspectAgain, kBetweenInspections * static_cast<std::int64_t>(shards));
+}
+
+// REQUIRES: the lock.
+bool ShardSetObserver::IsFresh(const Looked& looked, bool orphan) const {
+  const std::chrono::milliseconds age =
+      looked.well && !orphan ? InspectionAge(looked_.size()) : kInspectSoon;
+  return clock_.Monotonic() < looked.at + age;
+}
+
 DatabaseSeen ShardSetObserver::Inspect(const ShardSetObservation& seen, const model::ShardId& shard,
-                                       Deadline deadline) {
+                                       bool orphan, Deadline deadline) {
   const std::optional<ShardLogin> login = LoginOf(seen, shard);
   const std::optional<ShardSetup> setup = SetupOf(seen);
   if (!login || !setup) return {};
@@ -211,7 +228,7 @@ DatabaseSeen ShardSetObserver::Inspect(const ShardSetObservation& seen, const mo
     const std::scoped_lock lock(mutex_);
     const auto found = looked_.find(key);
     if (found != looked_.end() && found->second.question == question &&
-        clock_.Monotonic() < found->second.again_at) {
+        IsFresh(found->second, orphan)) {
       return found->second.database;
     }
   }
@@ -231,7 +248,8 @@ DatabaseSeen ShardSetObserver::Inspect(const ShardSetObservation& seen, const mo
     // tells the rest.
     looked.database.problem = answer.error().message;
   }
-  looked.again_at = clock_.Monotonic() + (answer && answer->set_up ? kInspectAgain : kInspectSoon);
+  looked.at = clock_.Monotonic();
+  looked.well = answer && answer->set_up;
   return looked.database;
 }
 
@@ -246,7 +264,8 @@ void ShardSetObserver::NoteProblem(const kube::ObjectRef& set, const model::Shar
   const auto found = looked_.find({set, shard});
   if (found == looked_.end()) return;
   found->second.database.problem = problem;
-  found->second.again_at = clock_.Monotonic() + kInspectSoon;
+  found->second.at = clock_.Monotonic();
+  found->second.well = false;
 }
 
 bool ShardSetObserver::MatchesPassword(const ShardSetObservation& seen) {

@@ -69,6 +69,11 @@ std::optional<ShardSetup> SetupOf(const ShardSetObservation& seen);
 // Shards that have an object, by their label.
 std::set<model::ShardId> ShardsThatExist(const ShardSetObservation& seen);
 
+// How long what was seen inside a shard counts, for an operator with so many shards: a minute, and
+// longer where that would be more than a hundred logins a minute. What our own writes change, or
+// another primary, is asked at once however long this is.
+std::chrono::milliseconds InspectionAge(std::size_t shards);
+
 // Owner: the controller. Threads: any; keys of one set come from one worker at a time.
 class ShardSetObserver {
  public:
@@ -87,15 +92,18 @@ class ShardSetObserver {
   struct Looked {
     DatabaseSeen database;
     std::string question;  // leader and fingerprint: another one makes the answer void
-    MonotonicTime again_at{};
+    MonotonicTime at{};
+    bool well = false;  // answered, and everything is as it should be
   };
   using Key = std::pair<kube::ObjectRef, model::ShardId>;
 
   Status ListChildren(ShardSetObservation& seen, Deadline deadline);
   Status ReadMigrations(ShardSetObservation& seen, Deadline deadline);
   void LookInside(ShardSetObservation& seen, Deadline deadline);
-  DatabaseSeen Inspect(const ShardSetObservation& seen, const model::ShardId& shard,
+  // Of an orphan the answer decides whether it is removed: it is asked anew.
+  DatabaseSeen Inspect(const ShardSetObservation& seen, const model::ShardId& shard, bool orphan,
                        Deadline deadline);
+  bool IsFresh(const Looked& looked, bool orphan) const;
   bool MatchesPassword(const ShardSetObservation& seen);
 
   kube::KubeApi& kube_;

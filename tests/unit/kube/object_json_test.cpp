@@ -66,6 +66,16 @@ TEST(ParseListPage, GivesItemsTheirKind) {
             R"({"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"a"}})");
 }
 
+TEST(ParseListPage, DropsTheFieldsOfManagersAsWatchesDo) {
+  const std::string object = R"({"metadata":{"managedFields":[{"manager":"x"}],"name":"a"}})";
+  const Result<ListPage> page = ParseListPage(kPods, R"({"items":[)" + object + "]}");
+  ASSERT_TRUE(page && page->items.size() == 1);
+  EXPECT_EQ(page->items[0].json, R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}})");
+  const auto event = ParseWatchLine(R"({"type":"ADDED","object":)" + object + "}");
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->object.json, R"({"metadata":{"name":"a"}})");
+}
+
 TEST(ParseListPage, NoItemsAreNone) {
   EXPECT_TRUE(ParseListPage(kPods, R"({"items":null})")->items.empty());
   EXPECT_TRUE(ParseListPage(kPods, R"({})")->items.empty());

@@ -57,6 +57,33 @@ class Cache : public testing::Test {
       }};
 };
 
+TEST_F(Cache, FindsByItsLabelWhatHasThatValueNow) {
+  WatchCache cache(faulty_, clock_, {.kind = kConfigMaps, .name_space = "shop", .index_label = "l"},
+                   [](const ObjectRef&) {});
+  const auto label = [this](const std::string& name, const std::string& value) {
+    ASSERT_TRUE(api_.Patch(kConfigMaps, {"shop", name},
+                           fmt::format(R"({{"metadata":{{"labels":{{"l":{}}}}}}})", value), {},
+                           Soon()));
+  };
+  const auto names = [&cache](const std::string& value) {
+    std::string text;
+    for (const Object& object : cache.WithLabel(value)) text += object.metadata.name;
+    return text;
+  };
+  for (const char* name : {"a", "b", "c"}) Create(name);
+  label("a", R"("x")");
+  label("b", R"("x")");
+  cache.Step({});
+  EXPECT_EQ(names("x"), "ab");
+  label("a", R"("y")");
+  label("c", R"("x")");
+  Delete("b");
+  cache.Step({});
+  EXPECT_EQ(names("x"), "c");
+  EXPECT_EQ(names("y"), "a");
+  EXPECT_EQ(names("z"), "");
+}
+
 TEST_F(Cache, HoldsWhatIsThereAfterTheFirstStep) {
   Create("a", R"({"k":"1"})");
   Create("b");

@@ -6,6 +6,7 @@
 
 #include "kube/kinds.h"
 #include "tests/fakes/fake_kube_api.h"
+#include "tests/fakes/faulty_kube_api.h"
 #include "tests/support/await.h"
 
 namespace foreshard::op {
@@ -50,7 +51,13 @@ class CachedApiTest : public testing::Test {
   fakes::FakeKubeApi fake{clock};
   std::atomic<bool> leads = true;
   std::atomic<int> notes = 0;
-  CachedApi api{fake,
+  std::atomic<bool> server_lists = true;
+  fakes::FaultyKubeApi server{fake, [this](const fakes::KubeCall& call) {
+                                return call.verb == "list" && !server_lists
+                                           ? fakes::KubeFault::kFailBefore
+                                           : fakes::KubeFault::kNone;
+                              }};
+  CachedApi api{server,
                 clock,
                 {.name_space = {},
                  .kinds = {{kube::kConfigMaps, kLabel}},
@@ -90,6 +97,28 @@ TEST_F(CachedApiTest, WhatLacksTheLabelIsAskedOfTheServer) {
       api.List(kube::kConfigMaps,
                {.name_space = "shop", .label_selector = {}, .field_selector = {}}, Soon());
   EXPECT_EQ(all->items.size(), 2U);
+}
+
+TEST_F(CachedApiTest, EverythingThatIsCopiedIsListedFromTheCopies) {
+  Make("foreign", false);
+  server_lists = false;
+  const auto all =
+      api.List(kube::kConfigMaps, {.name_space = "shop", .label_selector = kLabel}, Soon());
+  ASSERT_TRUE(all.ok());
+  EXPECT_EQ(all->items.size(), 1U);
+}
+
+TEST_F(CachedApiTest, AnotherSetsObjectsAreNotListed) {
+  ASSERT_TRUE(api.Create(kube::kConfigMaps, {"shop", "theirs"},
+                         R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"theirs",)"
+                         R"("labels":{"foreshard.dev/shardset":"bills"}}})",
+                         Soon())
+                  .ok());
+  EXPECT_EQ(Count(), 1U);  // while it is read back from our own write
+  EXPECT_TRUE(support::Await("the copy has it", std::chrono::seconds(10), [this] {
+                return support::Seen(notes >= 2);
+              }).ok());
+  EXPECT_EQ(Count(), 1U);
 }
 
 // behaviour-07

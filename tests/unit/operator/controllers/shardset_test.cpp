@@ -182,16 +182,39 @@ TEST_F(ShardSetControllerTest, AShardForAMigrationExistsAsLongAsItIsNamed) {
   EXPECT_EQ(world.Condition("Ready"), "True");
 }
 
-// behaviour-10
-TEST_F(ShardSetControllerTest, AnUnreachableOrphanIsKept) {
-  MakeReady();
-  const std::string shard = world.Shards()[1];
-  world.admin.databases["orders-" + shard + ".shop.svc"].down = true;
-  Value table = world.Get(kube::kRoutingTables, "orders");
+TEST(ShardSetObserver, LooksIntoAtMostAHundredShardsAMinute) {
+  EXPECT_EQ(InspectionAge(0), std::chrono::minutes(1));
+  EXPECT_EQ(InspectionAge(100), std::chrono::minutes(1));
+  EXPECT_EQ(InspectionAge(1'000), std::chrono::minutes(10));
+}
+
+// The second of two shards loses its ranges in the table.
+std::string LeaveOnlyTheFirst(ShardSetWorld& world) {
   const std::string rest = world.Shards()[0];
+  std::string shard = world.Shards()[1];
   world.Patch(kube::kRoutingTables, "orders",
               R"({"spec":{"epoch":2,"ranges":[{"from":"","to":"","shard":")" + rest +
                   R"("}],"shards":[{"id":")" + rest + R"(","primaryService":"x"}]}})");
+  return shard;
+}
+
+// behaviour-10
+TEST_F(ShardSetControllerTest, AnOrphanIsAskedAnewBeforeItIsRemoved) {
+  MakeReady();
+  world.clock.Advance(std::chrono::minutes(2));
+  world.Settle();  // every shard was looked into, and had no rows
+  for (auto& [host, database] : world.admin.databases) database.has_rows = true;
+  world.clock.Advance(std::chrono::seconds(3));
+  const std::string shard = LeaveOnlyTheFirst(world);
+  world.Settle();
+  EXPECT_TRUE(world.Exists(kube::kStatefulSets, "orders-" + shard));
+}
+
+// behaviour-10
+TEST_F(ShardSetControllerTest, AnUnreachableOrphanIsKept) {
+  MakeReady();
+  world.admin.databases["orders-" + world.Shards()[1] + ".shop.svc"].down = true;
+  const std::string shard = LeaveOnlyTheFirst(world);
   world.clock.Advance(std::chrono::minutes(2));
   world.Settle();
   EXPECT_TRUE(world.Exists(kube::kStatefulSets, "orders-" + shard));
