@@ -10,10 +10,14 @@
 namespace foreshard::router {
 namespace {
 
-// Runs the steps on a thread of its own, whose policy ends with it.
+// Runs the steps on a thread of its own, which does not keep what a loop has made of the test's.
 template <typename Steps>
 void OnThread(Steps steps) {
-  std::jthread thread(steps);
+  std::jthread thread([&steps] {
+    const sched_param none{};
+    ASSERT_EQ(::sched_setscheduler(0, SCHED_OTHER, &none), 0);
+    steps();
+  });
 }
 
 TEST(LoopPaceTest, ManyEventsAPollMakeAThreadThatWaitsForItsTurn) {
@@ -79,8 +83,6 @@ TEST_F(LoopPaceOfALoop, FollowsWhatItsPollsBring) {
   }
   Run();
   EXPECT_EQ(policy, SCHED_BATCH);
-  const sched_param none{};
-  ::sched_setscheduler(0, SCHED_OTHER, &none);  // It was this test's own thread.
 }
 
 }  // namespace

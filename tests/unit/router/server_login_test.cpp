@@ -7,7 +7,7 @@
 namespace foreshard::router {
 namespace {
 
-// A server that asks for no password and has Foreshard's tables.
+// A server that asks for no password, is believed, and has Foreshard's tables.
 class ServerLoginTest : public testing::Test {
  protected:
   static ServerLogin::Options Options(const std::string& warm_up) {
@@ -17,7 +17,8 @@ class ServerLoginTest : public testing::Test {
             .router = "r-1",
             .nonce = "nonce",
             .binding_hash = {},
-            .warm_up = warm_up};
+            .warm_up = warm_up,
+            .believes = true};
   }
   ServerLogin::Next Hear(ServerLogin& login, const std::string& bytes) {
     said_.clear();
@@ -40,7 +41,7 @@ class ServerLoginTest : public testing::Test {
     pg::WireWriter(&bytes, 'R').Int32(0).End();
     pg::AppendReadyForQuery(&bytes, 'I');
     EXPECT_EQ(Hear(login, bytes), ServerLogin::Next::kMore);
-    constexpr std::string_view kFacts[] = {"t", "f", "t"};
+    constexpr std::string_view kFacts[] = {"t", "f", "t", "t"};
     EXPECT_EQ(Hear(login, Answer(kFacts)), ServerLogin::Next::kMore);
     EXPECT_NE(said_.find("foreshard.connected"), std::string::npos);
     EXPECT_EQ(Hear(login, Answer({})), ServerLogin::Next::kMore);
