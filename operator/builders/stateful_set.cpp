@@ -8,8 +8,13 @@
 namespace foreshard::op {
 namespace {
 
+// A renewed certificate is told to Patroni, which reloads its own and PostgreSQL's; no connection ends by that. kubelet writes
+// the Secret's files anew a minute or two after the Secret. $$ stays the number of the process that becomes Patroni.
 constexpr const char* kPatroniCommand =
     "umask 077; mkdir -p /data/pg; chmod 700 /data/pg; "
+    "follow() { old=$(cksum <$1); while sleep 10; do new=$(cksum <$1) || continue; "
+    "[ \"$new\" = \"$old\" ] || { old=$new; kill -HUP $$ || exit 0; }; done; }; "
+    "follow /etc/foreshard/tls/tls.crt & "
     "exec patroni /etc/foreshard/patroni/patroni.yml";
 // In pods of other shards the label is another one, so only members of this shard keep apart.
 constexpr const char* kZoneLabel = "topology.kubernetes.io/zone";
