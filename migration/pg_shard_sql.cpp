@@ -77,8 +77,9 @@ std::string GateSql() { return std::string(kGateSelect) + kGateFrom; }
 // Before a cutover, not in it: planning a look takes four times as long as the look, and the first
 // run of each statement of a gate function plans it. So an attempt is played through with a
 // migration of its own, that no other session can see, and taken back.
+// Prepared last: a session keeps what it prepared even if the rest fails, and would say only that.
 std::string WarmUpSql() {
-  return fmt::format("PREPARE foreshard_gate (bigint, bigint) AS {};", GateSql()) + R"(
+  return R"(
 DO $$
 DECLARE
   id CONSTANT bigint := -pg_backend_pid();
@@ -92,7 +93,8 @@ BEGIN
   PERFORM foreshard.gate_reopen(id, 1, 3, '', 0);
   RAISE EXCEPTION USING ERRCODE = 'FS000';
 EXCEPTION WHEN SQLSTATE 'FS000' THEN NULL;
-END $$;)";
+END $$;
+)" + fmt::format("PREPARE foreshard_gate (bigint, bigint) AS {}", GateSql());
 }
 
 Result<GateSeen> ReadGate(const pg::Rows& rows) {

@@ -265,8 +265,11 @@ Session::Outcome Session::RunRouted(const Statement& statement, std::string_view
       const RoutePart& part = decision_.parts[0];
       const std::uint32_t shard = ReaderOf(TargetOf(part), statement);
       learned_columns_ = statement.names_columns.has_value();
-      if (!part.text.empty()) return ForwardQuery(shard, part.text, {}, nullptr);
-      return ForwardQuery(shard, text, frame, nullptr);
+      const Outcome sent = part.text.empty() ? ForwardQuery(shard, text, frame, nullptr)
+                                             : ForwardQuery(shard, part.text, {}, nullptr);
+      if (sent == Outcome::kDone && statement.kind == StatementKind::kInsert)
+        works_[works_used_ - 1].insert = true;  // Heat tells append-only keys by it.
+      return sent;
     }
     case RouteKind::kAnyShard:
       return ForwardQuery(AnyShard(), text, frame, nullptr);

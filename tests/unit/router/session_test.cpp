@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "base/random.h"
 #include "tests/unit/router/session_world.h"
 
@@ -23,6 +25,20 @@ TEST(Session, BorrowsAServerForOneStatement) {
   EXPECT_TRUE(w.session_.at_rest());
   ASSERT_EQ(w.records_.size(), 1U);
   EXPECT_FALSE(w.records_[0].write);
+}
+
+// The planner splits append-only keys at their head, which heat knows from inserts alone.
+TEST(Session, TellsAnInsertFromOtherWrites) {
+  for (const auto& [text, tag, insert] :
+       {std::tuple{"INSERT INTO customers (id, name) VALUES ({}, 'a')", "INSERT 0 1", true},
+        std::tuple{"UPDATE customers SET name = 'b' WHERE id = {}", "UPDATE 1", false},
+        std::tuple{"SELECT name FROM customers WHERE id = {}", "SELECT 1", false}}) {
+    SessionWorld w;
+    w.ClientSays(W::Query(fmt::format(fmt::runtime(text), w.SomeKeyOf(2))));
+    w.ServerSays(2, W::Done(tag));
+    ASSERT_EQ(w.records_.size(), 1U) << text;
+    EXPECT_EQ(w.records_[0].insert, insert) << text;
+  }
 }
 
 // However the client's bytes are cut, the servers hear the same and so does the client.
