@@ -101,7 +101,8 @@ TEST(ForeignMetrics, ThePostgresExporterExportsWhatWeUse) {
 TEST(Runbooks, StatementsRun) {
   auto postgres = support::PostgresServer::Create();
   ASSERT_TRUE(Good(postgres));
-  // The table of the pages' examples.
+  // A shard, with the table of the pages' examples.
+  ASSERT_TRUE(Good((*postgres)->Sql(support::ReadFile("migration/shard_schema.sql"))));
   ASSERT_TRUE(Good((*postgres)->Sql("CREATE TABLE public.orders (customer_id bigint)")));
   static const std::regex kInCommand(R"re(psql .* -c "(SELECT [^"]*)")re");
   static const std::regex kAlone(R"(    (SELECT .*;))");
