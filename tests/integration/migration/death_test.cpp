@@ -31,7 +31,8 @@ constexpr std::array kEffects = {"PublishTable",
                                  "SetLeased",
                                  "WriteProbe",
                                  "GateClose",
-                                 "GateTake",
+                                 "GateDrained",
+                                 "GateOpen",
                                  "DisableForward",
                                  "SlotAdvance",
                                  "MakeReverseSubscription",
@@ -98,8 +99,9 @@ class DeathTest : public testing::Test {
 
 TEST_F(DeathTest, InsideTheCutover) {
   MoveAndDie("GateClose", true);
-  MoveAndDie("GateTake", false);
-  MoveAndDie("GateTake", true);
+  MoveAndDie("GateDrained", true);
+  MoveAndDie("GateOpen", false);
+  MoveAndDie("GateOpen", true);
   ExpectNothingLost();
 }
 
@@ -113,7 +115,7 @@ TEST_F(DeathTest, AtEachEffectBeforeAndAfterIt) {
 }
 
 TEST_F(DeathTest, OnTheWayBack) {
-  for (const char* call : {"GateClose", "GateTake"}) {
+  for (const char* call : {"GateClose", "GateDrained", "GateOpen"}) {
     for (const bool after : {false, true}) {
       SCOPED_TRACE(fmt::format("{} {}", after ? "after" : "before", call));
       model::ShardMigrationSpec spec = NextSpec();
@@ -126,7 +128,7 @@ TEST_F(DeathTest, OnTheWayBack) {
       ASSERT_EQ(controller_->RunToEnd(), Phase::kRolledBack) << controller_->Why();
     }
   }
-  EXPECT_EQ(controller_->deaths(), 4);
+  EXPECT_EQ(controller_->deaths(), 6);
   ExpectNothingLost();
 }
 
