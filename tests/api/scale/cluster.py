@@ -21,16 +21,16 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROGRAMS = pathlib.Path(os.environ.get("FORESHARD_CACHE", pathlib.Path.home() / ".cache/foreshard")) / "bin"
 CONTROLLERS = "statefulset-controller,deployment-controller,replicaset-controller,disruption-controller"
-OPERATOR_USER = "system:serviceaccount:foreshard-system:foreshard-operator"
+OPERATORS = "system:serviceaccounts:foreshard-system"
 APPS, CORE, OURS = "apis/apps/v1", "api/v1", "apis/foreshard.dev/v1alpha1"
 PR_SET_PDEATHSIG = 1
 
-# Only what the operator asks is noted: what is played would fill the log with a thousand heartbeats every five seconds.
+# Only what operators ask is noted: what is played would fill the log with a thousand heartbeats every five seconds.
 AUDIT_POLICY = f"""apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
-- {{level: Metadata, users: ["{OPERATOR_USER}"]}}
+- {{level: Metadata, userGroups: ["{OPERATORS}"]}}
 - {{level: None}}
 """
 
@@ -180,13 +180,11 @@ class Cluster:
         return done.stdout
 
     def install(self, controllers=True):
-        """Our kinds, the operator's service account (with every right: the chart's own are tested elsewhere), controllers."""
+        """Our kinds, a namespace for operators (with every right: the chart's own are tested elsewhere), controllers."""
         self.kubectl("apply", "-f", ROOT / "crds")
         self.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds")
         self.kubectl("create", "namespace", "foreshard-system")
-        self.kubectl("-n", "foreshard-system", "create", "serviceaccount", "foreshard-operator")
-        self.kubectl("create", "clusterrolebinding", "foreshard-operator", "--clusterrole=cluster-admin",
-                     "--serviceaccount=foreshard-system:foreshard-operator")
+        self.kubectl("create", "clusterrolebinding", "operators", "--clusterrole=cluster-admin", f"--group={OPERATORS}")
         if not controllers:
             return
         self.manager = start([PROGRAMS / "kube-controller-manager", f"--kubeconfig={self.directory}/admin.kubeconfig",
@@ -194,9 +192,11 @@ class Cluster:
                               "--kube-api-burst=4000", "--concurrent-statefulset-syncs=10", "--secure-port=0"],
                              self.directory / "log/manager.log")
 
-    def operator_kubeconfig(self):
-        token = self.kubectl("-n", "foreshard-system", "create", "token", "foreshard-operator", "--duration=12h").strip()
-        file = self.directory / "operator.kubeconfig"
+    def operator_kubeconfig(self, identity):
+        """For an operator with a service account of its own, so that the audit log tells them apart."""
+        self.kubectl("-n", "foreshard-system", "create", "serviceaccount", identity)
+        token = self.kubectl("-n", "foreshard-system", "create", "token", identity, "--duration=12h").strip()
+        file = self.directory / f"{identity}.kubeconfig"
         file.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "c",
             "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{self.port}",
@@ -206,7 +206,7 @@ class Cluster:
         return file
 
     def operator_writes(self):
-        """(verb, resource, namespace/name) of every write of the operator so far, leases aside, oldest first."""
+        """(verb, resource, namespace/name, who) of every write of operators so far, leases aside, oldest first."""
         found = []
         for file in sorted(self.directory.glob("audit*.log")):
             with open(file, encoding="utf-8") as lines:
@@ -217,7 +217,8 @@ class Cluster:
                     what = entry.get("objectRef", {})
                     if what.get("resource") != "leases":
                         found.append((entry["verb"], what.get("resource", "") + "/" + what.get("subresource", ""),
-                                      f"{what.get('namespace', '')}/{what.get('name', '')}"))
+                                      f"{what.get('namespace', '')}/{what.get('name', '')}",
+                                      entry["user"]["username"].rsplit(":", 1)[1]))
         return found
 
     def close(self):

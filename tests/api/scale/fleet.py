@@ -10,6 +10,7 @@ import pathlib
 import pwd
 import random
 import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -79,7 +80,7 @@ class Operator:
     def __init__(self, cluster, identity, more=()):
         self.identity = identity
         self.log = cluster.directory / f"log/operator-{identity}.log"
-        self.kubeconfig = cluster.operator_kubeconfig()
+        self.kubeconfig = cluster.operator_kubeconfig(identity)
         self.process = start([ROOT / "build/release/bin/foreshard-operator", f"--kubeconfig={self.kubeconfig}",
                               "--listen=127.0.0.1:0", "--status-listen=off", "--lease-namespace=foreshard-system",
                               # Audits ask every shard by its name in the cluster's DNS, and there is none here.
@@ -110,6 +111,12 @@ class Operator:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def close(self):
         stop(self.process)
@@ -184,7 +191,9 @@ class Fleet:
             "data": encoded})
 
     def create_sets(self):
-        self.api.create(f"{CORE}/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}})
+        # Every pod that the controllers make is held to the strictest of Kubernetes' own standards.
+        self.api.create(f"{CORE}/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": SPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}})
         authority = {name: (self.database.directory / name).read_text() for name in ("ca.crt", "ca.key")}
         roles = ("superuser", "replication", "rewind", "foreshard", "restapi", "exporter")
         # Recommend shows what it would do and does nothing; both kinds of sets keep their shards.
@@ -269,17 +278,16 @@ class Fleet:
             times.append(self.edit_and_see(name, 3 - self.routers_wanted[name][0]))
         return sorted(times)
 
-    def leader_change(self, second):
-        """Seconds from the leader's SIGKILL until the other one has acted on an edit made right after it."""
-        first = self.operators[0]
+    def leader_change(self, second, strike):
+        """Seconds from `strike()` at the leader until the other one has acted on an edit made right after it."""
         wait_for("the second operator has its copies", 300, second.synced)
         name = self.names()[0]
         routers = 3 - self.routers_wanted[name][0]
-        first.kill()
-        killed = time.monotonic()
+        strike()
+        struck = time.monotonic()
         self.edit(name, routers)
         wait_for("the other one acts", 120, lambda: self.routers_wanted[name][0] == routers)
-        return self.routers_wanted[name][1] - killed
+        return self.routers_wanted[name][1] - struck
 
     def roll(self, sets, seconds):
         """A new template for the shards of so many sets, until every pod has it and every set is Ready; how long it took."""

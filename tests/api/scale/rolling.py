@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""A new template reaches running shards: with the real controllers of StatefulSets and disruption budgets, and evictions.
+
+Each shard gives up its replica first and its primary last, one shard after the other, and no pod goes while another of the set
+is away. Ends with one line of counts.
+"""
+import sys
+import threading
+
+from fleet import Fleet, Missing
+from player import SHARD
+
+SETS, SHARDS_PER_SET, MEMBERS = 2, 2, 2
+
+
+class Witness:
+    """Notes each pod of a shard that goes: (set, shard, did it lead, how many pods of the set were there then)."""
+
+    def __init__(self, fleet):
+        self.fleet, self.gone, self.there, self.lock = fleet, [], {}, threading.Lock()
+        fleet.player.on_pod = self.see
+
+    def see(self, event, pod):
+        labels = pod["metadata"]["labels"]
+        if SHARD not in labels:
+            return
+        owner = labels["foreshard.dev/shardset"]
+        with self.lock:
+            there = self.there.setdefault(owner, set())
+            if event != "DELETED":
+                there.add(pod["metadata"]["uid"])
+                return
+            key = (pod["metadata"]["namespace"], labels["foreshard.dev/cluster"])
+            led = self.fleet.player.leaders.get(key) == pod["metadata"]["name"]
+            self.gone.append((owner, labels[SHARD], led, len(there)))
+            there.discard(pod["metadata"]["uid"])
+
+
+def main():
+    with Fleet(SETS, SHARDS_PER_SET, members=MEMBERS) as fleet:
+        witness = Witness(fleet)
+        fleet.start_operator()
+        fleet.create_sets()
+        fleet.await_ready(150)
+        fleet.await_quiet(60, quiet=2)
+        assert not witness.gone, witness.gone
+        seconds = fleet.roll(SETS, 240)
+        for owner in fleet.names():
+            gone = [entry[1:] for entry in witness.gone if entry[0] == owner]
+            shards = [shard for shard, *_ in gone]
+            assert len(gone) == SHARDS_PER_SET * MEMBERS, f"{owner}: each pod goes once: {gone}"
+            assert shards == sorted(shards), f"{owner}: one shard after the other: {gone}"
+            assert [led for _, led, _ in gone] == [False, True] * SHARDS_PER_SET, f"{owner}: the primary last: {gone}"
+            assert all(there == SHARDS_PER_SET * MEMBERS for *_, there in gone), f"{owner}: one at a time: {gone}"
+        print(f"rolling: {SETS} sets, {len(witness.gone)} pods in {seconds:.0f} s, 0 failures")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Missing as missing:
+        print(f"skipped: missing {missing}", file=sys.stderr)
+        sys.exit(77)
