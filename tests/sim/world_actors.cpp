@@ -148,6 +148,10 @@ void World::StepMovers() {
 void World::StepKubelet() {
   for (auto& [name, job] : state_->jobs()) {
     if (!job.exists) continue;
+    // Kubernetes' garbage collector: the Job names its migration by uid as its owner, and a leader of
+    // old may make one after that migration has gone.
+    const model::ShardMigration* owner = state_->Find(name);
+    if (owner == nullptr || owner->uid != job.spec->uid) job.deleting = true;
     if (job.deleting) {
       movers_.erase(name);
       job = {};
