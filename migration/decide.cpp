@@ -76,8 +76,8 @@ const char* ToString(CutoverStep step) {
       return "hold";
     case CutoverStep::kClose:
       return "close_gate";
-    case CutoverStep::kMarkDrained:
-      return "drained";
+    case CutoverStep::kTake:
+      return "take";
     case CutoverStep::kOpen:
       return "open_gate";
     case CutoverStep::kRevoke:
@@ -125,12 +125,10 @@ CutoverDecision DecideCutover(const CutoverView& seen) {
     // Once more: it changes nothing, and its commit waits for the standby.
     return {.step = CutoverStep::kClose, .epoch = seen.lose.epoch};
   }
-  if (drained) {
-    if (seen.lease_runs) return Wait("LeaseRuns");
-    return {.step = CutoverStep::kOpen, .epoch = seen.lose.epoch};
-  }
-  if (seen.gain.sentinel) return {.step = CutoverStep::kMarkDrained};
-  return Wait("SentinelNotSeen");
+  if (seen.lease_runs) return Wait("LeaseRuns");
+  // The shard itself waits for the sentinel: who asks for it from here asks once more than needed,
+  // and clients wait for each question.
+  return {.step = drained ? CutoverStep::kOpen : CutoverStep::kTake, .epoch = seen.lose.epoch};
 }
 
 WatchdogDecision DecideWatchdog(const WatchdogView& seen) {

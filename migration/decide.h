@@ -27,7 +27,7 @@ struct SideView {
   GateState state = GateState::kClosed;
   model::Attempt attempt{};
   model::Epoch epoch{};   // of its range row
-  bool sentinel = false;  // the peer's sentinel of this attempt has arrived
+  bool sentinel = false;  // the peer's sentinel of this attempt has arrived; for the budget
 };
 
 struct CutoverView {
@@ -50,11 +50,11 @@ struct CutoverView {
 
 enum class CutoverStep {
   kHold,
-  kClose,        // the losing shard
-  kMarkDrained,  // the gaining shard
-  kOpen,         // the gaining shard: the point of no return
-  kRevoke,       // the gaining shard
-  kReopen,       // the losing shard
+  kClose,   // the losing shard
+  kTake,    // the gaining shard: once the sentinel is there, drained and open: no return from there
+  kOpen,    // the gaining shard, where it was drained alone: the same point
+  kRevoke,  // the gaining shard
+  kReopen,  // the losing shard
   kRelease,
   kPublish,
   kMoveTo,
@@ -65,8 +65,9 @@ const char* ToString(CutoverStep step);
 
 struct CutoverDecision {
   CutoverStep step = CutoverStep::kWait;
-  model::Epoch epoch{};  // kClose, kOpen, kReopen: of the change; kPublish, kRelease: at least this
-  bool owner_gains = true;     // kClose, kOpen, kReopen, kRelease, kPublish: who owns K then
+  // kClose, kTake, kOpen, kReopen: of the change; kPublish, kRelease: at least this
+  model::Epoch epoch{};
+  bool owner_gains = true;     // of the same steps: who owns K then
   Phase next = Phase::kReady;  // kMoveTo
   std::string reason{};        // kRevoke, kMoveTo, kWait
   bool operator==(const CutoverDecision&) const = default;

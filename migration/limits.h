@@ -25,6 +25,7 @@ inline constexpr std::chrono::milliseconds kHoldDrain = 100ms;
 inline constexpr std::chrono::milliseconds kHoldAnswer = 150ms;  // drain plus a round trip
 inline constexpr std::chrono::milliseconds kCloseRetries = 600ms;
 inline constexpr std::chrono::milliseconds kSentinelLimit = 500ms;
+inline constexpr std::chrono::milliseconds kTakeWait = 100ms;  // for the sentinel, at one asking
 inline constexpr std::chrono::milliseconds kShardCall =
     350ms;  // one gate function: 300 ms of lock_timeout and a trip
 inline constexpr std::chrono::milliseconds kPollPause = 1ms;

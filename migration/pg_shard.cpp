@@ -20,19 +20,6 @@ constexpr const char* kSessionSettings =
     "SET statement_timeout = 0; SET plan_cache_mode = force_generic_plan; SET search_path = "
     "pg_catalog, pg_temp";
 
-// Before a cutover, not in it: planning a look takes four times as long as the look, and the first
-// call of each function compiles it. The calls fail, because no migration has that number.
-std::string WarmUpSql() {
-  std::string sql = fmt::format("PREPARE foreshard_gate (bigint, bigint) AS {};", GateSql());
-  for (const char* call :
-       {"gate_close(-1, 0, 0, '', '', 0)", "gate_drained(-1, 0, 0)", "gate_open(-1, 0, 0, '', 0)",
-        "gate_revoke(-1, 0, 0)", "gate_reopen(-1, 0, 0, '', 0)"}) {
-    sql += fmt::format(
-        "DO $$BEGIN PERFORM foreshard.{}; EXCEPTION WHEN SQLSTATE 'FS002' THEN NULL; END$$;", call);
-  }
-  return sql;
-}
-
 std::string TableArray(const MigrationSpec& spec) {
   std::vector<std::string> names;
   for (const TableSpec& table : spec.tables) names.push_back(QuoteTable(table.name));
@@ -193,6 +180,17 @@ Status PgShard::GateOpen(const GateChange& change, Deadline deadline) {
               {options_.spec.number.value, change.token.value, change.attempt.value,
                change.owner.value, change.epoch.value},
               deadline);
+}
+
+Result<bool> PgShard::GateTake(const GateChange& change, std::chrono::milliseconds wait,
+                               Deadline deadline) {
+  const Result<pg::Rows> rows =
+      Exec("SELECT foreshard.gate_take($1, $2, $3, $4, $5, $6)",
+           {options_.spec.number.value, change.token.value, change.attempt.value,
+            change.owner.value, change.epoch.value, fmt::format("{} ms", wait.count())},
+           deadline);
+  if (!rows) return rows.error();
+  return rows->Bool(0, 0);
 }
 
 Result<GateState> PgShard::GateRevoke(model::Token token, model::Attempt attempt,

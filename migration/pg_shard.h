@@ -31,6 +31,8 @@ class PgShard final : public Shard {
   Status GateClose(const GateChange& change, Deadline deadline) override;
   Status GateDrained(model::Token token, model::Attempt attempt, Deadline deadline) override;
   Status GateOpen(const GateChange& change, Deadline deadline) override;
+  Result<bool> GateTake(const GateChange& change, std::chrono::milliseconds wait,
+                        Deadline deadline) override;
   Result<GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                Deadline deadline) override;
   Status GateReopen(const GateChange& change, Deadline deadline) override;

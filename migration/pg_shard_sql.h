@@ -18,6 +18,10 @@ inline constexpr std::size_t kGateColumns = 16;
 std::string GateSql();
 Result<GateSeen> ReadGate(const pg::Rows& rows);
 
+// What a session runs once before its first look at a gate: prepares GateSql() as foreshard_gate
+// and plays an attempt through.
+std::string WarmUpSql();
+
 // One row: columns of GateSql(), then what a pass of the controller looks at. Parameters: $1
 // number, $2 attempt, $3 slot, $4 subscription, $5 trigger names, $6 tables (array of regclass
 // texts).

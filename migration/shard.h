@@ -164,6 +164,10 @@ class Shard {
   virtual Status GateDrained(model::Token token, model::Attempt attempt, Deadline deadline) = 0;
   virtual Status GateOpen(const GateChange& change,
                           Deadline deadline) = 0;  // the point of no return
+  // Both of them in one transaction, as soon as the sentinel of this attempt is here. False: it has
+  // not come within `wait`, and nothing was done.
+  virtual Result<bool> GateTake(const GateChange& change, std::chrono::milliseconds wait,
+                                Deadline deadline) = 0;
   virtual Result<GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                        Deadline deadline) = 0;
   virtual Status GateReopen(const GateChange& change, Deadline deadline) = 0;

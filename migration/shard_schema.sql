@@ -213,6 +213,27 @@ BEGIN
   UPDATE foreshard.migration SET state = 'open' WHERE migration_id = p_id;
 END $$;
 
+-- gate_drained and gate_open as soon as the sentinel is here, in one transaction; false: it has not come in that time, and
+-- nothing was done. While it waits it holds no lock.
+CREATE OR REPLACE FUNCTION foreshard.gate_take(p_id bigint, p_token bigint, p_attempt integer, p_owner text,
+                                               p_epoch bigint, p_wait interval)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  giver CONSTANT text := (SELECT peer FROM foreshard.migration WHERE migration_id = p_id);
+  until CONSTANT timestamptz := clock_timestamp() + p_wait;
+BEGIN
+  WHILE NOT EXISTS (SELECT FROM foreshard.barrier WHERE migration_id = p_id AND source = giver
+                      AND kind = 'cutover' AND seq = p_attempt) LOOP
+    IF clock_timestamp() >= until THEN
+      RETURN false;
+    END IF;
+    PERFORM pg_sleep(0.0005);
+  END LOOP;
+  PERFORM foreshard.gate_drained(p_id, p_token, p_attempt);
+  PERFORM foreshard.gate_open(p_id, p_token, p_attempt, p_owner, p_epoch);
+  RETURN true;
+END $$;
+
 -- Answers the state afterwards: 'open' means that the attempt, or a later one, was faster.
 CREATE OR REPLACE FUNCTION foreshard.gate_revoke(p_id bigint, p_token bigint, p_attempt integer) RETURNS text
 LANGUAGE plpgsql AS $$

@@ -251,7 +251,7 @@ Result<CutoverLoop::Turn> CutoverLoop::Look(Deadline deadline) {
   if (decision_.step == CutoverStep::kPublish || decision_.step == CutoverStep::kMoveTo) {
     return Turn::kDone;
   }
-  const bool waits = decision_.step == CutoverStep::kWait;
+  const bool waits = decision_.step == CutoverStep::kWait || decision_.step == CutoverStep::kTake;
   const bool renew =
       renewed_at_ && !released_ && clock_.Monotonic() - *renewed_at_ >= migration::kHoldRenewal;
   if (waits && renew) decision_ = {.step = CutoverStep::kHold};
@@ -281,8 +281,8 @@ Result<CutoverLoop::Turn> CutoverLoop::Act(Deadline deadline) {
     case CutoverStep::kClose:
       if (!close_tried_) close_tried_ = clock_.Monotonic();
       return Close(change, soon);
-    case CutoverStep::kMarkDrained:
-      return MarkDrained(soon);
+    case CutoverStep::kTake:
+      return Take(change, soon);
     case CutoverStep::kOpen:
       return Open(change, soon);
     case CutoverStep::kRevoke: {
@@ -307,26 +307,37 @@ Result<CutoverLoop::Turn> CutoverLoop::Act(Deadline deadline) {
 Result<CutoverLoop::Turn> CutoverLoop::Close(const migration::GateChange& change,
                                              Deadline deadline) {
   const Status closed = lose().GateClose(change, deadline);
-  if (closed) close_confirmed_ = true;
+  if (closed) {
+    close_confirmed_ = true;
+    Answered(GateState::kClosed, seen_.lose, change);
+  }
   return AfterEffect(closed);
 }
 
 // Between HOLD and RELEASE clients wait for every round trip: what a shard has just answered is not
-// asked again. Both functions check everything that the step depends on themselves.
-Result<CutoverLoop::Turn> CutoverLoop::MarkDrained(Deadline deadline) {
-  const Status drained = gain().GateDrained(context_.token, context_.attempt, deadline);
-  known_ = drained.ok();
-  seen_.gain.row->state = GateState::kDrained;
-  seen_.gain.row->attempt = context_.attempt;
-  return AfterEffect(drained);
+// asked again. The gate functions check everything that their step depends on themselves.
+void CutoverLoop::Answered(GateState state, GateSeen& side, const migration::GateChange& change) {
+  known_ = true;
+  side.row->state = state;
+  side.row->attempt = context_.attempt;
+  side.range = {.owner = change.owner, .epoch = change.epoch};
+}
+
+// No sentinel in all that time: then the losing shard is looked at again, too. An asynchronous
+// standby may have taken over there and lost the close.
+Result<CutoverLoop::Turn> CutoverLoop::Take(const migration::GateChange& change,
+                                            Deadline deadline) {
+  const Result<bool> taken = gain().GateTake(change, migration::kTakeWait, deadline);
+  if (!taken) return AfterEffect(taken.error());
+  if (!*taken) return Turn::kPause;
+  Answered(GateState::kOpen, seen_.gain, change);
+  return Turn::kAgain;
 }
 
 Result<CutoverLoop::Turn> CutoverLoop::Open(const migration::GateChange& change,
                                             Deadline deadline) {
   const Status opened = gain().GateOpen(change, deadline);
-  known_ = opened.ok();
-  seen_.gain.row->state = GateState::kOpen;
-  seen_.gain.range = {.owner = change.owner, .epoch = change.epoch};
+  if (opened) Answered(GateState::kOpen, seen_.gain, change);
   return AfterEffect(opened);
 }
 

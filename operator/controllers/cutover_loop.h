@@ -22,7 +22,7 @@
 // a handle did not answer. Between HOLD and RELEASE he answers no telephone: all he needs are
 // the two shards and the routers.
 //
-//   lease the reads -> three probes -> HOLD -> close S -> sentinel on D -> drained -> open D ->
+//   lease the reads -> three probes -> HOLD -> close S -> D takes K (sentinel, drained, open) ->
 //   RELEASE
 //        \____________________________________ or: revoke D -> reopen S -> RELEASE
 //
@@ -112,12 +112,14 @@ class CutoverLoop {
   Result<Turn> Look(Deadline deadline);
   Result<Gates> LookAtBoth(Deadline deadline);
   Result<Turn> Act(Deadline deadline);
-  Result<Turn> MarkDrained(Deadline deadline);
+  Result<Turn> Take(const migration::GateChange& change, Deadline deadline);
   Result<Turn> Open(const migration::GateChange& change, Deadline deadline);
   Result<Turn> Close(const migration::GateChange& change, Deadline deadline);
   Result<Turn> HoldRouters(Deadline deadline);
   Result<Turn> ReleaseRouters(Deadline deadline);
   Result<Turn> AfterEffect(const Status& status);
+  void Answered(migration::GateState state, migration::GateSeen& side,
+                const migration::GateChange& change);
   migration::CutoverView View(const migration::GateSeen& gain, const migration::GateSeen& lose);
   bool BudgetSpent(const migration::CutoverView& view);
   bool InDoubt(const migration::GateSeen& gain, const migration::GateSeen& lose) const;

@@ -84,6 +84,9 @@ TEST_P(ShardContract, EveryEffectRefusesAnOlderToken) {
   ExpectKind(source().GateReopen(change, Soon()), Error::Kind::kFenced, "reopen");
   ExpectKind(destination().GateDrained(old, {1}, Soon()), Error::Kind::kFenced, "drained");
   ExpectKind(destination().GateOpen(change, Soon()), Error::Kind::kFenced, "open");
+  world_->BringSentinel({1});
+  const auto taken = destination().GateTake(change, std::chrono::milliseconds(1), Soon());
+  EXPECT_TRUE(!taken && taken.error().kind == Error::Kind::kFenced);
   EXPECT_EQ(destination().GateRevoke(old, {1}, Soon()).error().kind, Error::Kind::kFenced);
   ExpectKind(source().SetLeased(old, true, Soon()), Error::Kind::kFenced, "leased");
   ExpectKind(source().WriteProbe(old, 1, Soon()), Error::Kind::kFenced, "probe");
@@ -124,6 +127,45 @@ TEST_P(ShardContract, ACutoverStepByStepEachTwice) {
   ASSERT_TRUE(late.ok());
   EXPECT_EQ(*late, GateState::kOpen) << "too late";
   EXPECT_TRUE(Destination().gate);
+}
+
+TEST_P(ShardContract, TakingWaitsForTheSentinelThenDrainsAndOpensAtOnce) {
+  Ready();
+  const model::Token token = Enter("Cutover");
+  const auto change = Change(token, 1, D(*world_), 13);
+  const auto take = [&] {
+    return destination().GateTake(change, std::chrono::milliseconds(1), Soon());
+  };
+  auto early = take();
+  ASSERT_TRUE(early.ok()) << early.error().message;
+  EXPECT_FALSE(*early) << "nothing was closed";
+  EXPECT_EQ(Destination().row->state, GateState::kClosed);
+
+  ExpectOk(source().GateClose(change, Soon()), "close");
+  world_->BringSentinel({1});
+  auto taken = take();
+  ASSERT_TRUE(taken.ok()) << taken.error().message;
+  EXPECT_TRUE(*taken);
+  const GateSeen seen = Destination();
+  EXPECT_TRUE(seen.gate);
+  EXPECT_EQ(seen.row->state, GateState::kOpen);
+  EXPECT_EQ(seen.row->attempt.value, 1);
+  EXPECT_TRUE(seen.row->drained_lsn);
+  EXPECT_EQ(seen.range->owner, D(*world_));
+  EXPECT_EQ(seen.range->epoch.value, 13);
+}
+
+TEST_P(ShardContract, WhatWasRevokedIsNotTaken) {
+  Ready();
+  const model::Token token = Enter("Cutover");
+  const auto change = Change(token, 1, D(*world_), 13);
+  ExpectOk(source().GateClose(change, Soon()), "close");
+  ASSERT_TRUE(destination().GateRevoke(token, {1}, Soon()).ok());
+  world_->BringSentinel({1});
+  const auto late = destination().GateTake(change, std::chrono::milliseconds(1), Soon());
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.error().kind, Error::Kind::kReobserve);
+  EXPECT_FALSE(Destination().gate);
 }
 
 TEST_P(ShardContract, ARevokedAttemptIsOverAndLeavesItsMark) {

@@ -150,6 +150,17 @@ Status FakeShard::GateOpen(const migration::GateChange& change, Deadline) {
   return Ok();
 }
 
+Result<bool> FakeShard::GateTake(const migration::GateChange& change, std::chrono::milliseconds,
+                                 Deadline deadline) {
+  const bool arrived = server_.barriers.contains(
+      {spec_.number.value, migration::PeerOf(spec_, side_).value, true, change.attempt.value});
+  if (!arrived && !server_.bugs().drained_without_sentinel) return false;
+  if (const Status drained = GateDrained(change.token, change.attempt, deadline); !drained)
+    return drained.error();
+  if (const Status opened = GateOpen(change, deadline); !opened) return opened.error();
+  return true;
+}
+
 Result<GateState> FakeShard::GateRevoke(model::Token token, model::Attempt attempt, Deadline) {
   const auto seen = Claim(token);
   if (!seen) return seen.error();

@@ -184,6 +184,8 @@ class FakeShard final : public migration::Shard {
   Status Enter(model::Token token, std::string_view phase, Deadline deadline) override;
   Status GateClose(const migration::GateChange& change, Deadline deadline) override;
   Status GateDrained(model::Token token, model::Attempt attempt, Deadline deadline) override;
+  Result<bool> GateTake(const migration::GateChange& change, std::chrono::milliseconds wait,
+                        Deadline deadline) override;
   Status GateOpen(const migration::GateChange& change, Deadline deadline) override;
   Result<migration::GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                           Deadline deadline) override;

@@ -52,6 +52,19 @@ class FaultyShard final : public migration::Shard {
     return Effect("GateOpen",
                   [=](migration::Shard& shard) { return shard.GateOpen(change, deadline); });
   }
+  // Both or neither, but operators before this call did one after the other: their end in between
+  // is a fault of its own.
+  Result<bool> GateTake(const migration::GateChange& change, std::chrono::milliseconds wait,
+                        Deadline deadline) override {
+    if (faults_("GateTakeHalf") != CallFault::kNone) {
+      if (tails_.begin) tails_.begin(id_);
+      if (Status half = inner_->GateDrained(change.token, change.attempt, deadline); !half)
+        return half.error();
+      return After();
+    }
+    return Effect("GateTake",
+                  [=](migration::Shard& shard) { return shard.GateTake(change, wait, deadline); });
+  }
   Result<migration::GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                           Deadline deadline) override {
     return Effect("GateRevoke", [=](migration::Shard& shard) {

@@ -66,7 +66,8 @@ std::vector<std::string> ExpectedCoverPoints() {
   AddPhases(points);
   // Each effect of the controller, failed before it and after it.
   AddWords(points, {"before.", "after."},
-           "Enter GateClose GateDrained GateOpen GateRevoke GateReopen MakeGate MakeGateTriggers "
+           "Enter GateClose GateTake GateTakeHalf GateOpen GateRevoke GateReopen MakeGate "
+           "MakeGateTriggers "
            "MakeReverseSlot SlotAdvance SlotAdvanceToNow RaiseSequences SetLeased WriteProbe "
            "EndConnectionsOf EndConnectionsExcept DisableForward MakeReverseSubscription "
            "DropForwardSubscription "

@@ -62,11 +62,15 @@ void Act(Rows& rows, Decider& who, Random& random) {
       rows.source = {.state = GateState::kClosed, .attempt = kAttempt, .epoch = decision.epoch};
       rows.sentinel_sent = true;
       return;
-    case CutoverStep::kMarkDrained:
-      if (!Claim(rows.destination_token, who.token) || !rows.sentinel) return;
+    case CutoverStep::kTake:
+      if (!rows.sentinel || !Claim(rows.destination_token, who.token)) return;
       if (rows.destination.attempt >= kAttempt) return;
-      rows.destination.state = GateState::kDrained;
       rows.destination.attempt = kAttempt;
+      rows.destination.state = GateState::kDrained;
+      if (random.Chance(0.3)) return;  // an operator of before, that did the two one by one
+      rows.destination.state = GateState::kOpen;
+      rows.destination.epoch = decision.epoch;
+      ++rows.opened;
       return;
     case CutoverStep::kOpen:
       if (!Claim(rows.destination_token, who.token)) return;

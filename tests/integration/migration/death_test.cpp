@@ -31,8 +31,7 @@ constexpr std::array kEffects = {"PublishTable",
                                  "SetLeased",
                                  "WriteProbe",
                                  "GateClose",
-                                 "GateDrained",
-                                 "GateOpen",
+                                 "GateTake",
                                  "DisableForward",
                                  "SlotAdvance",
                                  "MakeReverseSubscription",
@@ -99,9 +98,8 @@ class DeathTest : public testing::Test {
 
 TEST_F(DeathTest, InsideTheCutover) {
   MoveAndDie("GateClose", true);
-  MoveAndDie("GateDrained", true);
-  MoveAndDie("GateOpen", false);
-  MoveAndDie("GateOpen", true);
+  MoveAndDie("GateTake", false);
+  MoveAndDie("GateTake", true);
   ExpectNothingLost();
 }
 
@@ -115,7 +113,7 @@ TEST_F(DeathTest, AtEachEffectBeforeAndAfterIt) {
 }
 
 TEST_F(DeathTest, OnTheWayBack) {
-  for (const char* call : {"GateClose", "GateDrained", "GateOpen"}) {
+  for (const char* call : {"GateClose", "GateTake"}) {
     for (const bool after : {false, true}) {
       SCOPED_TRACE(fmt::format("{} {}", after ? "after" : "before", call));
       model::ShardMigrationSpec spec = NextSpec();
@@ -128,7 +126,7 @@ TEST_F(DeathTest, OnTheWayBack) {
       ASSERT_EQ(controller_->RunToEnd(), Phase::kRolledBack) << controller_->Why();
     }
   }
-  EXPECT_EQ(controller_->deaths(), 6);
+  EXPECT_EQ(controller_->deaths(), 4);
   ExpectNothingLost();
 }
 

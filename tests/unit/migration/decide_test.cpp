@@ -32,8 +32,8 @@ TEST(DecideCutover, FollowsTheTwoRows) {
   arrived.sentinel = true;
   EXPECT_EQ(step(Side(kOpen, 2), Side(kClosed, 0)), CutoverStep::kClose);
   EXPECT_EQ(step(Side(kOpen, 2), Side(kRevoked, 2)), CutoverStep::kClose);
-  EXPECT_EQ(step(Side(kClosed, kN), Side(kClosed, 0)), CutoverStep::kWait);
-  EXPECT_EQ(step(Side(kClosed, kN), arrived), CutoverStep::kMarkDrained);
+  EXPECT_EQ(step(Side(kClosed, kN), Side(kClosed, 0)), CutoverStep::kTake);
+  EXPECT_EQ(step(Side(kClosed, kN), arrived), CutoverStep::kTake);
   EXPECT_EQ(step(Side(kClosed, kN), Side(kDrained, kN)), CutoverStep::kOpen);
   EXPECT_EQ(step(Side(kOpen, 2), Side(kDrained, kN)), CutoverStep::kRevoke);
   EXPECT_EQ(step(Side(kClosed, kN), Side(kOpen, kN, 6)), CutoverStep::kRelease);
@@ -97,9 +97,11 @@ TEST(DecideCutover, AnOldViewWaits) {
 }
 
 TEST(DecideCutover, ALeaseThatRunsDelaysTheOpening) {
-  CutoverView view = View(Side(GateState::kClosed, kN), Side(GateState::kDrained, kN));
-  view.lease_runs = true;
-  EXPECT_EQ(DecideCutover(view).step, CutoverStep::kWait);
+  for (const SideView& gain : {Side(GateState::kClosed, 0), Side(GateState::kDrained, kN)}) {
+    CutoverView view = View(Side(GateState::kClosed, kN), gain);
+    view.lease_runs = true;
+    EXPECT_EQ(DecideCutover(view).step, CutoverStep::kWait);
+  }
 }
 
 TEST(DecideCutover, MovesOnOnceRoutersAndTableKnow) {
