@@ -38,6 +38,9 @@ CutoverDecision AfterOpen(const CutoverView& seen) {
     // An asynchronous standby took over there and lost the close. Two owners: close again, at once.
     return {.step = CutoverStep::kClose, .epoch = epoch, .reason = "CloseWasLost"};
   }
+  // Once more: it changes nothing, and its commit waits for the standby. An open that a failover lost
+  // after routers had heard of it would let them read here what the other shard has changed since.
+  if (!seen.open_confirmed) return {.step = CutoverStep::kOpen, .epoch = epoch};
   if (!seen.released) return {.step = CutoverStep::kRelease, .epoch = epoch};
   if (!seen.table_says_gain || seen.table_epoch < epoch) {
     return {.step = CutoverStep::kPublish, .epoch = epoch};

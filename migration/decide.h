@@ -43,6 +43,7 @@ struct CutoverView {
   // This process got the reply of the losing shard's close. A close whose reply did not come may
   // stand on the primary alone, and a failover would take it back after the gaining side opened.
   bool close_confirmed = false;
+  bool open_confirmed = false;  // the same of the gaining shard's open, before anybody hears of it
   bool held = false;        // this process has sent HOLD in this attempt
   bool released = false;    // this process has sent RELEASE with the table that is right now
   bool lease_runs = false;  // a router may still read K on the losing shard without asking it

@@ -223,6 +223,7 @@ migration::CutoverView CutoverLoop::View(const GateSeen& gain, const GateSeen& l
   view.in_doubt = InDoubt(gain, lose);
   view.budget_spent = BudgetSpent(view);
   view.close_confirmed = close_confirmed_;
+  view.open_confirmed = open_confirmed_;
   view.held = held_at_.has_value();
   view.released = released_;
   return view;
@@ -330,6 +331,7 @@ Result<CutoverLoop::Turn> CutoverLoop::Take(const migration::GateChange& change,
   const Result<bool> taken = gain().GateTake(change, migration::kTakeWait, deadline);
   if (!taken) return AfterEffect(taken.error());
   if (!*taken) return Turn::kPause;
+  open_confirmed_ = true;
   Answered(GateState::kOpen, seen_.gain, change);
   return Turn::kAgain;
 }
@@ -337,7 +339,10 @@ Result<CutoverLoop::Turn> CutoverLoop::Take(const migration::GateChange& change,
 Result<CutoverLoop::Turn> CutoverLoop::Open(const migration::GateChange& change,
                                             Deadline deadline) {
   const Status opened = gain().GateOpen(change, deadline);
-  if (opened) Answered(GateState::kOpen, seen_.gain, change);
+  if (opened) {
+    open_confirmed_ = true;
+    Answered(GateState::kOpen, seen_.gain, change);
+  }
   return AfterEffect(opened);
 }
 

@@ -156,6 +156,7 @@ class CutoverLoop {
   std::optional<MonotonicTime> close_tried_;
   std::optional<MonotonicTime> closed_seen_;
   bool close_confirmed_ = false;
+  bool open_confirmed_ = false;
   bool released_ = false;
   CutoverReport report_;
 };

@@ -35,6 +35,7 @@ struct Decider {
   std::optional<CutoverDecision> pending;
   bool held = false;
   bool close_confirmed = false;
+  bool open_confirmed = false;
   bool released = false;
   int turns = 0;
 };
@@ -70,13 +71,16 @@ void Act(Rows& rows, Decider& who, Random& random) {
       if (random.Chance(0.3)) return;  // an operator of before, that did the two one by one
       rows.destination.state = GateState::kOpen;
       rows.destination.epoch = decision.epoch;
+      who.open_confirmed = random.Chance(0.9);
       ++rows.opened;
       return;
     case CutoverStep::kOpen:
       if (!Claim(rows.destination_token, who.token)) return;
+      if (rows.destination.state == GateState::kOpen) who.open_confirmed = random.Chance(0.9);
       if (rows.destination.state != GateState::kDrained) return;
       rows.destination.state = GateState::kOpen;
       rows.destination.epoch = decision.epoch;
+      who.open_confirmed = random.Chance(0.9);
       ++rows.opened;
       return;
     case CutoverStep::kRevoke:
@@ -111,6 +115,7 @@ CutoverDecision Look(const Rows& rows, const Decider& who, Random& random) {
   view.table_epoch = {rows.table_epoch};
   view.table_says_gain = rows.table_says_destination;
   view.close_confirmed = who.close_confirmed;
+  view.open_confirmed = who.open_confirmed;
   view.held = who.held;
   view.released = who.released;
   view.budget_spent = who.turns > 25 || random.Chance(0.03);

@@ -19,6 +19,7 @@ CutoverView View(SideView lose, SideView gain) {
           .lose = lose,
           .table_epoch = {5},
           .close_confirmed = true,
+          .open_confirmed = true,
           .held = true};
 }
 
@@ -66,6 +67,21 @@ TEST(DecideCutover, ACloseWithoutItsReplyIsAskedForAgain) {
   CutoverView open = View(Side(kClosed, kN), Side(kOpen, kN, 6));
   open.close_confirmed = false;
   EXPECT_EQ(DecideCutover(open).step, CutoverStep::kRelease) << "it is too late to ask";
+}
+
+// Seed 2280307938840279952: the table named the new owner, a failover took its open back, the old owner went on, and a router
+// of that table read what had been true before.
+TEST(DecideCutover, NobodyHearsOfAnOpenWhoseReplyDidNotCome) {
+  using enum GateState;
+  for (const bool released : {false, true}) {
+    CutoverView view = View(Side(kClosed, kN, 6), Side(kOpen, kN, 6));
+    view.released = released;
+    view.open_confirmed = false;
+    EXPECT_EQ(DecideCutover(view).step, CutoverStep::kOpen);
+    EXPECT_EQ(DecideCutover(view).epoch.value, 6) << "the open's own epoch";
+    view.lose = Side(kOpen, 2);
+    EXPECT_EQ(DecideCutover(view).step, CutoverStep::kClose) << "two owners come first";
+  }
 }
 
 TEST(DecideCutover, RevokesWhenAskedInDoubtOrOutOfTimeUntilTheOtherSideIsOpen) {

@@ -136,6 +136,7 @@ TEST_F(CutoverLoopTest, OnlyAnAnswerThatGotLostIsLookedFor) {
   lost_ = "GateTake";
   EXPECT_EQ(Run().step, migration::CutoverStep::kPublish);
   EXPECT_EQ(asked_["destination GateTake"], 1) << "the look told that it had happened";
+  EXPECT_EQ(asked_["destination GateOpen"], 1) << "but not that a standby has it";
   EXPECT_EQ(asked_["source LookAtGate"], 1);
   EXPECT_EQ(asked_["destination LookAtGate"], 1);
 }
