@@ -7,6 +7,7 @@
 #include "migration/mover_steps.h"
 #include "migration/predicate.h"
 #include "migration/shard_objects.h"
+#include "pg/statement.h"
 
 namespace foreshard::migration {
 
@@ -264,6 +265,8 @@ Status DeleteMovingRows(pg::Connection& connection, const Work& work, const Turn
   }
 }
 
+namespace {
+
 // A migration that was refused before its slot was named has brought no row. What lies on the
 // destination then is another migration's, which moves the same keys to the same shard:
 // foreshard-dst found it, two migrations of one range.
@@ -274,6 +277,24 @@ Result<bool> CopyMayHaveBegun(pg::Connection& source, const Work& work) {
       {work.spec().number.value}, work.In(kCall));
   if (!named) return named.error();
   return named->Bool(0, 0);
+}
+
+}  // namespace
+
+Status SameKeys(const Work& work) {
+  const MigrationSpec& spec = work.spec();
+  const std::vector<std::string>& mine = spec.keys.empty() ? spec.excluded_keys : spec.keys;
+  for (const Side side : {Side::kSource, Side::kDestination}) {
+    auto session = work.Connect(side);
+    if (!session) return session.error();
+    const Result<pg::Rows> row = (*session)->Exec(
+        "SELECT coalesce(keys, '{}')::text FROM foreshard.range WHERE migration_id = $1",
+        {spec.number.value}, work.In(kCall));
+    if (!row) return row.error();
+    if (!row->empty() && pg::ParseArray(row->Text(0, 0)) != mine)
+      return Error::Retry("the rows are of other keys than this mover was told", "OtherKeys");
+  }
+  return Ok();
 }
 
 Status UndoAll(const Work& work, const Turn& turn) {
@@ -314,6 +335,7 @@ Status UndoAll(const Work& work, const Turn& turn) {
   const Result<bool> copied = CopyMayHaveBegun(*sessions->source, work);
   if (!copied) return copied.error();
   if (*copied) {
+    if (Status same = SameKeys(work); !same) return same;
     const Status deleted = DeleteGroup(*sessions->destination, work, turn, Side::kDestination);
     if (!deleted) return deleted;
   }

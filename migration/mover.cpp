@@ -60,23 +60,6 @@ Result<bool> Mover::TakeLock() {
   return true;
 }
 
-// A mover whose Job was made before a pin came or went would move other keys than the rows say.
-Status Mover::SameKeys() {
-  for (const Side side : {Side::kSource, Side::kDestination}) {
-    auto session = work_.Connect(side);
-    if (!session) return session.error();
-    const Result<pg::Rows> row = (*session)->Exec(
-        "SELECT coalesce(keys, '{}')::text FROM foreshard.range WHERE migration_id = $1",
-        {options_.spec.number.value}, work_.In(5s));
-    if (!row) return row.error();
-    const std::vector<std::string>& mine =
-        options_.spec.keys.empty() ? options_.spec.excluded_keys : options_.spec.keys;
-    if (!row->empty() && pg::ParseArray(row->Text(0, 0)) != mine)
-      return Error::Retry("the rows are of other keys than this mover was told", "OtherKeys");
-  }
-  return Ok();
-}
-
 // Sessions of a mover that died: its workers may still be inside a chunk.
 Status Mover::EndPredecessors() {
   for (const Side side : {Side::kSource, Side::kDestination}) {
@@ -136,7 +119,9 @@ Result<Mover::Outcome> Mover::WorkIn(Phase phase, const Rows& rows) {
     log::Info("mover_waits", {{"for", "the lock of another mover"}});
     return Outcome::kGoOn;
   }
-  if (Status same = SameKeys(); !same) return same.error();
+  if (phase != Phase::kAborting) {
+    if (Status same = SameKeys(work_); !same) return same.error();
+  }
   board_.LoadOnce(*progress);
   board_.Change([&](Progress& mine) {
     mine.done.reset();

@@ -46,7 +46,6 @@ class Mover {
   Result<Rows> Look(model::Attempt attempt);
   // One mover at a time: a session lock on the destination. False: somebody else has it.
   Result<bool> TakeLock();
-  Status SameKeys();
   Status EndPredecessors();
   Result<Outcome> WorkIn(Phase phase, const Rows& rows);
   Status RunPhase(Phase phase, const Turn& turn);

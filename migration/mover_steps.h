@@ -30,7 +30,12 @@ Status CatchUp(const Work& work, const Turn& turn);
 // Digests of `publisher` against its peer. Errors: kGiveUp (DigestMismatch).
 Status Verify(const Work& work, const Turn& turn, Side publisher);
 
-// After an abort: everything of the migration goes, and K from the destination.
+// Are the rows of the keys that this mover was told? A Job that was made before a pin came or went would move others.
+// Errors: kRetry (OtherKeys).
+Status SameKeys(const Work& work);
+
+// After an abort: everything of the migration goes, and K from the destination if the copy had begun; only then the rows
+// must be of the mover's keys.
 Status UndoAll(const Work& work, const Turn& turn);
 // After the soak: streams, then K from the shard that lost it, then triggers.
 Status CleanUp(const Work& work, const Turn& turn);

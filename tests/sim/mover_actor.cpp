@@ -60,9 +60,11 @@ std::optional<MoverActor::Thought> MoverActor::Think(Random& random) {
   if (source == source_.migrations.end() || destination == destination_.migrations.end()) return {};
   if (source->second.row.uid != spec_.uid || destination->second.row.uid != spec_.uid) return {};
   if (source->second.row.phase != destination->second.row.phase) return {};
-  if (source->second.keys != keys_ || destination->second.keys != keys_) return {};
   const auto phase = migration::ParsePhase(source->second.row.phase);
   if (!phase) return {};
+  const bool same_keys = source->second.keys == keys_ && destination->second.keys == keys_;
+  const bool moved = !destination->second.progress.source_identity.empty();
+  if (!same_keys && (*phase != Phase::kAborting || moved)) return {};
   const auto& done = destination->second.progress.done;
   if (done && done->phase == source->second.row.phase &&
       done->record == migration::RecordOf(destination->second.row.token)) {
