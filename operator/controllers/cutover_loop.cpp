@@ -308,10 +308,7 @@ Result<CutoverLoop::Turn> CutoverLoop::Act(Deadline deadline) {
 Result<CutoverLoop::Turn> CutoverLoop::Close(const migration::GateChange& change,
                                              Deadline deadline) {
   const Status closed = lose().GateClose(change, deadline);
-  if (closed) {
-    close_confirmed_ = true;
-    Answered(GateState::kClosed, seen_.lose, change);
-  }
+  if (closed) Answered(GateState::kClosed, seen_.lose, change);
   return AfterEffect(closed);
 }
 
@@ -319,6 +316,7 @@ Result<CutoverLoop::Turn> CutoverLoop::Close(const migration::GateChange& change
 // asked again. The gate functions check everything that their step depends on themselves.
 void CutoverLoop::Answered(GateState state, GateSeen& side, const migration::GateChange& change) {
   known_ = true;
+  (state == GateState::kOpen ? open_confirmed_ : close_confirmed_) = true;
   side.row->state = state;
   side.row->attempt = context_.attempt;
   side.range = {.owner = change.owner, .epoch = change.epoch};
@@ -331,7 +329,6 @@ Result<CutoverLoop::Turn> CutoverLoop::Take(const migration::GateChange& change,
   const Result<bool> taken = gain().GateTake(change, migration::kTakeWait, deadline);
   if (!taken) return AfterEffect(taken.error());
   if (!*taken) return Turn::kPause;
-  open_confirmed_ = true;
   Answered(GateState::kOpen, seen_.gain, change);
   return Turn::kAgain;
 }
@@ -339,10 +336,7 @@ Result<CutoverLoop::Turn> CutoverLoop::Take(const migration::GateChange& change,
 Result<CutoverLoop::Turn> CutoverLoop::Open(const migration::GateChange& change,
                                             Deadline deadline) {
   const Status opened = gain().GateOpen(change, deadline);
-  if (opened) {
-    open_confirmed_ = true;
-    Answered(GateState::kOpen, seen_.gain, change);
-  }
+  if (opened) Answered(GateState::kOpen, seen_.gain, change);
   return AfterEffect(opened);
 }
 
