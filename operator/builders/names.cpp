@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "operator/builders/annotations.h"
 
 namespace foreshard::op {
 namespace {
@@ -95,21 +96,39 @@ std::string RouterSelector(const SetName& set) {
   return fmt::format("{}={},{}=router", kSetLabel, set.name, kComponentLabel);
 }
 
+namespace {
+
+Value OwnerReference(const SetName& set) {
+  return Value::Object({{"apiVersion", "foreshard.dev/v1alpha1"},
+                        {"kind", "ShardSet"},
+                        {"name", set.name},
+                        {"uid", set.uid}});
+}
+
+}  // namespace
+
 Value NewObject(const SetName& set, const Header& header) {
   Value metadata = Value::Object({{"name", header.name},
                                   {"namespace", set.name_space},
                                   {"labels", Labels(set, header.component, header.shard)}});
   if (!set.uid.empty()) {
-    metadata.Set("ownerReferences",
-                 Value::Array({Value::Object({{"apiVersion", "foreshard.dev/v1alpha1"},
-                                              {"kind", "ShardSet"},
-                                              {"name", set.name},
-                                              {"uid", set.uid},
-                                              {"controller", true}})}));
+    Value owner = OwnerReference(set);
+    owner.Set("controller", true);
+    metadata.Set("ownerReferences", Value::Array({std::move(owner)}));
   }
   return Value::Object({{"apiVersion", header.api_version},
                         {"kind", header.kind},
                         {"metadata", std::move(metadata)}});
+}
+
+Value KeptConfigMap(const SetName& set, const std::string& name, std::string_view label) {
+  Value metadata = Value::Object(
+      {{"name", name},
+       {"namespace", set.name_space},
+       {"labels", Value::Object({{std::string(label), set.name}, {kManagedByLabel, kManagedBy}})}});
+  if (!set.uid.empty()) metadata.Set("ownerReferences", Value::Array({OwnerReference(set)}));
+  return Value::Object(
+      {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", std::move(metadata)}});
 }
 
 std::string HashText(std::string_view text) { return fmt::format("{:016x}", Fnv(text)); }

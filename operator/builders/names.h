@@ -77,6 +77,10 @@ struct Header {
 };
 Value NewObject(const SetName& set, const Header& header);
 
+// A ConfigMap in which the operator keeps what it would else forget with its process; without data. It belongs to the set and
+// is found by `label`, but is no part of its desired state.
+Value KeptConfigMap(const SetName& set, const std::string& name, std::string_view label);
+
 // Puts the hash of the whole object into its annotations, so that a field which is no longer wanted
 // is seen too.
 Value Hashed(Value object);

@@ -26,22 +26,10 @@ std::string NameFor(const SetName& set, const std::string& of) {
 }
 
 Value ObjectFor(const SetName& set, const std::string& of, Value data, const std::string& bytes) {
-  Value metadata = Value::Object(
-      {{"name", NameFor(set, of)},
-       {"namespace", set.name_space},
-       {"labels", Value::Object({{kForecastLabel, set.name}, {kManagedByLabel, kManagedBy}})}});
-  if (!set.uid.empty()) {
-    metadata.Set("ownerReferences",
-                 Value::Array({Value::Object({{"apiVersion", "foreshard.dev/v1alpha1"},
-                                              {"kind", "ShardSet"},
-                                              {"name", set.name},
-                                              {"uid", set.uid}})}));
-  }
-  return Value::Object({{"apiVersion", "v1"},
-                        {"kind", "ConfigMap"},
-                        {"metadata", std::move(metadata)},
-                        {"data", std::move(data)},
-                        {"binaryData", Value::Object({{"state", kube::EncodeBase64(bytes)}})}});
+  Value map = KeptConfigMap(set, NameFor(set, of), kForecastLabel);
+  map.Set("data", std::move(data));
+  map.Set("binaryData", Value::Object({{"state", kube::EncodeBase64(bytes)}}));
+  return map;
 }
 
 Value DataOf(const std::string& of, const SavedForecast& saved) {

@@ -149,23 +149,11 @@ Result<std::string> ProblemObject(const SetName& set, const KeptProblem& kept) {
     }
     text = ProblemToJson(problem);
   }
-  Value metadata = Value::Object(
-      {{"name", ProblemNameOf(set.name)},
-       {"namespace", set.name_space},
-       {"labels", Value::Object({{kProblemLabel, set.name}, {kManagedByLabel, kManagedBy}})}});
-  if (!set.uid.empty()) {
-    metadata.Set("ownerReferences",
-                 Value::Array({Value::Object({{"apiVersion", "foreshard.dev/v1alpha1"},
-                                              {"kind", "ShardSet"},
-                                              {"name", set.name},
-                                              {"uid", set.uid}})}));
-  }
-  return ToJson(Value::Object({{"apiVersion", "v1"},
-                               {"kind", "ConfigMap"},
-                               {"metadata", std::move(metadata)},
-                               {"data", Value::Object({{"writtenAt", FormatRfc3339(kept.written)},
-                                                       {"problem", std::move(text)},
-                                                       {"usual", usual}})}}));
+  Value map = KeptConfigMap(set, ProblemNameOf(set.name), kProblemLabel);
+  map.Set("data", Value::Object({{"writtenAt", FormatRfc3339(kept.written)},
+                                 {"problem", std::move(text)},
+                                 {"usual", usual}}));
+  return ToJson(map);
 }
 
 Result<KeptProblem> ParseProblemObject(const std::string& json) {
