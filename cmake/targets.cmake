@@ -5,6 +5,25 @@ function(foreshard_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC foreshard_options ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
+  foreshard_use_profile(${name} ${ARG_SOURCES})
+endfunction()
+
+# Sources with a profile (profile/NAME.gcda in their folder, made by router/profile/make) are laid out by it. The compiler looks
+# beside the object; it reads the format of its own version only. A function that has changed since is compiled as without.
+function(foreshard_use_profile name)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Release" OR FORESHARD_MAKE_PROFILE OR FORESHARD_SANITIZE
+     OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR NOT CMAKE_CXX_COMPILER_VERSION MATCHES "^12\\.")
+    return()
+  endif()
+  foreach(source IN LISTS ARGN)
+    set(profile "${CMAKE_CURRENT_SOURCE_DIR}/profile/${source}.gcda")
+    if(EXISTS "${profile}")
+      set(beside "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${name}.dir/${source}.gcda")
+      configure_file("${profile}" "${beside}" COPYONLY)
+      set_source_files_properties("${source}" PROPERTIES OBJECT_DEPENDS "${beside}" COMPILE_OPTIONS
+        "-fprofile-use;-fprofile-correction;-Wp,-fprofile-partial-training;-Wno-coverage-mismatch;-Wno-missing-profile")
+    endif()
+  endforeach()
 endfunction()
 
 # foreshard_program(NAME SOURCES main.cpp DEPS ...): lands in build/<preset>/bin.
@@ -12,6 +31,7 @@ function(foreshard_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE foreshard_options ${ARG_DEPS})
+  foreshard_use_profile(${name} ${ARG_SOURCES})
 endfunction()
 
 # foreshard_test(TIER.FOLDER.SUBJECT SOURCES x_test.cpp DEPS ... [LABELS ...] [TIMEOUT s] [PROCESSORS n]
