@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-FOLDERS_OF_SOURCES = ("base", "model", "pg", "kube", "forecast", "planner", "migration", "router", "operator", "cli")
+FOLDERS_OF_SOURCES = ("base", "model", "pg", "kube", "forecast", "planner", "migration", "backup", "router", "operator", "cli")
 NOT_OURS = ("build/", "tests/tidy/bad/", ".git/")
 
 

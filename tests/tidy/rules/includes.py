@@ -14,8 +14,9 @@ MAY_INCLUDE = {
     "forecast": {"base", "model"},
     "planner": {"base", "model"},
     "migration": {"base", "model", "pg", "kube"},
+    "backup": {"base", "model", "pg"},
     "router": {"base", "model", "pg", "kube"},
-    "operator": {"base", "model", "pg", "kube", "forecast", "planner", "migration"},
+    "operator": {"base", "model", "pg", "kube", "forecast", "planner", "migration", "backup"},
     "cli": set(FOLDERS_OF_SOURCES),
 }
 
@@ -60,7 +61,7 @@ HOMES = (
     ("cpprestsdk", r"cpprest/|pplx/", r"kube/(rest_api|detail/[^/]*)\.(cpp|h)|operator/metrics/prometheus_http\.cpp|operator/webhook/.*",
      "use kube/kube_api.h or operator/metrics"),
     ("nlohmann::json", r"nlohmann/", r"operator/api/.*|kube/.*\.cpp|kube/detail/.*|operator/metrics/prometheus_(http|json)\.cpp|operator/webhook/.*|"
-     r"operator/routers/[^/]*\.cpp|router/((?:\w+_)?table_feed|admin|config|classify|detail/)[^/]*\.(cpp|h)|migration/([^/]*json[^/]*|progress)\.cpp|tests/.*|bench/.*|cli/.*",
+     r"operator/routers/[^/]*\.cpp|router/((?:\w+_)?table_feed|admin|config|classify|detail/)[^/]*\.(cpp|h)|(migration|backup)/([^/]*json[^/]*|progress)\.cpp|tests/.*|bench/.*|cli/.*",
      "turn it into our structs once, at the rim"),
     ("yaml-cpp", r"yaml-cpp/", r"operator/api/manifest\.cpp|kube/kubeconfig\.cpp|tests/.*", "use operator/api/manifest.h"),
     ("prometheus-cpp", r"prometheus/", r".*/exporter[^/]*\.cpp", "use the program's exporter.h"),
