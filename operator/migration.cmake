@@ -6,8 +6,8 @@ foreshard_library(foreshard_operator_migration
   DEPS foreshard_operator_builders foreshard_operator_api foreshard_migration foreshard_model foreshard_base)
 
 foreshard_library(foreshard_operator_routers
-  SOURCES routers/https_client.cpp routers/https_router_control.cpp
-  DEPS foreshard_operator_api foreshard_model foreshard_base Threads::Threads
+  SOURCES routers/held_routers.cpp routers/https_client.cpp routers/https_router_control.cpp
+  DEPS foreshard_backup foreshard_operator_api foreshard_model foreshard_base Threads::Threads
   PRIVATE_DEPS OpenSSL::SSL OpenSSL::Crypto)
 
 # The bodies over Kubernetes and PostgreSQL.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,11 @@ class PostgresServer {
   static Result<std::unique_ptr<PostgresServer>> CreateStandby(
       const PostgresServer& primary,
       const std::vector<std::pair<std::string, std::string>>& settings = {});
+  // On a data folder that another program fills: `command` is told where, and runs as the server
+  // does. Recovery may still go on when it returns.
+  static Result<std::unique_ptr<PostgresServer>> CreateRestored(
+      const PostgresOptions& options,
+      const std::function<std::vector<std::string>(const std::string& data_directory)>& command);
   ~PostgresServer();
 
   static constexpr const char* kHost = "127.0.0.1";
