@@ -4,3 +4,7 @@ foreshard_test(unit.operator.migration_store
 foreshard_test(unit.operator.migration
   SOURCES controllers/cutover_loop_test.cpp controllers/migration_decide_test.cpp
   DEPS foreshard_operator_migration foreshard_fake_migration)
+
+foreshard_test(unit.operator.held_routers
+  SOURCES routers/held_routers_test.cpp
+  DEPS foreshard_operator_routers)
