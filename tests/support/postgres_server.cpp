@@ -73,17 +73,15 @@ Result<std::unique_ptr<PostgresServer>> PostgresServer::CreateStandby(
   return StartSomewhere(std::move(server));
 }
 
-Result<std::unique_ptr<PostgresServer>> PostgresServer::CreateRestored(
-    const PostgresOptions& options,
-    const std::function<std::vector<std::string>(const std::string& data_directory)>& command) {
+Result<std::unique_ptr<PostgresServer>> PostgresServer::CreateEmpty(
+    const PostgresOptions& options) {
   std::unique_ptr<PostgresServer> server(new PostgresServer(options));
   const std::filesystem::path data = server->data_directory();
   std::filesystem::create_directory(data);
   std::filesystem::permissions(data, std::filesystem::perms::owner_all);
   if (const Status owned = server->Own(); !owned) return owned.error();
-  const Result<std::string> filled = RunOrError(server->AsPostgres(command(data.string())), 120s);
-  if (!filled) return filled.error();
-  return StartSomewhere(std::move(server));
+  server->port_ = FreePort();
+  return server;
 }
 
 PostgresServer::~PostgresServer() {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,11 +37,9 @@ class PostgresServer {
   static Result<std::unique_ptr<PostgresServer>> CreateStandby(
       const PostgresServer& primary,
       const std::vector<std::pair<std::string, std::string>>& settings = {});
-  // On a data folder that another program fills: `command` is told where, and runs as the server
-  // does. Recovery may still go on when it returns.
-  static Result<std::unique_ptr<PostgresServer>> CreateRestored(
-      const PostgresOptions& options,
-      const std::function<std::vector<std::string>(const std::string& data_directory)>& command);
+  // With an empty data folder, which another program fills as the user that owns it, for example
+  // from a backup; then Start(). Recovery may still go on when that returns.
+  static Result<std::unique_ptr<PostgresServer>> CreateEmpty(const PostgresOptions& options);
   ~PostgresServer();
 
   static constexpr const char* kHost = "127.0.0.1";

@@ -100,13 +100,7 @@ Status BackupBed::StartShards() {
     const auto owned = RunOrError({.command = {"chown", "-R", "postgres", folder()}}, 10s);
     if (!owned) return owned.error();
   }
-  for (std::size_t i = 0; i < kShards; ++i) {
-    const auto made = RunOrError(
-        {.command = PgBackRest(i, {"stanza-create"}), .directory = folder(), .user = "postgres"},
-        60s);
-    if (!made) return made.error();
-  }
-  return Ok();
+  return OnEach([](std::size_t) { return std::vector<std::string>{"stanza-create"}; });
 }
 
 std::string BackupBed::TableJson() const {
@@ -199,32 +193,48 @@ Status BackupBed::FillKeys() {
   return Ok();
 }
 
-Status BackupBed::BackUp() const {
+Status BackupBed::OnEach(
+    const std::function<std::vector<std::string>(std::size_t)>& command) const {
+  std::vector<std::unique_ptr<support::ChildProcess>> processes;
   for (std::size_t i = 0; i < kShards; ++i) {
-    const auto done = RunOrError({.command = PgBackRest(i, {"--type=full", "backup"}),
-                                  .directory = folder(),
-                                  .user = "postgres"},
-                                 120s);
-    if (!done) return done.error();
+    auto started = support::ChildProcess::Start(
+        {.command = PgBackRest(i, command(i)), .directory = folder(), .user = "postgres"});
+    if (!started) return started.error();
+    processes.push_back(*std::move(started));
+  }
+  for (const auto& process : processes) {
+    const auto ended = process->Wait(120s);
+    if (!ended) return ended.error();
+    if (!ended->ok()) return Error::GiveUp(process->Output() + process->ErrorOutput());
   }
   return Ok();
+}
+
+Status BackupBed::BackUp() const {
+  return OnEach([](std::size_t) { return std::vector<std::string>{"--type=full", "backup"}; });
 }
 
 Result<std::vector<std::unique_ptr<support::PostgresServer>>> BackupBed::Restore(
     const Point& point) const {
   std::vector<std::unique_ptr<support::PostgresServer>> restored;
   for (std::size_t i = 0; i < kShards; ++i) {
-    const auto command = [&](const std::string& data_directory) {
-      return PgBackRest(
-          i, {"--pg1-path=" + data_directory, "--type=name",
-              "--target=" + PointName(point.state.set_uid, point.number),
-              fmt::format("--target-timeline={}", point.shards[i].timeline),
-              "--target-action=promote", "--archive-mode=off", "--process-max=2", "restore"});
-    };
-    auto server = support::PostgresServer::CreateRestored(
-        {.settings = {{"max_prepared_transactions", "50"}}}, command);
+    auto server =
+        support::PostgresServer::CreateEmpty({.settings = {{"max_prepared_transactions", "50"}}});
     if (!server) return server.error();
     restored.push_back(*std::move(server));
+  }
+  const Status filled = OnEach([&](std::size_t i) {
+    return std::vector<std::string>{"--pg1-path=" + restored[i]->data_directory(),
+                                    "--type=name",
+                                    "--target=" + PointName(point.state.set_uid, point.number),
+                                    fmt::format("--target-timeline={}", point.shards[i].timeline),
+                                    "--target-action=promote",
+                                    "--archive-mode=off",
+                                    "restore"};
+  });
+  if (!filled) return filled.error();
+  for (const auto& server : restored) {
+    if (const Status started = server->Start(); !started) return started.error();
   }
   for (const auto& server : restored) {
     const Status promoted = support::Await("recovery ends", 60s, [&] {

@@ -73,6 +73,8 @@ class BackupBed {
   Status WriteFiles();
   Status FillKeys();
   Result<std::unique_ptr<support::ChildProcess>> StartRouter(const std::string& name);
+  // pgBackRest of each shard, side by side.
+  Status OnEach(const std::function<std::vector<std::string>(std::size_t)>& command) const;
   std::vector<std::string> PgBackRest(std::size_t shard,
                                       const std::vector<std::string>& command) const;
   std::string TableJson() const;
