@@ -23,7 +23,7 @@ foreshard_test(unit.operator.api
 
 foreshard_test(unit.operator.core
   SOURCES backoff_test.cpp cached_api_test.cpp certificate_meter_test.cpp certificates_test.cpp event_filter_test.cpp exporter_test.cpp
-          health_server_test.cpp load_meter_test.cpp migration_meter_test.cpp random_secret_test.cpp scram_verifier_test.cpp
+          health_server_test.cpp listener_test.cpp load_meter_test.cpp migration_meter_test.cpp random_secret_test.cpp scram_verifier_test.cpp
           wiring_test.cpp work_queue_test.cpp
   DEPS foreshard_operator_wiring foreshard_fake_kube_api foreshard_faulty_kube_api foreshard_test_support)
 
