@@ -56,6 +56,8 @@ constexpr std::array<std::string_view, 40> kReservedParameters = {"wal_level",
                                                                   "event_source",
                                                                   "allow_system_table_mods"};
 
+constexpr std::size_t kFreezeWindowsMax = 32;  // as the CRD says
+
 constexpr std::array<std::string_view, 3> kTakenDatabases = {"postgres", "template0", "template1"};
 constexpr std::array<std::string_view, 3> kServiceTypes = {"ClusterIP", "NodePort", "LoadBalancer"};
 
@@ -239,7 +241,13 @@ void CheckSchedule(const Fields& item, const model::FreezeWindow& window) {
 
 std::vector<model::FreezeWindow> ReadFreezeWindows(const Fields& fields) {
   std::vector<model::FreezeWindow> windows;
-  for (const Fields& item : fields.ObjectList("freezeWindows")) {
+  const std::vector<Fields> items = fields.ObjectList("freezeWindows");
+  if (items.size() > kFreezeWindowsMax) {  // each costs a look into the calendar
+    fields.problems().Add(fields.PathOf("freezeWindows"), std::to_string(items.size()) + " windows",
+                          "at most " + std::to_string(kFreezeWindowsMax));
+    return windows;
+  }
+  for (const Fields& item : items) {
     windows.push_back({.name = item.RequiredText("name"),
                        .schedule = item.RequiredText("schedule"),
                        .duration = item.Duration("duration", milliseconds(0)),

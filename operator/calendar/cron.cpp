@@ -25,6 +25,8 @@ constexpr std::array<std::string_view, 12> kMonths = {"JAN", "FEB", "MAR", "APR"
 constexpr std::array<std::string_view, 7> kDays = {"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"};
 constexpr std::array<std::string_view, 7> kRuleDays = {"SU", "MO", "TU", "WE", "TH", "FR", "SA"};
 
+constexpr std::size_t kScheduleBytesMax = 100;  // as the schema says
+
 constexpr Field kMinute = {"minute", 0, 59, {}};
 constexpr Field kHour = {"hour", 0, 23, {}};
 constexpr Field kDayOfMonth = {"day of month", 1, 31, {}};
@@ -113,6 +115,10 @@ std::vector<std::string_view> FieldsOf(std::string_view schedule) {
 }  // namespace
 
 Result<std::vector<std::string>> RulesOfCron(std::string_view schedule) {
+  if (schedule.size() > kScheduleBytesMax) {
+    return Error::GiveUp(fmt::format("'{}' is longer than {} bytes",
+                                     schedule.substr(0, kScheduleBytesMax), kScheduleBytesMax));
+  }
   const std::vector<std::string_view> fields = FieldsOf(schedule);
   if (fields.size() != 5) {
     return Error::GiveUp(fmt::format(

@@ -16,6 +16,9 @@ namespace {
 // An hourly event of ten years; a rule that needs more steps to reach the present is refused.
 constexpr int kStepsMax = 100'000;
 constexpr std::chrono::microseconds kTick{1};
+// As the schemas say; who comes past them must not keep libical busy.
+constexpr std::size_t kZoneBytesMax = 63;
+constexpr std::size_t kRuleBytesMax = 1'024;  // those of a schedule are longer than it
 
 std::time_t Seconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
@@ -29,13 +32,14 @@ struct EndIterator {
 
 Result<icaltimezone*> ZoneOf(const std::string& name) {
   if (name == "UTC" || name == "Etc/UTC") return icaltimezone_get_utc_timezone();
-  icaltimezone* zone = icaltimezone_get_builtin_timezone(name.c_str());
+  icaltimezone* zone =
+      name.size() > kZoneBytesMax ? nullptr : icaltimezone_get_builtin_timezone(name.c_str());
   // A place without rules is not in the database: libical hands out an empty zone for it.
   if (zone == nullptr || icaltimezone_get_component(zone) == nullptr) {
     return Error::GiveUp(
         fmt::format("timeZone: '{}' is not in the time zone database; a name as Europe/Berlin is "
                     "expected",
-                    name));
+                    name.substr(0, kZoneBytesMax)));
   }
   return zone;
 }
@@ -54,25 +58,46 @@ void SetUntil(icaltimetype& until, icaltimezone* zone) {
   until.zone = nullptr;
 }
 
+using Iterator = std::unique_ptr<icalrecur_iterator, EndIterator>;
+
+// Null: it never happens. `first`: where a rule that counts begins to count.
+Result<Iterator> Iterate(const std::string& text, WallTime first, icaltimezone* zone, int* count) {
+  icalrecurrencetype rule = text.size() > kRuleBytesMax
+                                ? icalrecurrencetype_from_string("")
+                                : icalrecurrencetype_from_string(text.c_str());
+  if (rule.freq == ICAL_NO_RECURRENCE) {
+    return Error::GiveUp(
+        fmt::format("recurrence: '{}' is no rule of RFC 5545; FREQ=WEEKLY;BYDAY=MO is one",
+                    text.substr(0, kRuleBytesMax)));
+  }
+  SetUntil(rule.until, zone);
+  *count = rule.count;
+  return Iterator(
+      icalrecur_iterator_new(rule, icaltime_from_timet_with_zone(Seconds(first), 0, zone)));
+}
+
+// That there is a first time. Errors: as Iterate().
+Result<bool> Happens(const std::string& text, WallTime first, icaltimezone* zone) {
+  int count = 0;
+  const Result<Iterator> iterator = Iterate(text, first, zone, &count);
+  if (!iterator) return iterator.error();
+  return *iterator != nullptr && !icaltime_is_null_time(icalrecur_iterator_next(iterator->get()));
+}
+
 // Starts of one rule in [from, to). `first`: where a rule that counts begins to count.
 Result<std::vector<WallTime>> StartsOfRule(const std::string& text, WallTime first,
                                            icaltimezone* zone, WallTime from, WallTime to) {
-  icalrecurrencetype rule = icalrecurrencetype_from_string(text.c_str());
-  if (rule.freq == ICAL_NO_RECURRENCE) {
-    return Error::GiveUp(
-        fmt::format("recurrence: '{}' is no rule of RFC 5545; FREQ=WEEKLY;BYDAY=MO is one", text));
-  }
-  SetUntil(rule.until, zone);
-  const std::unique_ptr<icalrecur_iterator, EndIterator> iterator(
-      icalrecur_iterator_new(rule, icaltime_from_timet_with_zone(Seconds(first), 0, zone)));
+  int count = 0;
+  const Result<Iterator> begun = Iterate(text, first, zone, &count);
+  if (!begun) return begun.error();
+  icalrecur_iterator* const iterator = begun->get();
   std::vector<WallTime> starts;
-  if (!iterator) return starts;  // it never happens
+  if (iterator == nullptr) return starts;
   // Only a rule that counts must be followed from its beginning.
-  if (rule.count == 0 && from > first)
-    icalrecur_iterator_set_start(iterator.get(),
-                                 icaltime_from_timet_with_zone(Seconds(from), 0, zone));
+  if (count == 0 && from > first)
+    icalrecur_iterator_set_start(iterator, icaltime_from_timet_with_zone(Seconds(from), 0, zone));
   for (int step = 0; step < kStepsMax; ++step) {
-    const icaltimetype next = icalrecur_iterator_next(iterator.get());
+    const icaltimetype next = icalrecur_iterator_next(iterator);
     if (icaltime_is_null_time(next)) return starts;
     const WallTime time = TimeOf(icaltime_as_timet_with_zone(next, zone));
     if (time >= to) return starts;
@@ -151,12 +176,32 @@ Status CheckWindow(const model::FreezeWindow& window) {
   const Result<std::vector<std::string>> rules = RulesOfCron(window.schedule);
   if (!rules) return Error::GiveUp("schedule: " + rules.error().message);
   for (const std::string& text : *rules) {
-    const std::unique_ptr<icalrecur_iterator, EndIterator> iterator(icalrecur_iterator_new(
-        icalrecurrencetype_from_string(text.c_str()), icaltime_from_timet_with_zone(0, 0, *zone)));
-    if (iterator && !icaltime_is_null_time(icalrecur_iterator_next(iterator.get()))) return Ok();
+    // Fields of cron repeat after a leap year; without an end libical searches for centuries.
+    const Result<bool> happens = Happens(text + ";UNTIL=19800101T000000Z", WallTime(), *zone);
+    if (!happens) return happens.error();
+    if (*happens) return Ok();
   }
   return Error::GiveUp(
       fmt::format("schedule: '{}' never happens; a day that exists is expected", window.schedule));
+}
+
+Status CheckEvent(const model::LoadEvent& event) {
+  if (event.duration <= std::chrono::milliseconds(0))
+    return Error::GiveUp("duration: 0s; more than nothing is expected");
+  const std::optional<WallTime> start = ParseRfc3339(event.start);
+  if (!start) {
+    return Error::GiveUp(
+        fmt::format("start: '{}' is no time; 2026-11-27T06:00:00Z is one", event.start));
+  }
+  const Result<icaltimezone*> zone = ZoneOf(event.time_zone);
+  if (!zone) return zone.error();
+  if (event.recurrence.empty()) return Ok();
+  const Result<bool> happens = Happens(event.recurrence, *start, *zone);
+  if (!happens) return happens.error();
+  if (*happens) return Ok();
+  return Error::GiveUp(fmt::format(
+      "recurrence: '{}' never happens from {} on; a day that exists, and before UNTIL, is expected",
+      event.recurrence, event.start));
 }
 
 bool IsFrozen(const std::vector<model::FreezeWindow>& windows, WallTime now) {

@@ -36,6 +36,9 @@ Result<std::vector<ZoneOffset>> OffsetsWithin(const std::string& time_zone, Wall
 // That the window can be read and happens at all (30 February does not). Errors as above.
 Status CheckWindow(const model::FreezeWindow& window);
 
+// The same for an event: it lasts, its time zone and its rule are known, and it happens at all.
+Status CheckEvent(const model::LoadEvent& event);
+
 // That `now` lies in one of the windows. One that cannot be read counts: whoever wanted a freeze
 // and wrote it wrongly must not be surprised in it.
 bool IsFrozen(const std::vector<model::FreezeWindow>& windows, WallTime now);

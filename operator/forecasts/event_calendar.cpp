@@ -18,8 +18,8 @@ int BinsUp(std::chrono::milliseconds length, std::chrono::seconds bin) {
 
 Result<std::vector<forecast::Occurrence>> OccurrencesOf(const model::LoadEvent& event,
                                                         const EventWindow& window) {
-  if (event.duration <= std::chrono::milliseconds(0))
-    return Error::GiveUp("duration: 0s; more than nothing is expected");
+  const Status good = CheckEvent(event);
+  if (!good) return good.error();
   const WallTime from = WallTime(window.first * window.bin) - event.duration - event.after;
   const WallTime to = WallTime((window.last + 1) * window.bin) + event.before;
   const Result<std::vector<WallTime>> starts = StartsWithin(event, from, to);

@@ -37,6 +37,8 @@ TEST(Cron, RefusalsNameTheField) {
   for (const char* wrong : {"0 8 0 * *", "0 8 * 13 *", "0 24 * * *", "0 8-7 * * *", "0 */0 * * *",
                             "0 , * * *", "0 8- * * *", "0 -8 * * *", "0 8x * * *"})
     EXPECT_EQ(Rules(wrong).front().find("FREQ"), std::string::npos) << wrong;
+  EXPECT_EQ(Rules("0 8 * * " + std::string(100'000, '1')),
+            Texts{"'0 8 * * " + std::string(92, '1') + "' is longer than 100 bytes"});
 }
 
 }  // namespace

@@ -155,6 +155,33 @@ TEST(Occurrences, AWindowThatCannotBeIsRefused) {
   EXPECT_EQ(refused(Window("0 8 28 * *", "Mars/Olympus")).substr(0, 10), "timeZone: ");
 }
 
+// Both the webhook and the loop ask this before anything else.
+TEST(Occurrences, AnEventThatNeverHappensIsRefusedByField) {
+  const auto refused = [](model::LoadEvent event, int hours = 1) {
+    event.duration = std::chrono::hours(hours);
+    const Status good = CheckEvent(event);
+    return good ? "accepted" : good.error().message;
+  };
+  const std::string start = "2026-01-31T10:00:00Z";
+  for (const char* rule : {"", "FREQ=DAILY", "FREQ=YEARLY", "FREQ=MONTHLY;BYMONTHDAY=31",
+                           "FREQ=DAILY;UNTIL=20260131", "FREQ=MONTHLY;BYDAY=5FR;COUNT=2"})
+    EXPECT_EQ(refused(Event(start, rule)), "accepted") << rule;
+  EXPECT_EQ(refused(Event(start, "FREQ=DAILY;UNTIL=20260130")),
+            "recurrence: 'FREQ=DAILY;UNTIL=20260130' never happens from 2026-01-31T10:00:00Z on; a "
+            "day that exists, and before UNTIL, is expected");
+  EXPECT_NE(refused(Event("2026-02-01T10:00:00Z", "FREQ=MONTHLY;INTERVAL=12;BYMONTHDAY=30"))
+                .find("never happens"),
+            std::string::npos);
+  EXPECT_EQ(refused(Event(start), 0), "duration: 0s; more than nothing is expected");
+  EXPECT_EQ(refused(Event("tomorrow")),
+            "start: 'tomorrow' is no time; 2026-11-27T06:00:00Z is one");
+  EXPECT_EQ(refused(Event(start, "", "Mars/Olympus")).substr(0, 10), "timeZone: ");
+  EXPECT_EQ(refused(Event(start, "every day")).substr(0, 12), "recurrence: ");
+  EXPECT_EQ(refused(Event(start, "FREQ=DAILY;BYDAY=" + std::string(100'000, ','))).size(),
+            refused(Event(start, "FREQ=DAILY;BYDAY=" + std::string(200'000, ','))).size())
+      << "a text of any length is told shortly";
+}
+
 std::vector<std::string> Offsets(const std::string& zone, const std::string& from,
                                  const std::string& to) {
   const auto offsets = OffsetsWithin(zone, *ParseRfc3339(from), *ParseRfc3339(to));
