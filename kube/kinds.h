@@ -36,5 +36,8 @@ inline const ResourceKind kNodes{"", "v1", "nodes", "Node", false};
 inline const ResourceKind kNamespaces{"", "v1", "namespaces", "Namespace", false};
 inline const ResourceKind kCustomResourceDefinitions{
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", false};
+inline const ResourceKind kValidatingWebhookConfigurations{
+    "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration", false};
 
 }  // namespace foreshard::kube

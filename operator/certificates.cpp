@@ -31,9 +31,6 @@ using Extension = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION_free>>;
 using BigNumber = std::unique_ptr<BIGNUM, Freer<BN_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES_free>>;
 
-// A certificate that is valid from the first second on machines whose clock is a little behind.
-constexpr std::chrono::minutes kClockSkew{5};
-
 Error Failed(std::string_view what) {
   const unsigned long code = ERR_get_error();
   const char* reason = code != 0 ? ERR_reason_error_string(code) : nullptr;
@@ -106,7 +103,7 @@ Certificate NewCertificate(std::string_view common_name, EVP_PKEY* key, WallTime
   if (certificate == nullptr) return nullptr;
   X509* raw = certificate.get();
   const bool good = X509_set_version(raw, X509_VERSION_3) == 1 && SetSerial(raw) &&
-                    ASN1_TIME_set(X509_getm_notBefore(raw), Seconds(now - kClockSkew)) != nullptr &&
+                    ASN1_TIME_set(X509_getm_notBefore(raw), Seconds(now - kCertificateClockSkew)) != nullptr &&
                     ASN1_TIME_set(X509_getm_notAfter(raw), Seconds(now + lifetime)) != nullptr &&
                     SetName(X509_get_subject_name(raw), common_name) &&
                     X509_set_pubkey(raw, key) == 1;
@@ -201,6 +198,15 @@ Result<CertificateFacts> ReadCertificate(std::string_view pem) {
   name.resize(static_cast<std::size_t>(std::max(length, 0)));
   facts.common_name = name;
   return facts;
+}
+
+bool BelongTogether(const KeyPair& pair) {
+  const Certificate certificate = ParseCertificate(pair.certificate_pem);
+  const Key key = ParseKey(pair.key_pem);
+  const bool good = certificate != nullptr && key != nullptr &&
+                    X509_check_private_key(certificate.get(), key.get()) == 1;
+  ERR_clear_error();
+  return good;
 }
 
 bool IsCurrent(std::string_view certificate_pem, std::string_view authority_pem,

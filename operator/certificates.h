@@ -25,6 +25,8 @@ struct CertificateRequest {
   bool client = false;
 };
 
+// A certificate is valid so much before it is made: clocks of other machines may be behind.
+inline constexpr std::chrono::minutes kCertificateClockSkew{5};
 inline constexpr std::chrono::hours kAuthorityLifetime{24 * 3650};
 inline constexpr std::chrono::hours kCertificateLifetime{24 * 365};
 
@@ -45,6 +47,9 @@ struct CertificateFacts {
   WallTime renew_at() const { return not_before + (not_after - not_before) * 2 / 3; }
 };
 Result<CertificateFacts> ReadCertificate(std::string_view pem);
+
+// The key is that of the certificate. False for what cannot be read.
+bool BelongTogether(const KeyPair& pair);
 
 // Signed by this authority, for these names, with a life that is not yet two thirds over.
 bool IsCurrent(std::string_view certificate_pem, std::string_view authority_pem,

@@ -6,10 +6,11 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
-#include <array>
 #include <map>
 #include <mutex>
 #include <vector>
+
+#include "operator/exporter_labels.h"
 
 namespace foreshard::op {
 namespace {
@@ -19,37 +20,6 @@ using prometheus::Family;
 using prometheus::Gauge;
 using prometheus::Histogram;
 using Labels = prometheus::Labels;
-
-constexpr std::array<const char*, 4> kResults = {"success", "requeue_after", "error",
-                                                 "terminal_error"};
-constexpr std::array<const char*, 5> kDecisions = {"NoChange", "Waiting", "Recommended",
-                                                   "Executing", "Blocked"};
-constexpr std::array<const char*, 5> kMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-constexpr std::array<const char*, 5> kTypes = {"Split", "Move", "Merge", "Isolate", "MoveKeys"};
-// The reasons of the condition Failed, as docs/runbooks/migration-failed.md and
-// migration-refused.md explain them; a counter that is born at 1 would hide its first failure from
-// rate().
-constexpr const char* kFailures[] = {
-    // after the copy began
-    "ShardFailedOver", "TooManyAttempts", "DeadlineExceeded", "PhaseTookTooLong", "SlotLost",
-    "ReverseSlotLost", "DigestMismatch", "ApplyFailed", "SchemaCopyFailed", "SnapshotGone",
-    "TableRewritten", "NumberTaken", "MoverFailed",
-    // refused
-    "UnknownShard", "NotOnePiece", "RangeNotOwned", "RangeEmpty", "KeysAreMoving",
-    "TypeNotSupported", "NoPrimaryKey", "UniqueWithoutKey", "ReplicaIdentityWithoutKey",
-    "KeyMissing", "KeyNullable", "KeyGenerated", "KeyType", "KeyCollation", "PartitionedTable",
-    "NotATable", "UnloggedTable", "LargeObjects", "TableMissing", "SchemaDiffers",
-    "TriggerFiresOnReplication", "TriggerAfterGate", "FedBySubscription", "DestinationNotEmpty",
-    "WalLevelTooLow", "NoFreeReplicationSlot", "NoFreeWalSender", "NoFreeReplicationWorker",
-    "OldPreparedTransaction", "LongTransaction", "NotEnoughDisk", "WalFuseTooSmall"};
-constexpr std::array<const char*, 15> kPhases = {
-    "Planned",    "Preflight", "Preparing", "Copying",    "CatchingUp",
-    "Verifying",  "Ready",     "Cutover",   "Soaking",    "RollingBack",
-    "CleaningUp", "Aborting",  "Completed", "RolledBack", "Aborted"};
-
-// Of CutoverReport::steps.
-constexpr const char* kCutoverSteps[] = {"hold",   "close_gate", "take",    "open_gate", "revoke",
-                                         "reopen", "release",    "publish", "look",      "pause"};
 
 const Histogram::BucketBoundaries kPassBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60};
 const Histogram::BucketBoundaries kHoldBuckets = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
@@ -158,7 +128,13 @@ class Exporter::Impl {
       AddGauge("foreshard_audit_interval_seconds", "How often an audit is due; 0: never.");
   Family<Gauge>& certificate_expiry =
       AddGauge("foreshard_certificate_expiry_timestamp_seconds",
-               "When the certificate in a Secret of a set expires, in seconds since 1970.");
+               "When the certificate in a Secret of a set, or of the webhook (no set), expires, in "
+               "seconds since 1970.");
+
+  Family<Counter>& admissions =
+      AddCounter("foreshard_admission_answers_total",
+                 "Answers of the admission webhook; cut_off: connections without an answer, as "
+                 "too many, too slow, or not TLS.");
 
   std::mutex mutex;
   std::vector<Watched> watched;
@@ -180,6 +156,7 @@ Exporter::Exporter() : impl_(std::make_unique<Impl>()) {
   for (const char* step : kCutoverSteps) impl_->cutover_step.Add({{"step", step}}, kHoldBuckets);
   impl_->estimate.Add({}, kRatioBuckets);
   impl_->leftovers.Add({}).Set(0);
+  for (const char* answer : kAdmissions) impl_->admissions.Add({{"answer", answer}});
 }
 
 Exporter::~Exporter() = default;
@@ -366,6 +343,10 @@ void Exporter::SetAuditTimes(const std::string& name_space, const std::string& s
   const Labels labels = {{"namespace", name_space}, {"shardset", set}};
   Show(impl_->audit_pass, labels, last_pass);
   Show(impl_->audit_interval, labels, interval_seconds);
+}
+
+void Exporter::OnAdmission(std::string_view answer) {
+  impl_->admissions.Add({{"answer", std::string(answer)}}).Increment();
 }
 
 namespace {

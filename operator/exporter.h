@@ -80,12 +80,15 @@ class Exporter {
   void SetAuditTimes(const std::string& name_space, const std::string& set,
                      std::optional<double> last_pass, std::optional<double> interval_seconds);
 
+  // What the admission webhook answered: allowed, refused, unreadable, or cut_off.
+  void OnAdmission(std::string_view answer);
+
   struct CertificateKey {
     std::string name_space;
     std::string set;
     std::string secret;
   };
-  // Seconds since 1970.
+  // Seconds since 1970. The set of the webhook's own certificate is "".
   void SetCertificateExpiry(const CertificateKey& certificate, double time);
   void ForgetCertificate(const CertificateKey& certificate);
 

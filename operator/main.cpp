@@ -13,6 +13,7 @@
 #include "kube/rest_api.h"
 #include "operator/api/duration.h"
 #include "operator/health_server.h"
+#include "operator/webhook/review_server.h"
 #include "operator/wiring.h"
 
 // foreshard-operator: reconciles ShardSets and drives their migrations.
@@ -24,6 +25,7 @@ struct Flags {
   std::string kubeconfig;
   std::string listen = "0.0.0.0:8080";
   std::string status_listen = "127.0.0.1:8081";
+  std::string webhook_listen = "off";
   std::string lease_namespace;
   std::string lease_name = "foreshard-operator";
   std::string identity;
@@ -44,6 +46,12 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--listen", flags.listen, "Address of /healthz, /readyz and /metrics")
       ->capture_default_str();
   app.add_option("--status-listen", flags.status_listen, "Address of the page for people, or off")
+      ->capture_default_str();
+  app.add_option("--webhook-listen", flags.webhook_listen,
+                 "Address of the admission webhook, which checks what people write, or off")
+      ->capture_default_str();
+  app.add_option("--webhook-name", flags.options.webhook.name,
+                 "Of its Service and Secret, beside the Lease, and of its configuration")
       ->capture_default_str();
   app.add_option("--lease-namespace", flags.lease_namespace,
                  "Namespace of the leader's Lease; default: the pod's own");
@@ -130,6 +138,16 @@ std::unique_ptr<HealthServer> ListenForPeople(const Flags& flags, Wiring& wiring
   return nullptr;
 }
 
+// Null: not wanted.
+Result<std::unique_ptr<ReviewServer>> ListenForReviews(const Flags& flags, const Clock& clock,
+                                                       Exporter& exporter) {
+  if (flags.webhook_listen == "off") return std::unique_ptr<ReviewServer>();
+  return ReviewServer::Listen(flags.webhook_listen,
+                              {.clock = clock, .count = [&exporter](std::string_view answer) {
+                                 exporter.OnAdmission(answer);
+                               }});
+}
+
 int Run(Flags flags) {
   log::SetLevel(LevelOf(flags.log_level));
   const SystemClock clock;
@@ -148,6 +166,10 @@ int Run(Flags flags) {
   flags.options.lease.identity = Identity(flags, random);
   flags.options.lease.lease = {
       flags.lease_namespace.empty() ? access->name_space : flags.lease_namespace, flags.lease_name};
+  const auto reviews = ListenForReviews(flags, clock, exporter);
+  if (!reviews) return Fail(reviews.error());
+  ReviewServer* const webhook = reviews->get();
+  flags.options.webhook.server = webhook;
   Wiring wiring(**api, clock, flags.options, exporter);
   Result<std::unique_ptr<HealthServer>> health = HealthServer::Listen(
       flags.listen,
@@ -164,10 +186,14 @@ int Run(Flags flags) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   log::Info("listening", {{"metrics", (*health)->port()},
                           {"status", status ? status->port() : 0},
+                          {"webhook", webhook != nullptr ? webhook->port() : 0},
                           {"identity", flags.options.lease.identity}});
   std::jthread server([&health](std::stop_token stop) { (*health)->Run(stop); });
   std::jthread pages([&status](std::stop_token stop) {
     if (status) status->Run(stop);
+  });
+  std::jthread admission([webhook](std::stop_token stop) {
+    if (webhook != nullptr) webhook->Run(stop);
   });
   std::jthread work([&wiring](std::stop_token stop) { wiring.Run(stop); });
   AwaitSignal(signals);

@@ -54,6 +54,7 @@ Wiring::Wiring(kube::KubeApi& api, const Clock& clock, OperatorOptions options, 
   AddMigrations();
   AddScaling();
   AddAudits();
+  AddWebhook();
 }
 
 Wiring::~Wiring() = default;
@@ -162,6 +163,7 @@ void Wiring::Run(std::stop_token stop) {
   std::stop_source copies_stop;
   std::stop_source lease_stop;
   std::jthread copies([this, token = copies_stop.get_token()] { cached_.Run(token); });
+  std::jthread webhook([this, token = copies_stop.get_token()] { FollowWebhook(token); });
   std::jthread lease([this, token = lease_stop.get_token()] { FollowLease(token); });
   {
     std::vector<std::jthread> workers;

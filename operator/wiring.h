@@ -24,6 +24,16 @@
 
 namespace foreshard::op {
 
+class ReviewServer;
+class WebhookWatch;
+
+// The admission webhook; null: none. `name` is that of its Service and Secret, which are beside the
+// Lease, and of its ValidatingWebhookConfiguration.
+struct WebhookOptions {
+  ReviewServer* server = nullptr;  // outlives the wiring
+  std::string name = "foreshard-webhook";
+};
+
 struct OperatorOptions {
   Images images;
   std::string name_space;      // watched; "": all
@@ -31,6 +41,7 @@ struct OperatorOptions {
   std::string temporary_directory = "/tmp/foreshard-operator";
   std::chrono::milliseconds audit_interval = std::chrono::hours(24);  // 0: only when asked
   kube::LeaderLeaseOptions lease;
+  WebhookOptions webhook = {};
   std::uint64_t seed = 1;  // of the back-off's jitter
 };
 
@@ -70,6 +81,8 @@ class Wiring {
   void AddMigrations();
   void AddScaling();
   void AddAudits();
+  void AddWebhook();
+  void FollowWebhook(std::stop_token stop);
   void OnChange(const kube::ResourceKind& kind, const kube::Object& object);
   void OnPass(const PassReport& report);
   void FollowLease(std::stop_token stop);
@@ -92,6 +105,7 @@ class Wiring {
   std::stop_source ending_;                     // told to what waits inside a pass
   std::vector<std::shared_ptr<void>> helpers_;  // what controllers borrow; outlives them
   std::vector<std::unique_ptr<Part>> parts_;
+  std::shared_ptr<WebhookWatch> webhook_;  // also while somebody else leads: all replicas serve
   WorkQueue* shard_sets_ = nullptr;
   WorkQueue* migrations_ = nullptr;
   WorkQueue* scaling_ = nullptr;

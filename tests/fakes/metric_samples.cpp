@@ -20,7 +20,7 @@ constexpr const char* kShards[] = {"s-4kq7", "s-9x2d"};
 std::string OperatorText(int turn) {
   op::Exporter exporter;
   exporter.SetLeader(true);
-  for (const char* controller : {"shardset", "scaling", "migration", "audit"}) {
+  for (const char* controller : {"shardset", "scaling", "migration", "audit", "webhook"}) {
     exporter.AddController(
         controller, [] { return 1U; }, [] { return 1U; });
   }
@@ -31,6 +31,7 @@ std::string OperatorText(int turn) {
                      .took = std::chrono::milliseconds(3),
                      .result = &good});
     exporter.OnRequest(200, "GET");
+    exporter.OnAdmission("allowed");
     exporter.OnPlan("NoChange", 0.02);
     exporter.OnHold(0.03);
     exporter.OnMigrationPhaseOver("Split", "Copying", 40);

@@ -1,8 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cmath>
-#include <functional>
 
 #include "base/random.h"
 #include "operator/api/duration.h"
@@ -15,6 +13,7 @@
 #include "operator/builders/stateful_set.h"
 #include "operator/metrics/prometheus_json.h"
 #include "operator/routers/heat_json.h"
+#include "tests/fuzz/operator/damaged.h"
 
 // Objects that a person with kubectl, an older CRD, a broken router or a lying Prometheus may send:
 // damaged in their structure and in their bytes. Nothing of it may end the process, and what is
@@ -89,101 +88,6 @@ constexpr const char* kHeat = R"({"ranges":[{"from":"","to":"80","shard":"s-a","
 constexpr const char* kMatrix = R"({"status":"success","data":{"resultType":"matrix","result":[
   {"metric":{"shard":"s-a"},"values":[[1.5,"1"],[2.5,"NaN"],[3.5,"1e9"]]}]}})";
 
-constexpr const char* kOddTexts[] = {"",
-                                     "-1",
-                                     "9223372036854775808",
-                                     "1e400",
-                                     "NaN",
-                                     "20GiB",
-                                     "-80",
-                                     "zz",
-                                     "\x80\xff",
-                                     "a\nb",
-                                     "18446744073709551615h",
-                                     "999999999999999999999999",
-                                     "0",
-                                     ".",
-                                     "${x}",
-                                     "{{",
-                                     "public.",
-                                     "*"};
-
-Value OddValue(Random& random) {
-  switch (random.Below(9)) {
-    case 0:
-      return {};
-    case 1:
-      return Value(random.Chance(0.5));
-    case 2:
-      return Value(static_cast<std::int64_t>(random.Next()));
-    case 3:
-      return Value(random.Between(-3, 3));
-    case 4:
-      return Value(random.Chance(0.5) ? 1e308 : -0.5);
-    case 5:
-      return Value(std::string(random.Below(5'000), 'a'));
-    case 6:
-      return Value::Array({Value(), Value("x"), Value(Value::List(random.Below(50)))});
-    case 7:
-      return Value::Object({{"name", "x"}, {"", Value()}, {"spec", Value::Array()}});
-    default:
-      return Value(kOddTexts[random.Below(std::size(kOddTexts))]);
-  }
-}
-
-// The same value with about `likely` of its nodes damaged.
-Value Damaged(Random& random, const Value& value, double likely) {
-  if (random.Chance(likely)) return OddValue(random);
-  if (value.is_list()) {
-    Value::List items;
-    for (const Value& item : value.Items()) {
-      if (random.Chance(likely)) continue;
-      for (int copies = random.Chance(likely) ? 2 : 1; copies > 0; --copies)
-        items.push_back(Damaged(random, item, likely));
-    }
-    return Value(std::move(items));
-  }
-  if (value.is_object()) {
-    Value::Members members;
-    for (const auto& [name, item] : value.Fields()) {
-      if (random.Chance(likely)) continue;
-      members.emplace(random.Chance(likely / 4) ? name + "x" : name, Damaged(random, item, likely));
-    }
-    return Value(std::move(members));
-  }
-  return value;
-}
-
-std::string Draw(Random& random, const char* good) {
-  const double likely = std::array{0.004, 0.03, 0.2}[random.Below(3)];
-  std::string text = ToJson(Damaged(random, *ParseJson(good), likely));
-  for (std::uint64_t cuts = random.Below(4) == 0 ? 1 + random.Below(4) : 0; cuts > 0; --cuts) {
-    if (text.empty()) break;
-    const std::size_t at = random.Below(text.size());
-    if (random.Chance(0.3)) {
-      text.resize(at);
-    } else {
-      text[at] = static_cast<char>(random.Next());
-    }
-  }
-  return text;
-}
-
-// Bytes -> whether they were accepted; a claim that fails names the seed by the scoped trace.
-void Fuzz(const char* good, std::uint64_t seeds,
-          const std::function<bool(const std::string&)>& one) {
-  ASSERT_TRUE(one(good));
-  std::uint64_t accepted = 0;
-  for (std::uint64_t seed = 1; seed <= seeds && !testing::Test::HasFailure(); ++seed) {
-    Random random(seed);
-    const std::string text = Draw(random, good);
-    SCOPED_TRACE("seed " + std::to_string(seed) + ": " + text.substr(0, 2'000));
-    accepted += one(text) ? 1 : 0;
-  }
-  EXPECT_GT(accepted, seeds / 50) << "a generator whose every object is refused tests one branch";
-  EXPECT_LT(accepted, seeds) << "and one whose every object is accepted the other";
-}
-
 void ExpectUsable(const model::ShardSetSpec& spec) {
   EXPECT_FALSE(spec.sharding.tables.empty());
   EXPECT_GT(spec.shard_template.storage.size_bytes, 0);
@@ -202,7 +106,7 @@ void ExpectUsable(const model::ShardSetSpec& spec) {
 
 // behaviour-06
 TEST(ObjectsFuzz, AShardSetIsRefusedByFieldOrBecomesObjects) {
-  Fuzz(kShardSet, 2'000, [](const std::string& text) {
+  FuzzDamaged(kShardSet, 2'000, [](const std::string& text) {
     const auto set = ParseShardSet(text);
     const auto frame = ParseShardSetFrame(text);
     if (!set) {
@@ -228,7 +132,7 @@ TEST(ObjectsFuzz, AShardSetIsRefusedByFieldOrBecomesObjects) {
 }
 
 TEST(ObjectsFuzz, AMigrationIsRefusedOrReadTheSameAgain) {
-  Fuzz(kMigration, 2'000, [](const std::string& text) {
+  FuzzDamaged(kMigration, 2'000, [](const std::string& text) {
     const auto migration = ParseShardMigration(text);
     EXPECT_TRUE(ParseShardMigrationFrame(text).ok() || !migration.ok());
     if (!migration) {
@@ -245,7 +149,7 @@ TEST(ObjectsFuzz, AMigrationIsRefusedOrReadTheSameAgain) {
 TEST(ObjectsFuzz, ATableIsRefusedOrReadTheSameAgain) {
   const model::KeySpace space{.strategy = model::Strategy::kHash,
                               .key_type = model::KeyType::kBigint};
-  Fuzz(kTable, 2'000, [&space](const std::string& text) {
+  FuzzDamaged(kTable, 2'000, [&space](const std::string& text) {
     const auto table = ParseRoutingTable(text, space);
     if (!table) return false;
     static_cast<void>(model::Validate(*table).ok());
@@ -262,13 +166,13 @@ TEST(ObjectsFuzz, ATableIsRefusedOrReadTheSameAgain) {
 TEST(ObjectsFuzz, EventsHeatAndMetricsAreReadOrRefused) {
   const model::KeySpace space{.strategy = model::Strategy::kHash,
                               .key_type = model::KeyType::kBigint};
-  Fuzz(kEvent, 2'000, [](const std::string& text) { return ParseLoadEvent(text).ok(); });
-  Fuzz(kHeat, 2'000, [&space](const std::string& text) {
+  FuzzDamaged(kEvent, 2'000, [](const std::string& text) { return ParseLoadEvent(text).ok(); });
+  FuzzDamaged(kHeat, 2'000, [&space](const std::string& text) {
     auto heat = ParseHeat(text, space);
     if (heat) MergeHeat(*heat, *heat);
     return heat.ok();
   });
-  Fuzz(kMatrix, 2'000, [](const std::string& text) {
+  FuzzDamaged(kMatrix, 2'000, [](const std::string& text) {
     const auto matrix = ParseMatrix(text);
     if (!matrix) return false;
     for (const MetricSeries& series : *matrix)

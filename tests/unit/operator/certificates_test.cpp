@@ -46,6 +46,15 @@ TEST_F(CertificatesTest, OtherNamesOrAnotherAuthorityMakeItOld) {
   EXPECT_FALSE(IsCurrent(pem, "garbage", request, kNow));
 }
 
+TEST_F(CertificatesTest, AKeyBelongsToItsOwnCertificateOnly) {
+  const KeyPair one = *IssueCertificate(authority, request, kNow);
+  const KeyPair two = *IssueCertificate(authority, request, kNow);
+  EXPECT_TRUE(BelongTogether(one));
+  EXPECT_FALSE(BelongTogether({one.certificate_pem, two.key_pem}));
+  EXPECT_FALSE(BelongTogether({one.certificate_pem, ""}));
+  EXPECT_FALSE(BelongTogether({"garbage", one.key_pem}));
+}
+
 TEST_F(CertificatesTest, ABrokenAuthorityIssuesNothing) {
   const Result<KeyPair> pair = IssueCertificate({"x", "y"}, request, kNow);
   ASSERT_FALSE(pair.ok());

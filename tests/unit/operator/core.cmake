@@ -27,6 +27,11 @@ foreshard_test(unit.operator.core
           wiring_test.cpp work_queue_test.cpp
   DEPS foreshard_operator_wiring foreshard_fake_kube_api foreshard_faulty_kube_api foreshard_test_support)
 
+foreshard_test(unit.operator.webhook
+  SOURCES webhook/certificate_decide_test.cpp webhook/request_head_test.cpp webhook/review_server_test.cpp
+          webhook/review_test.cpp webhook/webhook_controller_test.cpp
+  DEPS foreshard_operator_wiring foreshard_fake_kube_api foreshard_test_support)
+
 foreshard_test(unit.operator.audit
   SOURCES controllers/audit_controller_test.cpp controllers/audit_decide_test.cpp
   DEPS foreshard_operator_audit_meter foreshard_fake_kube_api foreshard_test_support)

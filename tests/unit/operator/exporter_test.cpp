@@ -29,6 +29,7 @@ TEST(Exporter, EveryLabelValueIsThereFromTheStart) {
   EXPECT_TRUE(Has(exporter, "foreshard_cutover_hold_seconds_count 0"));
   EXPECT_TRUE(Has(exporter, "foreshard_cutover_step_seconds_count{step=\"close_gate\"} 0"));
   EXPECT_TRUE(Has(exporter, "foreshard_leftover_objects 0"));
+  EXPECT_TRUE(Has(exporter, "foreshard_admission_answers_total{answer=\"cut_off\"} 0"));
 }
 
 TEST(Exporter, CountsPassesByResult) {

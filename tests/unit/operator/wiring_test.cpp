@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "kube/kinds.h"
 #include "operator/api/value.h"
+#include "operator/webhook/review_server.h"
 #include "tests/fakes/fake_kube_api.h"
 #include "tests/support/await.h"
 #include "tests/support/temporary_directory.h"
@@ -28,11 +29,13 @@ class WiringTest : public testing::Test {
   }
   void TearDown() override { log::SetSink({}); }
 
-  std::unique_ptr<Wiring> Make(const std::string& identity, Exporter& exporter) {
+  std::unique_ptr<Wiring> Make(const std::string& identity, Exporter& exporter,
+                               ReviewServer* webhook = nullptr) {
     OperatorOptions options;
     options.temporary_directory = directory.path().string();
     options.lease.lease = {"system", "foreshard-operator"};
     options.lease.identity = identity;
+    options.webhook.server = webhook;
     return std::make_unique<Wiring>(fake, clock, options, exporter);
   }
   Deadline Soon() { return Deadline::After(clock, std::chrono::seconds(10)); }
@@ -142,6 +145,37 @@ TEST_F(WiringTest, ShowsAPageOfWhatItKnowsAlsoWhileAnotherLeads) {
     const std::optional<std::string> page = second->Page("/");
     return page && page->find("<h1>2 ShardSets</h1>") != std::string::npos;
   });
+}
+
+TEST_F(WiringTest, EveryReplicaServesTheWebhooksCertificateAndTheLeaderTellsWhoSignedIt) {
+  ASSERT_TRUE(fake.Create(kube::kValidatingWebhookConfigurations, {"", "foreshard-webhook"},
+                          R"({"apiVersion":"admissionregistration.k8s.io/v1",
+                              "kind":"ValidatingWebhookConfiguration",
+                              "metadata":{"name":"foreshard-webhook"},
+                              "webhooks":[{"name":"validate.foreshard.dev","clientConfig":{}}]})",
+                          Soon())
+                  .ok());
+  const auto first_server = *ReviewServer::Listen("127.0.0.1:0", {.clock = clock});
+  const auto second_server = *ReviewServer::Listen("127.0.0.1:0", {.clock = clock});
+  Exporter first_exporter;
+  Exporter second_exporter;
+  const auto first = Make("one", first_exporter, first_server.get());
+  std::jthread first_thread([&](std::stop_token stop) { first->Run(stop); });
+  ExpectSoon("one leads", [&] { return Holder() == "one"; });
+  const auto second = Make("two", second_exporter, second_server.get());
+  std::jthread second_thread([&](std::stop_token stop) { second->Run(stop); });
+  for (Exporter* exporter : {&first_exporter, &second_exporter}) {
+    ExpectSoon("it serves a certificate", [&] {
+      return exporter->Text().find(
+                 "foreshard_certificate_expiry_timestamp_seconds{namespace=\"system\",secret="
+                 "\"foreshard-webhook\",shardset=\"\"} ") != std::string::npos;
+    });
+  }
+  const auto configuration =
+      fake.Get(kube::kValidatingWebhookConfigurations, {"", "foreshard-webhook"}, Soon());
+  ASSERT_TRUE(configuration.ok() && configuration->has_value());
+  const Value webhook = ParseJson((*configuration)->json)->At("webhooks").Items().at(0);
+  EXPECT_NE(webhook.At("clientConfig.caBundle").Text(), "");
 }
 
 TEST_F(WiringTest, TheSecondWaitsAndGoesOnWhenTheFirstEnds) {

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+
+// The values of labels that are known beforehand: their series are there from the start, at zero.
+
+namespace foreshard::op {
+
+inline constexpr std::array<const char*, 4> kResults = {"success", "requeue_after", "error",
+                                                        "terminal_error"};
+inline constexpr std::array<const char*, 5> kDecisions = {"NoChange", "Waiting", "Recommended",
+                                                          "Executing", "Blocked"};
+inline constexpr std::array<const char*, 5> kMethods = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+inline constexpr std::array<const char*, 5> kTypes = {"Split", "Move", "Merge", "Isolate",
+                                                      "MoveKeys"};
+// The reasons of the condition Failed, as docs/runbooks/migration-failed.md and
+// migration-refused.md explain them; a counter that is born at 1 would hide its first failure from
+// rate().
+inline constexpr const char* kFailures[] = {
+    // after the copy began
+    "ShardFailedOver", "TooManyAttempts", "DeadlineExceeded", "PhaseTookTooLong", "SlotLost",
+    "ReverseSlotLost", "DigestMismatch", "ApplyFailed", "SchemaCopyFailed", "SnapshotGone",
+    "TableRewritten", "NumberTaken", "MoverFailed",
+    // refused
+    "UnknownShard", "NotOnePiece", "RangeNotOwned", "RangeEmpty", "KeysAreMoving",
+    "TypeNotSupported", "NoPrimaryKey", "UniqueWithoutKey", "ReplicaIdentityWithoutKey",
+    "KeyMissing", "KeyNullable", "KeyGenerated", "KeyType", "KeyCollation", "PartitionedTable",
+    "NotATable", "UnloggedTable", "LargeObjects", "TableMissing", "SchemaDiffers",
+    "TriggerFiresOnReplication", "TriggerAfterGate", "FedBySubscription", "DestinationNotEmpty",
+    "WalLevelTooLow", "NoFreeReplicationSlot", "NoFreeWalSender", "NoFreeReplicationWorker",
+    "OldPreparedTransaction", "LongTransaction", "NotEnoughDisk", "WalFuseTooSmall"};
+inline constexpr std::array<const char*, 15> kPhases = {
+    "Planned",    "Preflight", "Preparing", "Copying",    "CatchingUp",
+    "Verifying",  "Ready",     "Cutover",   "Soaking",    "RollingBack",
+    "CleaningUp", "Aborting",  "Completed", "RolledBack", "Aborted"};
+
+// Of CutoverReport::steps.
+inline constexpr const char* kCutoverSteps[] = {"hold",   "close_gate", "take",    "open_gate",
+                                                "revoke", "reopen",     "release", "publish",
+                                                "look",   "pause"};
+
+inline constexpr const char* kAdmissions[] = {"allowed", "refused", "unreadable", "cut_off"};
+
+}  // namespace foreshard::op
