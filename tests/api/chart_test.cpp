@@ -72,7 +72,32 @@ TEST(Chart, HasNoWildcardAndInOneNamespaceOnlyRoles) {
   const std::string narrow =
       Template({"--set", "watchNamespace=shop,prometheus.enabled=false"}).output;
   EXPECT_EQ(narrow.find("kind: ClusterRoleBinding"), std::string::npos);
+  EXPECT_EQ(narrow.find("webhook"), std::string::npos) << "its configuration is the cluster's";
   EXPECT_NE(narrow.find("--namespace=shop"), std::string::npos);
+}
+
+// Whoever may change a webhook's configuration may have the API server send him what others write.
+// behaviour-23
+TEST(Chart, TheWebhookMayChangeItsOwnConfigurationOnly) {
+  const std::vector<std::string> narrow = {
+      "--set", "watchNamespace=shop,prometheus.enabled=false,webhook.withWatchNamespace=true"};
+  for (const Said& rendered : {Template(), Template(narrow)}) {
+    ASSERT_TRUE(rendered.good) << rendered.error_output;
+    const std::string& text = rendered.output;
+    const std::string rule =
+        "  - apiGroups: [admissionregistration.k8s.io]\n"
+        "    resources: [validatingwebhookconfigurations]\n"
+        "    resourceNames: [foreshard-webhook]\n    verbs: [get, list, watch, patch]\n";
+    EXPECT_NE(text.find(rule), std::string::npos);
+    EXPECT_EQ(text.find("validatingwebhookconfigurations"),
+              text.rfind("validatingwebhookconfigurations"));
+    EXPECT_NE(text.find("failurePolicy: Ignore\n"), std::string::npos);
+    EXPECT_NE(text.find("--webhook-listen=0.0.0.0:9443\n"), std::string::npos);
+  }
+  const std::string text = Template(narrow).output;
+  EXPECT_NE(text.find("kubernetes.io/metadata.name: shop"), std::string::npos);
+  EXPECT_EQ(text.find("kind: ClusterRole\n"), text.rfind("kind: ClusterRole\n")) << "one, for that";
+  EXPECT_EQ(Template({"--set", "webhook.enabled=false"}).output.find("webhook"), std::string::npos);
 }
 
 // What people set, each as Helm's own --set arguments.
@@ -102,6 +127,11 @@ std::vector<Configuration> Configurations() {
         "networkPolicy.clients[0].podSelector.matchLabels.app=web"}},
       {"network policies, nobody scrapes",
        {"networkPolicy.enabled=true,watchNamespace=shop,prometheus.enabled=false"}},
+      {"one namespace with the webhook, behind a policy",
+       {"watchNamespace=shop,prometheus.enabled=false,webhook.withWatchNamespace=true",
+        "webhook.port=10250,networkPolicy.enabled=true",
+        "networkPolicy.apiServers[0].ipBlock.cidr=10.0.0.0/8"}},
+      {"no webhook", {"webhook.enabled=false"}},
       {"one operator on chosen nodes",
        {"replicas=1,logLevel=debug,nodeSelector.disk=ssd,priorityClassName=system-cluster-critical",
         "tolerations[0].key=dedicated,tolerations[0].operator=Exists,podAnnotations.a=b",
@@ -156,7 +186,7 @@ TEST(Chart, RefusesWhatCannotBeMeant) {
         "networkPolicy.clients[0].pod=a", "alerts.disabled={NoSuchAlert}",
         "alerts.disabled={ForeshardNoSuchAlert}", "test.timeoutSeconds=1", "dashboards.labels.x=1",
         "resources.limit.cpu=1", "images.pullSecrets[0].nam=a", "watchNamespace=Shop",
-        "affinity.node=a"}) {
+        "affinity.node=a", "webhook.port=443", "webhook.failurePolicy=Fail"}) {
     const Said said = Template({"--set", wrong});
     EXPECT_FALSE(said.good) << wrong;
     EXPECT_FALSE(said.error_output.empty());

@@ -28,6 +28,14 @@ http://{{ include "foreshard.name" . }}-prometheus.{{ .Release.Namespace }}.svc:
 {{- end -}}
 {{- end -}}
 
+{{/* Not empty: the admission webhook is there. In one namespace only where it is asked for, since its configuration belongs to the
+cluster. */}}
+{{- define "foreshard.webhook" -}}
+{{- if and .Values.webhook.enabled (or (not .Values.watchNamespace) .Values.webhook.withWatchNamespace) -}}
+true
+{{- end -}}
+{{- end -}}
+
 {{- define "foreshard.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
