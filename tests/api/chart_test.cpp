@@ -33,10 +33,10 @@ Said Helm(std::vector<std::string> arguments) {
   return {status.ok() && status->ok(), (*process)->Output(), (*process)->ErrorOutput()};
 }
 
-Said Template(std::vector<std::string> more = {}) {
-  std::vector<std::string> arguments = {"template", "foreshard",        "charts/foreshard",
-                                        "-n",       "foreshard-system", "--kube-version",
-                                        "1.34.0"};
+Said Template(std::vector<std::string> more = {}, const std::string& release = "foreshard") {
+  std::vector<std::string> arguments = {
+      "template",       release, "charts/foreshard", "-n", "foreshard-system",
+      "--kube-version", "1.34.0"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return Helm(arguments);
 }
@@ -222,6 +222,44 @@ TEST(Chart, IsAcceptedAndItsRightsAreEnough) {
                 op::ToJson(set["status"]));
   }));
   World().Kubectl({"-n", "shop", "delete", "shardset", "quickstart", "--timeout=60s"});
+  EXPECT_EQ(process->ErrorOutput().find("forbidden"), std::string::npos) << process->ErrorOutput();
+}
+
+// Secret and configuration are named in the rights, so watching them must be by name too.
+// behaviour-23
+TEST(Chart, TheRightsOfOneNamespaceAreEnoughForItsWebhook) {
+  const Said rendered = Template(
+      {"--set", "watchNamespace=shop,prometheus.enabled=false,webhook.withWatchNamespace=true",
+       "--skip-tests"},
+      "narrow");
+  ASSERT_TRUE(rendered.good) << rendered.error_output;
+  World().Kubectl({"apply", "--server-side", "-f", "-"}, rendered.output);
+  support::TemporaryDirectory directory{"narrow"};
+  const std::string kubeconfig = World().KubeconfigOf("narrow-operator", directory);
+  const auto process = World().StartOperator(
+      "narrow", {"--kubeconfig=" + kubeconfig, "--lease-name=narrow-operator", "--namespace=shop",
+                 "--webhook-listen=127.0.0.1:0", "--webhook-name=narrow-webhook"});
+  const auto has_bundle = [] {
+    return !World()
+                .Kubectl({"get", "validatingwebhookconfiguration", "narrow-webhook", "-o",
+                          "jsonpath={.webhooks[0].clientConfig.caBundle}"})
+                .empty();
+  };
+  const auto serves = [&] {
+    return process->ErrorOutput().find("\"webhook_certificate\"") != std::string::npos;
+  };
+  EXPECT_TRUE(WaitFor("it is told who signed, and served", seconds(40),
+                      [&] { return Seen(has_bundle() && serves(), process->ErrorOutput()); }));
+  // What is replaced by hand is seen at once.
+  World().Kubectl({"-n", "foreshard-system", "patch", "secret", "narrow-webhook", "--type=merge",
+                   "-p", R"({"data":{"tls.key":null}})"});
+  EXPECT_TRUE(WaitFor("the key is there again", seconds(20), [] {
+    return Seen(!World()
+                     .Kubectl({"-n", "foreshard-system", "get", "secret", "narrow-webhook", "-o",
+                               "jsonpath={.data.tls\\.key}"})
+                     .empty());
+  }));
+  World().Kubectl({"delete", "validatingwebhookconfiguration", "narrow-webhook"});
   EXPECT_EQ(process->ErrorOutput().find("forbidden"), std::string::npos) << process->ErrorOutput();
 }
 
