@@ -126,6 +126,22 @@ TEST_F(WebhookControllerTest, AnotherAuthorityIsKnownBeforeItIsUsed) {
   EXPECT_EQ(Bundle(0).find(old), std::string::npos);
 }
 
+TEST_F(WebhookControllerTest, WhatSomebodyWroteMeanwhileIsNotOverwritten) {
+  Settle();
+  ASSERT_TRUE(Good(fake.Patch(kube::kSecrets, ref, R"({"data":{"ca.key":null}})", {}, Soon())));
+  const KeyPair by_hand = *MakeAuthority("by hand", clock.Wall());
+  const Value patch =
+      Value::Object({{"data", Value::Object({{"ca.crt", EncodeBase64(by_hand.certificate_pem)},
+                                             {"ca.key", EncodeBase64(by_hand.key_pem)}})}});
+  ASSERT_TRUE(Good(fake.Patch(kube::kSecrets, ref, ToJson(patch), {}, Soon())));
+  fake.SetReadLag(1);  // it still sees the Secret without a key
+  const Result<Outcome> outcome = controller.Reconcile(ref, Soon());
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(outcome.error().kind, Error::Kind::kReobserve);
+  fake.SetReadLag(0);
+  EXPECT_EQ(Text("ca.crt"), by_hand.certificate_pem);
+}
+
 TEST_F(WebhookControllerTest, WhoDoesNotLeadWritesNothing) {
   Configure();
   CachedApi follower(
