@@ -189,6 +189,7 @@ void Fleet::Count() {
     load_[piece.shard] += world_.demand[piece.unit][now_] *
                           world_.ShareOf(piece.unit, piece.from, piece.to, now_) / world_.capacity;
   }
+  clients_ = load_;
   for (const Transfer& transfer : transfers_) {
     load_[transfer.order.source] += kSourceDip;
     load_[transfer.destination] += kDestinationDip;

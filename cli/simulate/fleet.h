@@ -82,6 +82,8 @@ class Fleet {
   const std::vector<Transfer>& transfers() const { return transfers_; }
   // Utilisation of each shard in the newest bin, copies included; 0 for one that is gone.
   const std::vector<double>& load() const { return load_; }
+  // The same without copies.
+  const std::vector<double>& clients() const { return clients_; }
   const std::vector<std::vector<double>>& loads() const { return loads_; }  // [bin - first][shard]
   std::size_t alive() const;
   // Moves that were cut over or failed when this bin was entered.
@@ -108,6 +110,7 @@ class Fleet {
   std::vector<Transfer> transfers_;
   std::vector<Finished> finished_;
   std::vector<double> load_;
+  std::vector<double> clients_;
   std::vector<std::vector<double>> loads_;
   std::vector<std::pair<std::size_t, double>> moved_;  // bin, bytes
   std::array<int, 7> started_{};

@@ -21,6 +21,7 @@ void Add(const Hours& hours, Hours& sum) {
   sum.idle += hours.idle;
   sum.over += hours.over;
   sum.over_moving += hours.over_moving;
+  sum.over_copies += hours.over_copies;
 }
 
 }  // namespace
@@ -53,16 +54,19 @@ Hours HoursOf(const Course& course, const Options& options) {
          .uneven = bin * uneven,
          .idle = bin * (shards - behind - uneven),
          .over = course.worst[index] > limit ? 1 : 0,
-         .over_moving = course.worst[index] > limit && course.running[index] > 0 ? 1 : 0},
+         .over_moving = course.worst[index] > limit && course.running[index] > 0 ? 1 : 0,
+         .over_copies =
+             course.worst[index] > limit && course.worst_clients[index] <= limit ? 1 : 0},
         hours);
   }
   return hours;
 }
 
 std::string HoursToTable(const Options& options, const std::vector<RunResult>& runs) {
-  std::string text = fmt::format("{:<40} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}  {}\n",
-                                 "member-hours", "all", "load", "+target", "+ahead", "+behind",
-                                 "+uneven", "+idle", "overloaded slots, of them while copying");
+  std::string text =
+      fmt::format("{:<40} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}  {}\n", "member-hours", "all",
+                  "load", "+target", "+ahead", "+behind", "+uneven", "+idle",
+                  "overloaded slots, of them while copying, because of copies");
   for (const std::string& strategy : options.strategies) {
     Hours sum;
     int count = 0;
@@ -74,9 +78,10 @@ std::string HoursToTable(const Options& options, const std::vector<RunResult>& r
     if (count == 0) continue;
     const double runs_of = count;
     text += fmt::format(
-        "{:<40} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f}  {}, {}\n", strategy,
-        sum.shards / runs_of, sum.load / runs_of, sum.target / runs_of, sum.ahead / runs_of,
-        sum.behind / runs_of, sum.uneven / runs_of, sum.idle / runs_of, sum.over, sum.over_moving);
+        "{:<40} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f} {:>8.1f}  {}, {}, {}\n",
+        strategy, sum.shards / runs_of, sum.load / runs_of, sum.target / runs_of,
+        sum.ahead / runs_of, sum.behind / runs_of, sum.uneven / runs_of, sum.idle / runs_of,
+        sum.over, sum.over_moving, sum.over_copies);
   }
   return text;
 }

@@ -22,6 +22,7 @@ struct Hours {
   double idle = 0;      // the rest; negative where the fleet runs above its target
   int over = 0;         // overloaded slots
   int over_moving = 0;  // of them, while something was copied
+  int over_copies = 0;  // of them, where clients alone would not have been too many
 };
 
 Hours HoursOf(const Course& course, const Options& options);

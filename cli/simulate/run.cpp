@@ -128,6 +128,8 @@ void Note(const World& world, const Options& options, Contender& contender,
   const double limit = options.limit_percent / 100.0;
   contender.course.total.push_back(world.Total(fleet.now()) / world.capacity / limit);
   contender.course.worst.push_back(*std::max_element(fleet.load().begin(), fleet.load().end()));
+  contender.course.worst_clients.push_back(
+      *std::max_element(fleet.clients().begin(), fleet.clients().end()));
   contender.course.shards.push_back(static_cast<double>(fleet.alive()));
   contender.course.mean.push_back(std::accumulate(fleet.load().begin(), fleet.load().end(), 0.0) /
                                   static_cast<double>(std::max<std::size_t>(1, fleet.alive())));

@@ -16,8 +16,9 @@ namespace foreshard::simulate {
 
 // What --plot draws and --slots writes: by bin from World::begin.
 struct Course {
-  std::vector<double> total;  // in shards at the limit
-  std::vector<double> worst;  // utilisation of the hottest shard
+  std::vector<double> total;          // in shards at the limit
+  std::vector<double> worst;          // utilisation of the hottest shard
+  std::vector<double> worst_clients;  // without copies
   std::vector<double> shards;
   std::vector<double> mean;      // utilisation, over the shards
   std::vector<int> running;      // moves

@@ -94,6 +94,8 @@ TEST(SimulatedFleet, LoadMovesAtTheCutoverAndNothingIsLost) {
   for (std::size_t bin = world.begin + 1; bin < ends; ++bin) {
     fleet.Enter(bin);
     EXPECT_EQ(fleet.pieces().front().shard, piece.shard) << bin;
+    EXPECT_NEAR(fleet.load()[piece.shard] - fleet.clients()[piece.shard], 0.10, 1e-9);
+    EXPECT_NEAR(fleet.load()[3] - fleet.clients()[3], 0.05, 1e-9);
   }
   fleet.Enter(ends);
   EXPECT_EQ(fleet.pieces().front().shard, 3u);
@@ -253,6 +255,7 @@ TEST(SimulatedHours, PartsAddUpAndSayWhatTheyAre) {
   const auto day = static_cast<std::size_t>(options.DayBins());
   course.total.assign(2 * day, 3.6);  // 4 shards at the limit, 5 at the target
   course.worst.assign(2 * day, 0.64);
+  course.worst_clients.assign(2 * day, 0.64);
   course.mean.assign(2 * day, 0.48);
   course.shards.assign(2 * day, 8);
   course.running.assign(2 * day, 0);
@@ -270,6 +273,7 @@ TEST(SimulatedHours, PartsAddUpAndSayWhatTheyAre) {
               hours.shards, 1e-9);
   EXPECT_EQ(hours.over, 1);
   EXPECT_EQ(hours.over_moving, 1);
+  EXPECT_EQ(hours.over_copies, 1) << "clients alone would not have been too many";
   RunResult run{.trace = "t", .seed = 1, .strategy = "reactive", .course = course};
   EXPECT_NE(HoursToTable(options, {run}).find("192.0"), std::string::npos);
 }
