@@ -13,10 +13,9 @@ namespace {
 
 constexpr std::size_t kUnitsMax = 16;
 constexpr std::size_t kDestinationsMax = 8;
+constexpr double kRunMost = 0.8;  // of the source's load
 
-double Level(const Problem& problem) { return problem.policy.plan_quantile_percent / 100.0; }
 double Target(const Problem& problem) { return problem.policy.target_cpu_percent / 100.0; }
-double Limit(const Problem& problem) { return problem.policy.limit_cpu_percent / 100.0; }
 
 // Shards that may take something in, emptiest first.
 std::vector<std::size_t> Destinations(const Draft& draft, std::size_t source) {
@@ -26,8 +25,8 @@ std::vector<std::size_t> Destinations(const Draft& draft, std::size_t source) {
     const Shard& shard = problem.shards[i];
     if (i == source || !shard.ready || shard.migrating || shard.fan.steps.empty()) continue;
     if (draft.Receives(i) || draft.Sends(i)) continue;
-    if (Drains(problem.memory, shard.id)) continue;  // it is on its way out
-    const double peak = HighestQuantile(OwnPath(shard), Level(problem), 1, shard.fan.steps.size());
+    const double peak = HighestPlanned(OwnPath(shard), problem.policy, draft.outlook().options(), 1,
+                                       shard.fan.steps.size());
     if (peak <= Target(problem)) open.emplace_back(peak, i);
   }
   std::stable_sort(open.begin(), open.end(), [&problem](const auto& a, const auto& b) {
@@ -42,16 +41,18 @@ std::vector<std::size_t> Destinations(const Draft& draft, std::size_t source) {
   return destinations;
 }
 
+bool Rests(const Problem& problem, const Unit& unit) {
+  const double rest =
+      static_cast<double>(problem.policy.cool_down.count()) / 1e3 / problem.bin_seconds;
+  return unit.last_move && static_cast<double>(problem.now - *unit.last_move) < rest;
+}
+
 // The heaviest units, by what they cause now.
 std::vector<std::size_t> HeaviestUnits(const Problem& problem, const Shard& shard,
                                        bool resting_too) {
-  const double rest =
-      static_cast<double>(problem.policy.cool_down.count()) / 1e3 / problem.bin_seconds;
   std::vector<std::size_t> units;
   for (std::size_t i = 0; i < shard.units.size(); ++i) {
-    const std::optional<model::BinIndex>& moved = shard.units[i].last_move;
-    if (resting_too || !moved || static_cast<double>(problem.now - *moved) >= rest)
-      units.push_back(i);
+    if (resting_too || !Rests(problem, shard.units[i])) units.push_back(i);
   }
   std::stable_sort(units.begin(), units.end(), [&shard](std::size_t a, std::size_t b) {
     return shard.units[a].share > shard.units[b].share;
@@ -62,10 +63,11 @@ std::vector<std::size_t> HeaviestUnits(const Problem& problem, const Shard& shar
 
 class Collector {
  public:
-  Collector(const Draft& draft, std::size_t source, bool new_shard_allowed)
+  Collector(const Draft& draft, std::size_t source, bool new_shard_allowed, bool resting_too)
       : draft_(draft),
         source_(source),
         new_shard_allowed_(new_shard_allowed),
+        resting_too_(resting_too),
         destinations_(Destinations(draft, source)) {}
 
   void Add(Candidate candidate, bool existing_too = true) {
@@ -101,6 +103,29 @@ class Collector {
     if (draft_.outlook().options().isolate_keys) AddHotKeys(index);
   }
 
+  // Neighbouring units at an end of what the source owns in one piece, to who owns the keys beside
+  // them or to a new shard: as much as brings the source back to the target, and half of its load.
+  void AddEdges(double share_over) {
+    const std::vector<Unit>& units = draft_.problem().shards[source_].units;
+    for (std::size_t from = 0; from < units.size();) {
+      std::size_t to = from + 1;
+      while (to < units.size() && units[to].range.from == units[to - 1].range.to) ++to;
+      for (const double wanted : {share_over, 0.5}) {
+        double left = 0;
+        double right = 0;
+        for (std::size_t n = 1; n < units.size() && from + n <= to; ++n) {
+          const bool left_short = left < wanted;
+          const bool right_short = right < wanted;
+          left += units[from + n - 1].share;
+          right += units[to - n].share;
+          if (n > 1 && left_short && left >= wanted) AddRun(from, n);
+          if (n > 1 && right_short && right >= wanted) AddRun(to - n, n);
+        }
+      }
+      from = to;
+    }
+  }
+
   std::vector<Candidate> Take() { return std::move(candidates_); }
 
  private:
@@ -120,6 +145,25 @@ class Collector {
     }
   }
 
+  void AddRun(std::size_t unit, std::size_t count) {
+    const std::vector<Unit>& units = draft_.problem().shards[source_].units;
+    Candidate run{
+        .type = model::ActionType::kMove, .source = source_, .unit = unit, .count = count};
+    run.range = {.from = units[unit].range.from, .to = units[unit + count - 1].range.to};
+    for (std::size_t i = unit; i < unit + count; ++i) {
+      if (draft_.Moved(source_, i)) return;
+      if (!resting_too_ && Rests(draft_.problem(), units[i])) return;
+      run.share += units[i].share;
+      run.bytes += units[i].bytes;
+    }
+    if (run.share > kRunMost) return;
+    if (new_shard_allowed_) AddTo(run, -1);
+    for (const std::size_t destination : destinations_) {
+      if (draft_.outlook().SidesOwned(run.range, destination) > 0)
+        AddTo(run, static_cast<int>(destination));
+    }
+  }
+
   void AddTo(Candidate candidate, int destination) {
     candidate.destination = destination;
     candidate.time = EstimateMoveTime(draft_.problem().memory, draft_.outlook().options().priors,
@@ -131,9 +175,21 @@ class Collector {
   const Draft& draft_;
   std::size_t source_;
   bool new_shard_allowed_;
+  bool resting_too_;
   std::vector<std::size_t> destinations_;
   std::vector<Candidate> candidates_;
 };
+
+// Pieces of the key space that the fleet has more after it: where the source owned both sides there
+// is one more, where the destination owns a side there is one less.
+int PiecesMore(const Outlook& outlook, const Candidate& candidate) {
+  if (candidate.unit == kWholeShard || !candidate.keys.empty()) return 0;
+  int sides = outlook.SidesOwned(candidate.range, candidate.source);
+  if (candidate.type == model::ActionType::kSplit) ++sides;  // the rest of its unit
+  if (candidate.destination >= 0)
+    sides -= outlook.SidesOwned(candidate.range, static_cast<std::size_t>(candidate.destination));
+  return sides;
+}
 
 }  // namespace
 
@@ -145,11 +201,17 @@ bool Better(const Candidate& a, const Candidate& b) {
 CandidateSearch CandidatesFor(const Draft& draft, std::size_t source, bool new_shard_allowed,
                               bool resting_too) {
   CandidateSearch search;
-  Collector collector(draft, source, new_shard_allowed);
+  Collector collector(draft, source, new_shard_allowed, resting_too);
   for (const std::size_t unit :
        HeaviestUnits(draft.problem(), draft.problem().shards[source], resting_too)) {
     if (!draft.Moved(source, unit)) collector.AddUnit(unit, search.why_no_split);
   }
+  const Problem& problem = draft.problem();
+  const LoadPath own = OwnPath(problem.shards[source]);
+  const double peak =
+      HighestPlanned(own, problem.policy, draft.outlook().options(), 1, own.steps.size());
+  if (draft.outlook().options().weights.piece > 0 && peak > 0)
+    collector.AddEdges(std::clamp(1 - Target(problem) / peak, 0.05, 0.5));
   search.candidates = collector.Take();
   return search;
 }
@@ -163,15 +225,18 @@ void Evaluate(const Draft& draft, Candidate& candidate) {
   Matrix scratch;
   const Matrix& leaving = draft.Leaving(candidate, scratch);
   const auto part = static_cast<float>(candidate.part);
-  const Matrix& source = draft.Of(candidate.source);
-  const Reading before = draft.ReadingOf(candidate.source);
-  const Reading after = outlook.Read(source, {.added = &leaving,
-                                              .factor = -part,
-                                              .cutover = cutover,
-                                              .dip = static_cast<float>(priors.dip),
-                                              .begin = candidate.begin});
-  Reading alone;
-  alone.by_path.assign(outlook.paths(), 0);
+  const Reading& before = draft.ReadingOf(candidate.source);
+  const Reading& after = draft.Without(candidate, leaving);
+  // A shard on its way out that is kept after all costs what a new one does.
+  const bool keeps =
+      candidate.destination < 0 ||
+      (candidate.unit != kWholeShard &&
+       Drains(problem.memory, problem.shards[static_cast<std::size_t>(candidate.destination)].id));
+  Reading nothing;
+  nothing.by_path.assign(outlook.paths(), 0);
+  const Reading& alone = candidate.destination < 0
+                             ? nothing
+                             : draft.ReadingOf(static_cast<std::size_t>(candidate.destination));
   Reading loaded;
   double members = 0;
   Change arrives{.added = &leaving,
@@ -181,30 +246,30 @@ void Evaluate(const Draft& draft, Candidate& candidate) {
                  .begin = candidate.begin};
   if (candidate.destination < 0) {
     loaded = outlook.Read(outlook.Empty(problem.shards[candidate.source].background), arrives);
+  } else {
+    loaded = outlook.Read(draft.Of(static_cast<std::size_t>(candidate.destination)), arrives);
+  }
+  if (keeps) {
     const double horizon = static_cast<double>(outlook.steps()) * problem.bin_seconds / 3'600;
     const double hours = horizon * std::max(1.0, outlook.options().new_shard_horizons);
     members = weights.member * problem.members_per_shard * hours;
-  } else {
-    const Matrix& other = draft.Of(static_cast<std::size_t>(candidate.destination));
-    alone = draft.ReadingOf(static_cast<std::size_t>(candidate.destination));
-    loaded = outlook.Read(other, arrives);
   }
   const double failure = static_cast<double>(1 + problem.memory.failed) /
                          static_cast<double>(20 + problem.memory.failed + problem.memory.finished);
-  candidate.action_cost = members + weights.change + weights.per_gigabyte * candidate.bytes / 1e9 +
-                          weights.dip * priors.dip * candidate.time.p80_seconds / 3'600 +
-                          weights.failure * failure;
+  candidate.action_cost =
+      members + weights.change + weights.piece * PiecesMore(outlook, candidate) +
+      weights.per_gigabyte * candidate.bytes / 1e9 +
+      weights.dip * priors.dip * candidate.time.p80_seconds / 3'600 + weights.failure * failure;
   candidate.benefit = before.cost + alone.cost - after.cost - loaded.cost;
   candidate.overload_minutes_avoided = before.overload_minutes + alone.overload_minutes -
                                        after.overload_minutes - loaded.overload_minutes;
   candidate.source_peak = candidate.unit == kWholeShard ? 0 : after.peak;
   candidate.destination_peak = loaded.peak;
   candidate.dip_peak = std::max(after.dip_peak, loaded.dip_peak);
+  candidate.source_planned = candidate.unit == kWholeShard ? 0 : after.planned;
+  candidate.destination_planned = loaded.planned;
   candidate.keeps_target =
-      std::max(candidate.source_peak, candidate.destination_peak) <= Target(problem);
-  const LoadPath own = OwnPath(problem.shards[candidate.source]);
-  const std::size_t breach = FirstAbove(own, Level(problem), Limit(problem), 1, own.steps.size());
-  candidate.in_time = breach == 0 || cutover < breach;
+      std::max(candidate.source_planned, candidate.destination_planned) <= Target(problem);
   std::size_t better = 0;
   for (std::size_t r = 0; r < outlook.paths(); ++r) {
     const double saved = static_cast<double>(before.by_path[r]) + alone.by_path[r] -

@@ -18,6 +18,7 @@ struct Candidate {
   model::ActionType type = model::ActionType::kSplit;
   std::size_t source = 0;              // index into Problem::shards
   std::size_t unit = 0;                // index into its units
+  std::size_t count = 1;               // neighbouring units that leave together, from `unit` on
   int destination = -1;                // index; -1: a new shard
   std::string at = {};                 // Split
   model::KeyRange range = {};          // what leaves
@@ -27,16 +28,20 @@ struct Candidate {
   double bytes = 0;
   MoveTime time = {};
   std::size_t begin = 0;  // steps from now until it starts
+  // It follows other moves of its source. Its load counts as if it left at once, which is the safe
+  // side for where it goes; its copy does not burden the source on top of theirs.
+  bool later_copies = false;
   // Filled by Evaluate:
   double source_peak = 0;  // planned quantile after the cutover, highest of the horizon
   double destination_peak = 0;
+  double source_planned = 0;  // what is held to the target, see PlannedLoad
+  double destination_planned = 0;
   double dip_peak = 0;     // of both, while copying
   double action_cost = 0;  // member-hours
   double benefit = 0;      // J(NoChange) - J(this), action cost apart
   double overload_minutes_avoided = 0;
   double scenarios_better = 0;  // share of scenarios in which this beats NoChange
   bool keeps_target = false;    // both shards stay at or below the target after the cutover
-  bool in_time = false;         // p80 of its duration ends before the breach
 };
 
 class Draft {
@@ -47,6 +52,8 @@ class Draft {
   const Problem& problem() const { return outlook_->problem(); }
   const Matrix& Of(std::size_t shard) const;
   const Reading& ReadingOf(std::size_t shard) const;  // without any further change
+  // What the source keeps after the candidate. The newest answer is remembered.
+  const Reading& Without(const Candidate& candidate, const Matrix& leaving) const;
   // What leaves with the candidate; `scratch` holds it where it is not a unit's own.
   const Matrix& Leaving(const Candidate& candidate, Matrix& scratch) const;
 
@@ -65,6 +72,8 @@ class Draft {
   const Outlook* outlook_;
   std::map<std::size_t, Matrix> changed_;
   mutable std::map<std::size_t, Reading> readings_;
+  mutable Candidate without_;  // of which kept_ is the answer
+  mutable Reading kept_;       // by_path is empty while there is none
   std::map<std::size_t, int> sends_;
   std::map<std::size_t, int> receives_;
   std::vector<Candidate> actions_;

@@ -1,8 +1,12 @@
 #include "planner/outlook.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
 
 #include "base/check.h"
+#include "planner/load_path.h"
 
 namespace foreshard::planner {
 
@@ -10,6 +14,16 @@ namespace {
 
 constexpr std::size_t kPathsOfAFan = 32;
 constexpr std::size_t kStepsWithoutForecast = 24;
+
+// Whether QuantileOf() can be above a threshold; far cheaper than to ask for it.
+bool Exceeds(const float* sample, std::size_t size, double level, double threshold) {
+  const auto next =
+      std::min(size - 1, static_cast<std::size_t>(level * static_cast<double>(size - 1)) + 1);
+  const auto most = static_cast<float>(threshold);
+  std::size_t above = 0;
+  for (std::size_t i = 0; i < size; ++i) above += sample[i] >= most ? 1 : 0;
+  return above >= size - next;
+}
 
 }  // namespace
 
@@ -37,8 +51,51 @@ Outlook::Outlook(const Problem& problem, const Options& options)
     steps = std::max(steps, shard.fan.steps.size());
     fans = fans || (!shard.fan.steps.empty() && !Joint(shard));
   }
+  for (std::size_t i = 0; i < problem.shards.size(); ++i) {
+    for (const Unit& unit : problem.shards[i].units) {
+      begins_[unit.range.from] = i;
+      ends_[unit.range.to] = i;
+    }
+  }
   if (fans) paths_ = std::max(paths_, kPathsOfAFan);
   steps_ = steps > 0 ? steps : kStepsWithoutForecast;
+  const double later_seconds = problem.bin_seconds * std::max(1, problem.later_bins);
+  const auto wanted = static_cast<std::size_t>(options.ahead_hours * 3'600 / later_seconds);
+  std::size_t known = steps > 0 ? 0 : SIZE_MAX;
+  for (const Shard& shard : problem.shards) known = std::max(known, shard.later.size());
+  const std::size_t fans_reach = steps_ / static_cast<std::size_t>(std::max(1, problem.later_bins));
+  if (known > fans_reach && known != SIZE_MAX)
+    later_rows_ = std::min(wanted, known) - std::min(fans_reach, std::min(wanted, known));
+}
+
+std::size_t Outlook::FirstBin(std::size_t row) const {
+  if (row < steps_) return row;
+  return steps_ + (row - steps_) * static_cast<std::size_t>(std::max(1, problem_.later_bins));
+}
+
+double Outlook::LaterOf(std::size_t shard, std::size_t row) const {
+  const std::vector<double>& later = problem_.shards[shard].later;
+  const std::size_t step =
+      FirstBin(row) / static_cast<std::size_t>(std::max(1, problem_.later_bins));
+  return step < later.size() ? later[step] : -1;
+}
+
+// Where nothing is known of the time after the fan, the end of the fan lasts.
+void Outlook::FillLater(std::size_t shard, Matrix& load) const {
+  for (std::size_t row = steps_; row < rows(); ++row) {
+    const double later = LaterOf(shard, row);
+    for (std::size_t r = 0; r < paths_; ++r)
+      load[row * paths_ + r] =
+          later < 0 ? load[(steps_ - 1) * paths_ + r] : static_cast<float>(later);
+  }
+}
+
+int Outlook::SidesOwned(const model::KeyRange& range, std::size_t shard) const {
+  const auto owned = [shard](const auto& bounds, const std::string& bound) {
+    const auto found = bounds.find(bound);
+    return !bound.empty() && found != bounds.end() && found->second == shard ? 1 : 0;
+  };
+  return owned(ends_, range.from) + owned(begins_, range.to);
 }
 
 bool Outlook::Joint(const Shard& shard) const {
@@ -48,7 +105,7 @@ bool Outlook::Joint(const Shard& shard) const {
 }
 
 Matrix Outlook::Build(const Shard& shard) const {
-  Matrix load(steps_ * paths_);
+  Matrix load(rows() * paths_);
   const std::vector<std::vector<double>>& scenarios = shard.scenarios.paths;
   const bool joint = Joint(shard);
   const double measured = shard.measured.empty() ? shard.background : shard.measured.back();
@@ -72,7 +129,10 @@ Matrix Outlook::Build(const Shard& shard) const {
 }
 
 const Matrix& Outlook::Of(std::size_t shard) const {
-  if (shards_[shard].empty()) shards_[shard] = Build(problem_.shards[shard]);
+  if (shards_[shard].empty()) {
+    shards_[shard] = Build(problem_.shards[shard]);
+    FillLater(shard, shards_[shard]);
+  }
   return shards_[shard];
 }
 
@@ -95,17 +155,26 @@ const Matrix& Outlook::OfUnit(std::size_t shard, std::size_t unit) const {
     for (float& value : load) value *= static_cast<float>(moved.share);
     return load;
   }
-  load.resize(steps_ * paths_);
+  load.resize(rows() * paths_);
   for (std::size_t r = 0; r < paths_; ++r) {
     const std::vector<double>& path = moved.paths[r % moved.paths.size()];
     for (std::size_t h = 0; h < steps_ && !path.empty(); ++h)
       load[h * paths_ + r] = static_cast<float>(path[std::min(h, path.size() - 1)]);
   }
+  if (rows() == steps_) return load;
+  // Beyond the fan it keeps its share of its shard's clients at the end of the fan.
+  const Matrix clients = Clients(shard);
+  const auto last = static_cast<std::ptrdiff_t>((steps_ - 1) * paths_);
+  const auto end = last + static_cast<std::ptrdiff_t>(paths_);
+  const float all = std::accumulate(clients.begin() + last, clients.begin() + end, 0.0F);
+  const float own = std::accumulate(load.begin() + last, load.begin() + end, 0.0F);
+  const float share = all > 0 ? std::min(1.0F, own / all) : static_cast<float>(moved.share);
+  for (std::size_t i = steps_ * paths_; i < load.size(); ++i) load[i] = share * clients[i];
   return load;
 }
 
 Matrix Outlook::Empty(double background) const {
-  return Matrix(steps_ * paths_, static_cast<float>(background));
+  return Matrix(rows() * paths_, static_cast<float>(background));
 }
 
 Reading Outlook::Read(const Matrix& load, const Change& change) const {
@@ -113,35 +182,59 @@ Reading Outlook::Read(const Matrix& load, const Change& change) const {
   const auto target = static_cast<float>(problem_.policy.target_cpu_percent / 100.0);
   const double level = problem_.policy.plan_quantile_percent / 100.0;
   const double hours = problem_.bin_seconds / 3'600;
-  const auto over_limit = static_cast<float>(hours * options_.weights.breach);
-  const auto over_target = static_cast<float>(hours * options_.weights.headroom);
-  const auto over_at_all = static_cast<float>(hours * options_.weights.overload);
+  const double later_hours = hours * problem_.later_bins * options_.ahead_share;
+  const auto over_limit = static_cast<float>(options_.weights.breach);
+  const auto over_target = static_cast<float>(options_.weights.headroom);
+  const auto over_at_all = static_cast<float>(options_.weights.overload);
+  const double quantile_share = PlannedLoad(problem_.policy, options_, 0, 1);
   Reading reading;
   reading.by_path.assign(paths_, 0);
-  std::vector<float> step(paths_);
+  std::vector<float> values(rows() * paths_);
+  std::vector<std::pair<float, std::size_t>> order;  // highest path of a step, step
   std::size_t exceeded = 0;
-  for (std::size_t h = 0; h < steps_; ++h) {
-    const bool moved = h >= change.cutover;
-    const float dip = !moved && h >= change.begin ? change.dip : 0;
+  for (std::size_t h = 0; h < rows(); ++h) {
+    const std::size_t bin = FirstBin(h);
+    const bool moved = bin >= change.cutover;
+    const auto lasts = static_cast<float>(h < steps_ ? hours : later_hours);  // hours
+    const float dip = !moved && bin >= change.begin ? change.dip : 0;
     const float factor = moved && change.added != nullptr ? change.factor : 0;
     const float* from = load.data() + h * paths_;
     const float* added = change.added != nullptr ? change.added->data() + h * paths_ : from;
+    float* step = values.data() + h * paths_;
     float most = 0;
     for (std::size_t r = 0; r < paths_; ++r) {
-      const float value = from[r] + dip + factor * added[r];
-      step[r] = value;
-      most = std::max(most, value);
+      step[r] = from[r] + dip + factor * added[r];
+      most = std::max(most, step[r]);
     }
-    if (most > target) {
-      for (std::size_t r = 0; r < paths_; ++r) {
-        const float over = std::max(0.0F, step[r] - limit);
-        reading.by_path[r] += over_limit * over + over_target * std::max(0.0F, step[r] - target) +
-                              (over > 0 ? over_at_all : 0);
-        exceeded += step[r] > limit ? 1 : 0;
-      }
+    order.emplace_back(most, h);
+    if (most <= target) continue;
+    for (std::size_t r = 0; r < paths_; ++r) {
+      const float over = std::max(0.0F, step[r] - limit);
+      reading.by_path[r] +=
+          lasts * (over_limit * over + over_target * std::max(0.0F, step[r] - target) +
+                   (over > 0 ? over_at_all : 0));
+      exceeded += step[r] > limit && h < steps_ ? 1 : 0;
     }
+  }
+  // Quantiles cost most: the highest steps first, the others hardly ever matter.
+  std::sort(order.rbegin(), order.rend());
+  for (const auto& [most, h] : order) {
+    const bool moved = FirstBin(h) >= change.cutover;
     double& peak = moved ? reading.peak : reading.dip_peak;
-    if (most > peak) peak = std::max(peak, QuantileOf(step.data(), paths_, level));
+    if (most <= peak && (!moved || most <= reading.planned)) continue;
+    float* step = values.data() + h * paths_;
+    // The planned quantile matters where it is above the peak, or its share above the planned load.
+    const double matters = moved ? std::min(peak, reading.planned / quantile_share) : peak;
+    double quantile = 0;
+    const double wanted = moved ? level : std::max(level, options_.copy_quantile);
+    if (Exceeds(step, paths_, wanted, matters)) quantile = QuantileOf(step, paths_, wanted);
+    peak = std::max(peak, quantile);
+    if (!moved) continue;
+    double median = 0;
+    if (options_.margin_once && h < steps_ && Exceeds(step, paths_, 0.5, reading.planned))
+      median = QuantileOf(step, paths_, 0.5);
+    reading.planned =
+        std::max(reading.planned, PlannedLoad(problem_.policy, options_, median, quantile));
   }
   for (const float cost : reading.by_path)
     reading.cost += static_cast<double>(cost) / static_cast<double>(paths_);
@@ -151,13 +244,14 @@ Reading Outlook::Read(const Matrix& load, const Change& change) const {
 }
 
 void Outlook::Apply(Matrix& load, const Change& change) const {
-  for (std::size_t h = 0; h < steps_; ++h) {
-    const bool moved = h >= change.cutover;
+  for (std::size_t h = 0; h < rows(); ++h) {
+    const std::size_t bin = FirstBin(h);
+    const bool moved = bin >= change.cutover;
     for (std::size_t r = 0; r < paths_; ++r) {
       float& value = load[h * paths_ + r];
       if (moved && change.added != nullptr)
         value += change.factor * (*change.added)[h * paths_ + r];
-      if (!moved && h >= change.begin) value += change.dip;
+      if (!moved && bin >= change.begin) value += change.dip;
     }
   }
 }

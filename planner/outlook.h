@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "planner/options.h"
@@ -15,7 +17,8 @@
 
 namespace foreshard::planner {
 
-// u[step * paths + path]; step 0 is the bin after now.
+// u[row * paths + path]; row 0 is the bin after now. Beyond the fans a row is a step of
+// Problem::later_bins, and all its paths are the planned quantile.
 using Matrix = std::vector<float>;
 
 // What a matrix means for the objective. Bins before `cutover` carry `dip` on top and not yet the
@@ -26,6 +29,7 @@ struct Reading {
   double overload_minutes = 0;
   double peak = 0;      // planned quantile, highest after the cutover; 0 if that is past the end
   double dip_peak = 0;  // the same before the cutover
+  double planned = 0;   // what is held to the target (PlannedLoad), highest after the cutover
 };
 
 struct Change {
@@ -41,7 +45,9 @@ class Outlook {
   Outlook(const Problem& problem, const Options& options);
 
   std::size_t paths() const { return paths_; }
-  std::size_t steps() const { return steps_; }
+  std::size_t steps() const { return steps_; }  // bins of the fans
+  // Bins and, after them, steps of Problem::later_bins that only Shard::later knows.
+  std::size_t rows() const { return steps_ + later_rows_; }
   const Problem& problem() const { return problem_; }
   const Options& options() const { return options_; }
 
@@ -53,17 +59,26 @@ class Outlook {
   Matrix Clients(std::size_t shard) const;
   Matrix Empty(double background) const;
 
+  // How many sides of a range, 0 to 2, the shard owns the keys beside.
+  int SidesOwned(const model::KeyRange& range, std::size_t shard) const;
+
   Reading Read(const Matrix& load, const Change& change) const;
   void Apply(Matrix& load, const Change& change) const;
 
  private:
   bool Joint(const Shard& shard) const;
+  double LaterOf(std::size_t shard, std::size_t row) const;
+  void FillLater(std::size_t shard, Matrix& load) const;
+  std::size_t FirstBin(std::size_t row) const;
   Matrix Build(const Shard& shard) const;
 
   const Problem& problem_;
   const Options& options_;
   std::size_t paths_ = 1;
   std::size_t steps_ = 1;
+  std::size_t later_rows_ = 0;
+  std::map<std::string, std::size_t> begins_;  // shard whose unit begins at a bound
+  std::map<std::string, std::size_t> ends_;
   const Shard* joint_ = nullptr;  // whose paths the others must belong to
   mutable std::vector<Matrix> shards_;
   mutable std::vector<std::vector<Matrix>> units_;

@@ -6,10 +6,10 @@
 
 #include "planner/candidate.h"
 #include "planner/explain.h"
+#include "planner/planner_count.h"
 #include "planner/planner_release.h"
 #include "planner/planner_trouble.h"
 #include "planner/search.h"
-#include "planner/shard_count.h"
 #include "planner/shrink.h"
 
 namespace foreshard::planner {
@@ -20,57 +20,7 @@ using model::Plan;
 using model::PlanDecision;
 using model::PlanReason;
 
-double Level(const Problem& problem) { return problem.policy.plan_quantile_percent / 100.0; }
-double Target(const Problem& problem) { return problem.policy.target_cpu_percent / 100.0; }
 double Limit(const Problem& problem) { return problem.policy.limit_cpu_percent / 100.0; }
-
-// Planned quantile of the whole set's load, in shards at their target, for each bin ahead.
-std::vector<double> TotalInShards(const Problem& problem) {
-  std::size_t length = 0;
-  std::size_t scenarios = SIZE_MAX;
-  for (const Shard& shard : problem.shards) {
-    length = std::max(length, shard.fan.steps.size());
-    scenarios = std::min(scenarios, shard.scenarios.paths.size());
-  }
-  std::vector<double> total;
-  for (std::size_t h = 0; h < length; ++h) {
-    if (scenarios == 0) {
-      double sum = 0;
-      for (const Shard& shard : problem.shards) {
-        if (h < shard.fan.steps.size()) sum += model::Quantile(shard.fan.steps[h], Level(problem));
-      }
-      total.push_back(sum / Target(problem));
-      continue;
-    }
-    std::vector<double> sums(scenarios);
-    for (std::size_t r = 0; r < scenarios; ++r) {
-      for (const Shard& shard : problem.shards) {
-        if (h < shard.scenarios.paths[r].size()) sums[r] += shard.scenarios.paths[r][h];
-      }
-    }
-    total.push_back(model::Quantile(model::QuantilesOf(sums), Level(problem)) / Target(problem));
-  }
-  return total;
-}
-
-CountPlan ProposeCount(const Problem& problem, const Options& options) {
-  const int shards = static_cast<int>(problem.shards.size());
-  const std::vector<double> total = TotalInShards(problem);
-  if (total.empty())
-    return {.feasible = true, .shards = shards, .first_slot = -1, .first_count = shards, .cost = 0};
-  double bytes = 0;
-  for (const Shard& shard : problem.shards) {
-    for (const Unit& unit : shard.units) bytes += unit.bytes;
-  }
-  const MoveTime whole = EstimateMoveTime(problem.memory, options.priors, bytes, true);
-  return PlanShardCount(total,
-                        {.shards = shards,
-                         .min_shards = std::min(problem.policy.min_shards, shards),
-                         .max_shards = std::max(problem.policy.max_shards, shards),
-                         .full_move_slots = whole.p80_seconds / problem.bin_seconds,
-                         .concurrent_streams_max = 6 * problem.policy.max_concurrent_migrations,
-                         .price_per_change = options.weights.change * 3'600 / problem.bin_seconds});
-}
 
 model::PlannedStep ToStep(const Problem& problem, const Candidate& candidate, PlanReason reason) {
   model::PlannedStep step;
@@ -211,41 +161,95 @@ std::vector<Need> NeedsOf(const Problem& problem, const Options& options,
   return needs;
 }
 
-// One shard less, if that pays; none where it does not.
+// Puts together the steps of shards that go, what may start now first.
+class ShrinkSteps {
+ public:
+  ShrinkSteps(const Problem& problem, const Options& options)
+      : problem_(problem), options_(options) {}
+
+  // One move of it starts now if nothing is in its way. The rest comes later.
+  void Add(const Shrink& shrink, bool confirmed) {
+    const Trouble quiet{.shard = static_cast<int>(shrink.moves.front().source), .rested = true};
+    bool started = !confirmed;
+    for (const Candidate& move : shrink.moves) {
+      model::PlannedStep step = ToStep(problem_, move, PlanReason::kScaleIn);
+      step.text = Describe(problem_, move);
+      const bool taken = problem_.shards[static_cast<std::size_t>(move.destination)].migrating ||
+                         std::find(busy_.begin(), busy_.end(), move.destination) != busy_.end();
+      const PlanReason why = taken ? PlanReason::kMigrationInFlight
+                                   : WhatBlocks(problem_, options_, quiet, move, used_);
+      if (!started && why == PlanReason::kNone) {
+        started = true;
+        busy_.push_back(move.destination);
+        ++used_.moves;
+        used_.bytes += move.bytes;
+        now_.push_back(std::move(step));
+        continue;
+      }
+      if (!started && blocked_ == PlanReason::kNone) blocked_ = why;
+      step.start = problem_.now + 2;
+      later_.push_back(std::move(step));
+    }
+    cost_ += shrink.cost;
+    benefit_ += shrink.benefit;
+  }
+
+  // The decision is kExecuting's place if anything starts, else kBlocked or kWaiting.
+  void Into(Plan& plan) {
+    plan.made_at = problem_.now;
+    plan.reason = PlanReason::kScaleIn;
+    plan.cost_member_hours = cost_;
+    plan.benefit_member_hours = benefit_;
+    plan.steps = now_;
+    plan.steps.insert(plan.steps.end(), later_.begin(), later_.end());
+    if (!now_.empty()) {
+      Release(problem_, plan);
+    } else if (blocked_ != PlanReason::kNone) {
+      plan.decision = PlanDecision::kBlocked;
+      plan.reason = blocked_;
+    } else {
+      plan.decision = PlanDecision::kWaiting;
+    }
+  }
+
+ private:
+  const Problem& problem_;
+  const Options& options_;
+  Used used_;
+  std::vector<int> busy_;  // destinations
+  std::vector<model::PlannedStep> now_;
+  std::vector<model::PlannedStep> later_;
+  PlanReason blocked_ = PlanReason::kNone;
+  double cost_ = 0;
+  double benefit_ = 0;
+};
+
+// Fewer shards, if that pays; none where it does not.
 std::optional<Plan> ShrinkPlan(const Problem& problem, const Options& options) {
   if (!options.merge_shards || !problem.metrics_fresh) return std::nullopt;
-  const Outlook outlook(problem, options);
-  const std::vector<Shrink> ways = ShrinksFor(outlook);
+  Options fans_only = options;  // what is joined now may be parted again in time
+  fans_only.ahead_hours = 0;
+  const Outlook outlook(problem, fans_only);
+  const Shrinks shrinks = ShrinksFor(outlook);
   const double ratio = problem.policy.benefit_ratio_percent / 100.0;
-  if (ways.empty() || ways.front().benefit < ratio * ways.front().cost) return std::nullopt;
-  const Shrink& best = ways.front();
+  const bool pays =
+      !shrinks.ways.empty() && shrinks.ways.front().benefit >= ratio * shrinks.ways.front().cost;
+  if (!pays && shrinks.begun.empty()) return std::nullopt;
+  ShrinkSteps steps(problem, options);
+  for (const Shrink& begun : shrinks.begun) steps.Add(begun, true);
+  if (pays) {
+    steps.Add(shrinks.ways.front(),
+              problem.memory.quiet_cycles + 1 >= problem.policy.scale_in_confirmations);
+  }
   Plan plan;
-  plan.made_at = problem.now;
-  plan.reason = PlanReason::kScaleIn;
-  plan.cost_member_hours = best.cost;
-  plan.benefit_member_hours = best.benefit;
-  for (const Candidate& move : best.moves) {
-    plan.steps.push_back(ToStep(problem, move, PlanReason::kScaleIn));
-    plan.steps.back().text = Describe(problem, move);
-    if (plan.steps.size() > 1) plan.steps.back().start = problem.now + 2;  // one after the other
+  steps.Into(plan);
+  const std::size_t ways = pays ? shrinks.ways.size() : 0;
+  for (std::size_t i = 1; i < std::min<std::size_t>(4, ways); ++i) {
+    plan.alternatives.push_back(
+        {.text = DescribeShrink(problem, shrinks.ways[i]),
+         .cost_member_hours = shrinks.ways[i].cost - shrinks.ways[i].benefit});
   }
-  for (std::size_t i = 1; i < std::min<std::size_t>(4, ways.size()); ++i) {
-    plan.alternatives.push_back({.text = DescribeShrink(problem, ways[i]),
-                                 .cost_member_hours = ways[i].cost - ways[i].benefit});
-  }
-  const Trouble quiet{.shard = static_cast<int>(best.moves.front().source), .rested = true};
-  const PlanReason blocked = WhatBlocks(problem, options, quiet, best.moves.front(), {});
-  const bool begun = Drains(problem.memory, problem.shards[best.moves.front().source].id);
-  if (!begun && problem.memory.quiet_cycles + 1 < problem.policy.scale_in_confirmations) {
-    plan.decision = PlanDecision::kWaiting;
-  } else if (blocked != PlanReason::kNone) {
-    plan.decision = PlanDecision::kBlocked;
-    plan.reason = blocked;
-  } else {
-    Release(problem, plan);
-  }
-  if (plan.decision == PlanDecision::kWaiting) plan.steps.front().start = problem.now + 2;
-  plan.summary = ExplainShrink(problem, plan, best);
+  plan.summary = ExplainShrink(problem, plan, pays ? shrinks.ways.front() : shrinks.begun.front());
   return plan;
 }
 
@@ -312,7 +316,11 @@ Memory Remember(const Problem& problem, const Plan& plan) {
   Memory memory = problem.memory;
   const bool shrinks = !plan.steps.empty() && plan.steps.front().reason == PlanReason::kScaleIn;
   if (!shrinks) memory.troubled_cycles = plan.steps.empty() ? 0 : memory.troubled_cycles + 1;
-  memory.quiet_cycles = shrinks ? memory.quiet_cycles + 1 : 0;
+  // One more shard could go; to continue what was begun is no new look.
+  const bool one_more = std::any_of(plan.steps.begin(), plan.steps.end(), [&](const auto& step) {
+    return step.reason == PlanReason::kScaleIn && !Drains(problem.memory, step.shard);
+  });
+  memory.quiet_cycles = one_more ? memory.quiet_cycles + 1 : 0;
   // What was begun is finished: the source of a spread need not rest between its moves. It is
   // forgotten when it is gone, or when nothing came of it for a cool-down.
   const double rest =
@@ -324,10 +332,15 @@ Memory Remember(const Problem& problem, const Plan& plan) {
              (shard.last_action && static_cast<double>(problem.now - *shard.last_action) < rest);
     });
   });
-  const bool spreads = shrinks && plan.steps.front().type == model::ActionType::kMove &&
-                       plan.decision == PlanDecision::kExecuting;
-  if (spreads && !Drains(memory, plan.steps.front().shard))
-    memory.draining.push_back(plan.steps.front().shard);
+  for (const model::PlannedStep& step : plan.steps) {
+    // Who takes something in again is kept.
+    if (step.reason != PlanReason::kScaleIn && step.start <= problem.now + 1 &&
+        plan.decision == PlanDecision::kExecuting)
+      std::erase(memory.draining, step.destination);
+    const bool begins = plan.decision == PlanDecision::kExecuting &&
+                        step.reason == PlanReason::kScaleIn && step.start <= problem.now + 1;
+    if (begins && !Drains(memory, step.shard)) memory.draining.push_back(step.shard);
+  }
   return memory;
 }
 

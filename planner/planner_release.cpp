@@ -20,13 +20,13 @@ bool Cooling(const Problem& problem, const Shard& shard) {
 // Scale-out needs one cycle, two if the breach is more than half a horizon away; and there is no
 // hurry before the latest start.
 bool ShouldWait(const Problem& problem, const Options& options, const Trouble& trouble,
-                const Candidate& chosen) {
+                const Candidate& chosen, std::size_t waves) {
   if (trouble.measured) return false;
   const std::size_t horizon = problem.shards[chosen.source].fan.steps.size();
   const bool far = trouble.breach_step > horizon / 2 || trouble.breach_step == 0;
   if (far && problem.memory.troubled_cycles < 1) return true;
   const double latest = static_cast<double>(trouble.breach_step) -
-                        chosen.time.p80_seconds / problem.bin_seconds -
+                        static_cast<double>(waves) * chosen.time.p80_seconds / problem.bin_seconds -
                         options.latest_start_margin_bins;
   // Waiting helps only while the start is more than a cycle away from the end of what can still be
   // seen, and only if the source can then bear the copy as well: what must be done is done while
@@ -40,10 +40,14 @@ bool ShouldWait(const Problem& problem, const Options& options, const Trouble& t
   if (std::any_of(problem.frozen.begin(), problem.frozen.end(),
                   [end](const FrozenInterval& frozen) { return frozen.from <= end; }))
     return false;
-  const double level = problem.policy.plan_quantile_percent / 100.0;
+  const double level =
+      std::max(options.copy_quantile, problem.policy.plan_quantile_percent / 100.0);
   const double limit = problem.policy.limit_cpu_percent / 100.0;
-  const double then =
-      HighestQuantile(OwnPath(problem.shards[chosen.source]), level, 1, trouble.breach_step - 1);
+  const auto copy =
+      static_cast<std::size_t>(std::ceil(chosen.time.p80_seconds / problem.bin_seconds));
+  const double then = HighestQuantile(
+      OwnPath(problem.shards[chosen.source]), level, 1,
+      1 + copy * waves + static_cast<std::size_t>(options.latest_start_margin_bins));
   return then + options.priors.dip <= limit;
 }
 
@@ -79,11 +83,15 @@ std::vector<Scheduled> Schedule(const Problem& problem, const Options& options,
                                 const std::vector<Trouble>& troubles, const Found& found) {
   std::vector<Scheduled> steps;
   Used used;
+  // All of them cannot copy at once: what is put off may have to queue.
+  const auto at_once =
+      static_cast<std::size_t>(std::max(1, problem.policy.max_concurrent_migrations));
+  const std::size_t waves = (found.actions.size() + at_once - 1) / at_once;
   for (std::size_t i = 0; i < found.actions.size(); ++i) {
     Scheduled step{.candidate = &found.actions[i], .trouble = &troubles[found.needs[i]]};
     step.blocked = WhatBlocks(problem, options, *step.trouble, *step.candidate, used);
     step.waits = step.blocked == PlanReason::kNone &&
-                 ShouldWait(problem, options, *step.trouble, *step.candidate);
+                 ShouldWait(problem, options, *step.trouble, *step.candidate, waves);
     if (step.Rank() == 0) {
       ++used.moves;
       used.bytes += step.candidate->bytes;

@@ -6,6 +6,11 @@
 
 namespace foreshard::planner {
 
+bool MayForecast(const Shard& shard) {
+  return !shard.fan.steps.empty() && shard.trust.Value() >= model::kTrustToAddCapacity &&
+         shard.estimator_usable;
+}
+
 namespace {
 
 double Level(const Problem& problem) { return problem.policy.plan_quantile_percent / 100.0; }
@@ -19,9 +24,26 @@ bool GuardAsks(const Problem& problem, const Options& options, const Shard& shar
   if (!problem.metrics_fresh || shard.measured.size() < bins) return false;
   const auto newest = shard.measured.end() - static_cast<std::ptrdiff_t>(bins);
   const double lowest = *std::min_element(newest, shard.measured.end());
-  const bool rising = shard.measured.back() > *newest;
+  // Whether a rise will end below the limit is what a forecast says; a copy would end it above.
+  const bool rising = !MayForecast(shard) && shard.measured.back() > *newest;
   return lowest > Limit(problem) ||
          (rising && lowest > options.guard_rising_share * Limit(problem));
+}
+
+// The bin in which a shard will pass the limit after its fan ends, if before its end it can bear no
+// copy any more; else 0.
+std::size_t AheadStep(const Problem& problem, const Options& options, const Shard& shard) {
+  const auto each = static_cast<std::size_t>(std::max(1, problem.later_bins));
+  const auto wanted = static_cast<std::size_t>(options.ahead_hours * 3'600 /
+                                               (problem.bin_seconds * static_cast<double>(each)));
+  const LoadPath path = OwnPath(shard);
+  if (HighestQuantile(path, Level(problem), 1, path.steps.size()) + options.priors.dip <=
+      Limit(problem))
+    return 0;
+  for (std::size_t i = path.steps.size() / each; i < std::min(wanted, shard.later.size()); ++i) {
+    if (shard.later[i] > Limit(problem)) return i * each + 1;
+  }
+  return 0;
 }
 
 std::vector<Trouble> WithoutMigrating(const Problem& problem, std::vector<Trouble> troubles) {
@@ -35,11 +57,6 @@ std::vector<Trouble> WithoutMigrating(const Problem& problem, std::vector<Troubl
 
 }  // namespace
 
-bool MayForecast(const Shard& shard) {
-  return !shard.fan.steps.empty() && shard.trust.Value() >= model::kTrustToAddCapacity &&
-         shard.estimator_usable;
-}
-
 std::vector<Trouble> FindTroubles(const Problem& problem, const Options& options) {
   std::vector<Trouble> troubles;
   for (std::size_t i = 0; i < problem.shards.size(); ++i) {
@@ -51,11 +68,13 @@ std::vector<Trouble> FindTroubles(const Problem& problem, const Options& options
       const double peak = HighestQuantile(path, Level(problem), 1, path.steps.size());
       const std::size_t breach =
           FirstAbove(path, Level(problem), Limit(problem), 1, path.steps.size());
-      if (peak > Target(problem)) {
+      const double planned = HighestPlanned(path, problem.policy, options, 1, path.steps.size());
+      const std::size_t ahead = AheadStep(problem, options, shard);
+      if (planned > Target(problem) || ahead > 0) {
         trouble = {.shard = index,
                    .measured = false,
-                   .predicted = breach > 0,
-                   .breach_step = breach,
+                   .predicted = breach > 0 || ahead > 0,
+                   .breach_step = breach > 0 ? breach : ahead,
                    .peak = peak};
       }
     }

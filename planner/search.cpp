@@ -270,7 +270,14 @@ Answer Searcher::Genetic(Answer seed, Random& random) {
 
 bool Worthwhile(const Problem& problem, const Options& options, const Need& need,
                 const Candidate& candidate) {
-  if (need.mandatory) return candidate.keeps_target || candidate.benefit > 0;
+  if (need.mandatory) {
+    // A predicted breach may be less overload than the copy would make. What takes longer than the
+    // forecast reaches shows no relief; it is offered so that the plan can say what forbids it.
+    const Shard& source = problem.shards[candidate.source];
+    const bool in_sight = std::ceil(candidate.time.p90_seconds / problem.bin_seconds) <=
+                          static_cast<double>(source.fan.steps.size());
+    return ((need.measured || !in_sight) && candidate.keeps_target) || candidate.benefit > 0;
+  }
   const double ratio = problem.policy.benefit_ratio_percent / 100.0;
   return candidate.keeps_target && candidate.benefit >= ratio * candidate.action_cost &&
          (candidate.scenarios_better >= options.scenario_majority ||

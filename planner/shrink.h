@@ -4,8 +4,9 @@
 
 #include "planner/candidate.h"
 
-// How to do with one shard less: merge one into another, or spread its units over several. Never on
-// a forecast alone, never on measurement alone. Source: design page "planner", section 13.
+// How to do with fewer shards: merge one into another, or spread its units over several; several
+// shards may be on their way out at once. Never on a forecast alone, never on measurement alone.
+// Source: design page "planner", section 13.
 
 namespace foreshard::planner {
 
@@ -16,11 +17,19 @@ struct Shrink {
   double cost = 0;     // of the moves, and of parting again where the load comes back
 };
 
+struct Shrinks {
+  // What was begun, shard by shard: moves of what still fits. It need not pay again.
+  std::vector<Shrink> begun;
+  // For one shard more, on top of what was begun: ways that keep every shard at or below the
+  // target, best first.
+  std::vector<Shrink> ways;
+};
+
 // Whether a spread of that shard was begun.
 bool Drains(const Memory& memory, const model::ShardId& shard);
 
-// What was begun comes first. Ways that keep every shard at or below the level, best first; empty
-// when there is none.
-std::vector<Shrink> ShrinksFor(const Outlook& outlook);
+// REQUIRES: an outlook that ends with the fans (Options::ahead_hours is 0): what is joined now may
+// be parted again in time.
+Shrinks ShrinksFor(const Outlook& outlook);
 
 }  // namespace foreshard::planner

@@ -14,6 +14,16 @@ int IndexOf(const Problem& problem, const model::ShardId& id) {
   return found == problem.shards.end() ? -1 : static_cast<int>(found - problem.shards.begin());
 }
 
+// Whether all of a unit lies in what a move takes.
+bool Within(const model::KeySpace& space, const model::KeyRange& unit,
+            const model::KeyRange& taken) {
+  const bool from = taken.from.empty() ||
+                    (!unit.from.empty() && model::CompareBounds(space, taken.from, unit.from) <= 0);
+  const bool to =
+      taken.to.empty() || (!unit.to.empty() && model::CompareBounds(space, unit.to, taken.to) <= 0);
+  return from && to;
+}
+
 bool Above(const model::KeySpace& space, const std::string& bound, const std::string& at) {
   return !bound.empty() && model::CompareBounds(space, bound, at) >= 0;
 }
@@ -114,7 +124,7 @@ Result<StepEffect> EffectOf(const Problem& problem, const model::PlannedStep& st
   if (keys) effect.parts = Keys(problem, shard, step.keys);
   for (std::size_t i = 0; i < shard.units.size() && !keys; ++i) {
     const Unit& unit = shard.units[i];
-    if (step.type == model::ActionType::kMerge || unit.range == step.range) {
+    if (step.type == model::ActionType::kMerge || Within(space, unit.range, step.range)) {
       effect.parts.push_back(Whole(unit, i));
     } else if (step.type == model::ActionType::kSplit && !step.at.empty() &&
                unit.range.to == step.range.to &&

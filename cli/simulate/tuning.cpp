@@ -26,11 +26,21 @@ bool Set(std::string_view key, double value, model::ScalingSpec& policy,
   if (key == "wait") options.wait_beyond_share = value;
   if (key == "hold") options.new_shard_horizons = value;
   if (key == "overload") options.weights.overload = value;
+  if (key == "trust") options.shrink_trust = value;
+  if (key == "copy") options.copy_quantile = value / 100;
+  if (key == "piece") options.weights.piece = value;
+  if (key == "joins") options.joins_room = value;
+  if (key == "once") options.margin_once = whole != 0;
+  if (key == "sources") options.shrink_sources = whole;
+  if (key == "ahead") options.ahead_hours = value;
+  if (key == "aheadshare") options.ahead_share = value;
   if (key == "rounds") options.rounds = whole;
   if (key == "margin") options.latest_start_margin_bins = whole;
   for (const std::string_view known :
-       {"quantile", "target", "ratio", "confirm", "cooldown", "breach", "headroom", "change",
-        "gigabyte", "leave", "measured", "rest", "wait", "margin", "hold", "rounds", "overload"}) {
+       {"quantile", "target",   "ratio",    "confirm",   "cooldown", "breach", "headroom",
+        "change",   "gigabyte", "leave",    "measured",  "rest",     "wait",   "margin",
+        "hold",     "rounds",   "overload", "piece",     "joins",    "once",   "copy",
+        "trust",    "sources",  "ahead",    "aheadshare"}) {
     if (key == known) return true;
   }
   return false;

@@ -56,11 +56,41 @@ TEST(Outlook, ChangesCountFromTheCutoverAndTheDipBeforeIt) {
   EXPECT_NEAR(reading.peak, 0.45, 1e-5);
   EXPECT_NEAR(reading.dip_peak, 1.0, 1e-5);
   const double hours = 6 * problem.bin_seconds / 3'600;
-  EXPECT_NEAR(reading.cost, hours * (40 * 0.2 + 2 * 0.3 + 8), 1e-5)
+  EXPECT_NEAR(reading.cost, hours * (40 * 0.2 + 2 * 0.3 + 16), 1e-5)
       << "over the limit by 20 points and over the target by 30, for six bins";
   Matrix applied = outlook.Of(0);
   outlook.Apply(applied, half);
   EXPECT_NEAR(outlook.Read(applied, {}).cost, reading.cost, 1e-5);
+}
+
+TEST(Outlook, BeyondTheFansItKnowsThePlannedQuantileOfTheDay) {
+  Problem problem = TwoShards();  // fans of 24 bins of 5 s, as long as 4 later steps of 6 bins
+  for (Shard& shard : problem.shards) shard.later.assign(8, 0.3);
+  problem.shards[0].units = {EvenUnit("", "40", 0.5), EvenUnit("40", "80", 0.5)};
+  problem.shards[0].units[0].paths.assign(64, std::vector<double>(kHorizon, 0.1));
+  problem.shards[0].later[6] = 0.9;
+  Options options;
+  const Outlook outlook(problem, options);
+  ASSERT_EQ(outlook.steps(), kHorizon);
+  ASSERT_EQ(outlook.rows(), kHorizon + 4);
+  const std::size_t paths = outlook.paths();
+  EXPECT_FLOAT_EQ(outlook.Of(0)[(kHorizon + 1) * paths], 0.3F);
+  EXPECT_FLOAT_EQ(outlook.Of(0)[(kHorizon + 2) * paths + paths - 1], 0.9F);
+  EXPECT_NEAR(outlook.OfUnit(0, 0)[(kHorizon + 2) * paths], 0.9 / 3, 0.01)
+      << "the share of its shard that it has at the end of the fan";
+  const double hours = 6 * problem.bin_seconds / 3'600 * options.ahead_share;
+  EXPECT_NEAR(outlook.Read(outlook.Of(0), {}).cost, hours * (40 * 0.1 + 2 * 0.2 + 16), 1e-5);
+  EXPECT_EQ(outlook.Read(outlook.Of(0), {}).overload_minutes, 0) << "they are those of the fans";
+  const Matrix& leaving = outlook.OfUnit(0, 0);
+  const Change late{.added = &leaving, .factor = -1, .cutover = kHorizon + 12, .dip = 0.1F};
+  Matrix applied = outlook.Of(0);
+  outlook.Apply(applied, late);
+  EXPECT_NEAR(applied[(kHorizon + 1) * paths], 0.4, 1e-5) << "it still copies";
+  EXPECT_NEAR(applied[(kHorizon + 2) * paths], 0.6, 0.01) << "it has left";
+  EXPECT_NEAR(outlook.Read(outlook.Of(0), late).planned, 0.6 * 70 / 80, 0.01);
+
+  options.ahead_hours = 0;
+  EXPECT_EQ(Outlook(problem, options).rows(), kHorizon);
 }
 
 TEST(Outlook, WithoutAForecastItStaysAtWhatWasMeasured) {

@@ -65,6 +65,18 @@ TEST(Planner, AFarBreachIsConfirmedOnce) {
   EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kExecuting);
 }
 
+TEST(Planner, ACopyThatTheSourceCanBearLaterWaits) {
+  Problem problem = TwoShards();
+  problem.bin_seconds = 300;  // a split is over within a bin
+  problem.memory.troubled_cycles = 1;
+  SetLoad(problem.shards[0], {.from = 0.4, .to = 0.9, .spread = 0.02});  // breach at step 20
+  EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kWaiting)
+      << "there is time, and it stays quiet";
+  Problem now = problem;  // on top of the copy it would be over the limit soon
+  SetLoad(now.shards[0], {.from = 0.69, .to = 0.82, .spread = 0.02});
+  EXPECT_EQ(PlanOf(now).decision, PlanDecision::kExecuting) << "then the copy would not fit";
+}
+
 TEST(Planner, ModesDecideWhoActs) {
   Problem problem = BreachAhead();
   problem.policy.mode = model::ScalingMode::kRecommend;
@@ -177,6 +189,55 @@ TEST(Planner, AnOptionalMoveMustPay) {
   const model::Plan plan = PlanOf(problem);
   EXPECT_EQ(plan.decision, PlanDecision::kNoChange) << plan.summary;
   EXPECT_EQ(plan.reason, PlanReason::kNotWorthIt);
+}
+
+// It stays below the target as far as its fan reaches, and passes the limit after that.
+Problem BreachBehindTheFan(double from) {
+  Problem problem = TwoShards();
+  SetLoad(problem.shards[0], {.from = from, .to = 0.69});
+  problem.shards[0].later.assign(48, 0.6);
+  problem.shards[0].later[10] = 0.95;
+  problem.shards[1].later.assign(48, 0.3);
+  problem.memory.troubled_cycles = 1;
+  return problem;
+}
+
+TEST(Planner, AShardIsRelievedWhileItCanBearACopyOfWhatItWillHaveToGive) {
+  Problem problem = BreachBehindTheFan(0.64);
+  const model::Plan plan = PlanOf(problem);
+  ASSERT_EQ(plan.decision, PlanDecision::kExecuting) << plan.summary;
+  EXPECT_EQ(plan.reason, PlanReason::kPredictedBreach);
+  EXPECT_EQ(plan.breach_at, problem.now + 10 * problem.later_bins + 1);
+
+  EXPECT_EQ(PlanOf(BreachBehindTheFan(0.4)).decision, PlanDecision::kWaiting)
+      << "a copy that it can bear later as well waits";
+
+  Problem bearable = BreachBehindTheFan(0.4);
+  SetLoad(bearable.shards[0], {.from = 0.5, .to = 0.5});
+  EXPECT_EQ(PlanOf(bearable).decision, PlanDecision::kNoChange)
+      << "while it can bear a copy at the end of its fan there is no hurry at all";
+
+  problem.shards[0].later[10] = 0.79;
+  EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kNoChange) << "the limit is not passed";
+}
+
+TEST(Planner, WhatWillPeakItselfAfterItsFanTakesNothingIn) {
+  Problem problem = BreachAhead();
+  SetLoad(problem.shards[0], {.from = 0.4, .to = 0.9});
+  SetLoad(problem.shards[1], {.from = 0.1, .to = 0.1});
+  for (Shard& shard : problem.shards) shard.later.assign(48, 0.1);
+  ASSERT_EQ(PlanOf(problem).steps.at(0).destination.value, "s-bbbb");
+  problem.shards[1].later[12] = 0.78;
+  EXPECT_NE(PlanOf(problem).steps.at(0).destination.value, "s-bbbb");
+}
+
+TEST(Planner, WhereThereIsAForecastTheGuardWaitsForTheLimitItself) {
+  Problem problem = TwoShards();
+  problem.shards[0].measured = {0.77, 0.78};
+  EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kNoChange)
+      << "its forecast says that it stays where it is";
+  problem.shards[0].trust = {};
+  EXPECT_TRUE(PlanOf(problem).guard) << "nobody knows where the rise will end";
 }
 
 TEST(Planner, AnActionThatWasTakenIsNotTakenAgain) {

@@ -162,6 +162,18 @@ TEST(Search, MoreHeadroomNeverMeansMoreActions) {
   }
 }
 
+TEST(Search, ACopyThatOverloadsMoreThanItAvoidsIsNotMadeOnAForecast) {
+  const Problem problem = TwoShards();
+  Candidate harm{.benefit = -0.1, .keeps_target = true};
+  const auto worthwhile = [&](const Need& need) {
+    return Worthwhile(problem, Options{}, need, harm);
+  };
+  EXPECT_FALSE(worthwhile({.mandatory = true}));
+  EXPECT_TRUE(worthwhile({.mandatory = true, .measured = true})) << "the guard has no choice";
+  harm.benefit = 0.1;
+  EXPECT_TRUE(worthwhile({.mandatory = true})) << "whatever it costs otherwise";
+}
+
 TEST(Search, AHotKeyThatNoSplitCanHelpIsTakenOut) {
   Problem problem = TwoShards();
   SetLoad(problem.shards[0], {.from = 0.6, .to = 1.0});

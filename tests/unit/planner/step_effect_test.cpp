@@ -46,6 +46,9 @@ TEST(StepEffect, AMoveAndAMergeTakeAllOfIt) {
   model::PlannedStep merge = Step(model::ActionType::kMerge);
   merge.destination = {"s-bbbb"};
   EXPECT_EQ(EffectOf(problem, merge)->parts.size(), 2u);
+  EXPECT_EQ(EffectOf(problem, move)->parts.size(), 2u) << "a move takes all that lies inside";
+  move.range = {.from = "40", .to = "80"};
+  EXPECT_EQ(EffectOf(problem, move)->parts.size(), 1u);
 }
 
 TEST(StepEffect, AHotKeyTakesItsShare) {
