@@ -88,6 +88,10 @@ void Fill(const Problem& problem, const Trouble& trouble, const Candidate& first
   plan.breach_at =
       trouble.breach_step > 0 ? problem.now + static_cast<model::BinIndex>(trouble.breach_step) : 0;
   plan.breach_probability = BreachProbability(problem, shard);
+  // After the fan only the planned quantile is known.
+  if (trouble.breach_step > shard.fan.steps.size())
+    plan.breach_probability =
+        std::max(plan.breach_probability, 1 - problem.policy.plan_quantile_percent / 100.0);
 }
 
 void AddGain(const Candidate& candidate, Plan& plan) {

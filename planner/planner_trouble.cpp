@@ -30,17 +30,27 @@ bool GuardAsks(const Problem& problem, const Options& options, const Shard& shar
          (rising && lowest > options.guard_rising_share * Limit(problem));
 }
 
+// How many steps of Shard::later are looked at.
+std::size_t AheadSteps(const Problem& problem, const Options& options, const Shard& shard) {
+  const double step_seconds = problem.bin_seconds * std::max(1, problem.later_bins);
+  return std::min(static_cast<std::size_t>(options.ahead_hours * 3'600 / step_seconds),
+                  shard.later.size());
+}
+
+double AheadPeak(const Problem& problem, const Options& options, const Shard& shard) {
+  const auto end = static_cast<std::ptrdiff_t>(AheadSteps(problem, options, shard));
+  return *std::max_element(shard.later.begin(), shard.later.begin() + end);
+}
+
 // The bin in which a shard will pass the limit after its fan ends, if before its end it can bear no
 // copy any more; else 0.
 std::size_t AheadStep(const Problem& problem, const Options& options, const Shard& shard) {
   const auto each = static_cast<std::size_t>(std::max(1, problem.later_bins));
-  const auto wanted = static_cast<std::size_t>(options.ahead_hours * 3'600 /
-                                               (problem.bin_seconds * static_cast<double>(each)));
   const LoadPath path = OwnPath(shard);
   if (HighestQuantile(path, Level(problem), 1, path.steps.size()) + options.priors.dip <=
       Limit(problem))
     return 0;
-  for (std::size_t i = path.steps.size() / each; i < std::min(wanted, shard.later.size()); ++i) {
+  for (std::size_t i = path.steps.size() / each; i < AheadSteps(problem, options, shard); ++i) {
     if (shard.later[i] > Limit(problem)) return i * each + 1;
   }
   return 0;
@@ -75,7 +85,7 @@ std::vector<Trouble> FindTroubles(const Problem& problem, const Options& options
                    .measured = false,
                    .predicted = breach > 0 || ahead > 0,
                    .breach_step = breach > 0 ? breach : ahead,
-                   .peak = peak};
+                   .peak = breach > 0 || ahead == 0 ? peak : AheadPeak(problem, options, shard)};
       }
     }
     if (GuardAsks(problem, options, shard)) {

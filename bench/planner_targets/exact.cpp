@@ -162,7 +162,8 @@ ExactResult RunExactPlans(int seeds) {
   for (std::uint64_t seed = 1; seed <= static_cast<std::uint64_t>(seeds); ++seed) {
     Loads loads;
     const Problem problem = Fleet(seed, loads);
-    const Options options;
+    Options options;
+    options.weights.piece = 0;  // a range a move, as the optimum; no runs of neighbours
     const Outlook outlook(problem, options);
     const std::vector<Need> needs = NeedsOf(problem, options);
     if (needs.empty()) continue;

@@ -208,6 +208,9 @@ TEST(Planner, AShardIsRelievedWhileItCanBearACopyOfWhatItWillHaveToGive) {
   ASSERT_EQ(plan.decision, PlanDecision::kExecuting) << plan.summary;
   EXPECT_EQ(plan.reason, PlanReason::kPredictedBreach);
   EXPECT_EQ(plan.breach_at, problem.now + 10 * problem.later_bins + 1);
+  EXPECT_NE(plan.summary.find("p95 CPU would reach 95 %, limit 80 % (breach probability"),
+            std::string::npos)
+      << plan.summary;
 
   EXPECT_EQ(PlanOf(BreachBehindTheFan(0.4)).decision, PlanDecision::kWaiting)
       << "a copy that it can bear later as well waits";

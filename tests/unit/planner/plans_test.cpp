@@ -64,6 +64,12 @@ std::string Breaches() {
                  p.memory.troubled_cycles = 0;
                  SetLoad(p.shards[0], {.from = 0.3, .to = 0.85});
                }));
+  text += Told("A breach after the fan, and soon no copy can be borne", With([](Problem& p) {
+                 SetLoad(p.shards[0], {.from = 0.64, .to = 0.69});
+                 p.shards[0].later.assign(48, 0.6);
+                 p.shards[0].later[10] = 0.95;
+                 p.shards[1].later.assign(48, 0.3);
+               }));
   text += Told("Two shards will pass the limit", With([](Problem& p) {
                  p.policy.max_concurrent_migrations = 2;
                  SetLoad(p.shards[1], {.from = 0.5, .to = 0.95});
