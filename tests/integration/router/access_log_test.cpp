@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -31,13 +31,11 @@ std::vector<Json> AccessLines(const std::string& log) {
   return lines;
 }
 
-class AccessLog : public testing::Test {
+class AccessLog : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
-    ASSERT_TRUE(Good(bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY, name text)")));
+    ASSERT_NO_FATAL_FAILURE(
+        Create({.shards = 2}, "CREATE TABLE customers(id bigint PRIMARY KEY, name text)"));
     auto client = bed_->Client();
     ASSERT_TRUE(Good(client));
     client_ = std::move(*client);
@@ -63,7 +61,6 @@ class AccessLog : public testing::Test {
     return found;
   }
 
-  std::unique_ptr<RouterBed> bed_;
   std::unique_ptr<WireClient> client_;
 };
 

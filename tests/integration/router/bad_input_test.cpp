@@ -12,8 +12,8 @@
 #include "pg/wire_startup.h"
 #include "pg/wire_writer.h"
 #include "router/scram.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/integration/router/raw_peer.h"
-#include "tests/integration/router/router_bed.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -55,13 +55,11 @@ std::string Noise(Random& random, std::size_t bytes_max) {
   return bytes;
 }
 
-class BadInput : public testing::Test {
+class BadInput : public BedTest {
  protected:
   void SetUp() override {
     Certify(clock_.Wall());
-    auto bed = RouterBed::Create({.tls_directory = certificates_.path().string()});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.tls_directory = certificates_.path().string()}));
     ASSERT_TRUE(Good(Psql("CREATE TABLE customers(id bigint PRIMARY KEY, name text)")));
     steady_ = Client();
   }
@@ -92,11 +90,6 @@ class BadInput : public testing::Test {
   Result<std::string> Psql(const std::string& sql, const std::string& more = "") {
     return bed_->Psql(sql, more);
   }
-  std::unique_ptr<WireClient> Client() {
-    auto client = bed_->Client();
-    EXPECT_TRUE(Good(client));
-    return std::move(*client);
-  }
   RawPeer Peer() const { return RawPeer(bed_->port()); }
   std::int64_t ResidentKb() {
     const std::string status =
@@ -107,7 +100,6 @@ class BadInput : public testing::Test {
   SystemClock clock_;
   support::TemporaryDirectory certificates_{"bad-input"};
   op::KeyPair authority_;
-  std::unique_ptr<RouterBed> bed_;
   std::unique_ptr<WireClient> steady_;
 };
 
@@ -232,8 +224,8 @@ TEST_F(BadInput, HalfOfAMessageAndThenNothingMoreLetsGo) {
   }
 }
 
-// Of the established connections to `port` of this machine, how many there are, and those without a running keepalive
-// timer (the column "tr" of /proc/net/tcp is 02 for one that runs).
+// Of the established connections to `port` of this machine, how many there are, and those without a
+// running keepalive timer (the column "tr" of /proc/net/tcp is 02 for one that runs).
 std::pair<int, std::string> NotProbed(int port) {
   std::istringstream lines(support::ReadFile("/proc/net/tcp"));
   const std::string local = fmt::format(":{:04X}", port);
@@ -255,8 +247,9 @@ std::pair<int, std::string> NotProbed(int port) {
   return {established, not_probed};
 }
 
-// A peer that vanished without a word is found by the kernel: each accepted socket has a running keepalive timer. While
-// bytes are on their way the kernel shows the timer of their acknowledgement in its place, so the quiet is waited for.
+// A peer that vanished without a word is found by the kernel: each accepted socket has a running
+// keepalive timer. While bytes are on their way the kernel shows the timer of their acknowledgement
+// in its place, so the quiet is waited for.
 TEST_F(BadInput, ConnectionsWhoseOtherHalfIsGoneAreProbed) {
   std::string not_probed;
   EXPECT_TRUE(WaitFor("each connection is probed", 20s, [&] {

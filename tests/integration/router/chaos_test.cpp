@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "pg/wire_startup.h"
 #include "pg/wire_writer.h"
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -27,12 +27,10 @@ using support::WaitFor;
 const support::Needs kNeeds({"postgres", "psql", "pgbench"});
 constexpr std::uint64_t kSeed = 4'711;
 
-class RouterChaos : public testing::Test {
+class RouterChaos : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 2}));
     std::string rows =
         "CREATE TABLE customers(id bigint PRIMARY KEY, name text, v bigint NOT NULL DEFAULT 0);"
         "INSERT INTO customers(id) VALUES (1)";
@@ -45,11 +43,6 @@ class RouterChaos : public testing::Test {
     const Result<std::string> count = bed_->Psql("SELECT count(*) FROM customers WHERE id <= 200");
     ASSERT_TRUE(Good(count));
     EXPECT_EQ(*count, "200\n");
-  }
-  std::unique_ptr<WireClient> Client() {
-    auto client = bed_->Client();
-    EXPECT_TRUE(Good(client));
-    return std::move(*client);
   }
   std::string SumOfValues() {
     const Result<std::string> sum = bed_->Psql("SELECT sum(v) FROM customers");
@@ -67,8 +60,6 @@ class RouterChaos : public testing::Test {
     for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder)) ++count;
     return count;
   }
-
-  std::unique_ptr<RouterBed> bed_;
 };
 
 std::string Query(std::string_view sql) {

@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -17,12 +17,10 @@ using support::Good;
 
 const support::Needs kNeeds({"postgres", "psql", "pgbench"});
 
-class RouterClients : public testing::Test {
+class RouterClients : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2, .tls = true});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 2, .tls = true}));
     ASSERT_TRUE(Good(bed_->Psql(
         "CREATE TABLE customers(id bigint PRIMARY KEY, name text, v bigint NOT NULL DEFAULT 0);"
         "INSERT INTO customers(id) VALUES (1), (2), (3), (4), (5), (6), (7), (8);")));
@@ -31,7 +29,6 @@ class RouterClients : public testing::Test {
     const Result<std::string> done = bed_->Psql(sql, "channel_binding=require");
     return done ? *done : "ERROR " + done.error().message;
   }
-  std::unique_ptr<RouterBed> bed_;
   support::TemporaryDirectory files_{"clients"};
 };
 

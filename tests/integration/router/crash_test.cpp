@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include "pg/wire_writer.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/integration/router/message_proxy.h"
-#include "tests/integration/router/router_bed.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -112,17 +112,15 @@ const Write kWrites[] = {
      },
      22}};
 
-class RouterCrash : public testing::Test {
+class RouterCrash : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shard_port = [this](int port) {
+    ASSERT_NO_FATAL_FAILURE(Create({.shard_port = [this](int port) {
       auto proxy = MessageProxy::Start(port);
       EXPECT_TRUE(Good(proxy));
       proxy_ = std::move(*proxy);
       return proxy_->port();
-    }});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    }}));
     ASSERT_TRUE(Good(
         bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY, v bigint NOT NULL DEFAULT 0)")));
     keys_[0] = KeysWhere("< 0");
@@ -194,7 +192,6 @@ class RouterCrash : public testing::Test {
     std::string held;
   };
   std::unique_ptr<MessageProxy> proxy_;
-  std::unique_ptr<RouterBed> bed_;
   std::unique_ptr<WireClient> client_;
   std::vector<std::int64_t> keys_[2];
   std::size_t keys_used_ = 0;

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -17,13 +17,10 @@ using support::WaitFor;
 
 const support::Needs kNeeds({"postgres", "psql"});
 
-class DecisionsAre : public testing::Test {
+class DecisionsAre : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
-    ASSERT_TRUE(Good(bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY)")));
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 2}, "CREATE TABLE customers(id bigint PRIMARY KEY)"));
   }
   std::string OnShard(int shard, const std::string& sql) {
     const auto done = bed_->OnShard(shard, sql);
@@ -51,7 +48,6 @@ class DecisionsAre : public testing::Test {
     return OnShard(0, "SELECT string_agg(name, ' ' ORDER BY name) FROM foreshard.decision");
   }
 
-  std::unique_ptr<RouterBed> bed_;
   std::vector<std::unique_ptr<WireClient>> clients_;
 };
 
@@ -82,8 +78,9 @@ TEST_F(DecisionsAre, ForgottenOnceNobodyCanNeedThem) {
   Decide("foreshard:s-0:x:silent", commit("silent", ""), 90);
   Decide("foreshard:s-0:x:against", "resolve('foreshard:s-0:x:against')", 90);
   // Of somebody else, whose business it is.
-  ASSERT_EQ(OnShard(0, "SELECT foreshard.decide('foreshard:s-0:x:other', ARRAY['s-1']); UPDATE "
-                       "foreshard.decision SET at = at - interval '90 min' WHERE name LIKE '%other'"),
+  ASSERT_EQ(OnShard(0,
+                    "SELECT foreshard.decide('foreshard:s-0:x:other', ARRAY['s-1']); UPDATE "
+                    "foreshard.decision SET at = at - interval '90 min' WHERE name LIKE '%other'"),
             "\n");
   LetARouterLook();
   const std::string wanted =

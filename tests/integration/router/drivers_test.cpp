@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -20,12 +20,10 @@ const support::Needs kNeeds({"postgres", "psql", "pip3", "javac"});
 constexpr const char* kFolder = "tests/integration/router/clients/";
 constexpr const char* kJdbc = "/usr/share/java/postgresql.jar";  // libpostgresql-jdbc-java
 
-class Drivers : public testing::Test {
+class Drivers : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2, .tls = true});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 2, .tls = true}));
     ASSERT_TRUE(Good(bed_->Psql(
         "CREATE TABLE customers(id bigint PRIMARY KEY, name text, v bigint NOT NULL DEFAULT 0);"
         "INSERT INTO customers(id) VALUES (1), (2), (3), (4), (5), (6), (7), (8);")));
@@ -50,7 +48,6 @@ class Drivers : public testing::Test {
         support::RunOrError({.command = command, .environment = environment}, 90s);
     return ran ? *ran : ran.error().message;
   }
-  std::unique_ptr<RouterBed> bed_;
 };
 
 TEST_F(Drivers, Psycopg3) { EXPECT_EQ(Python("psycopg3.py"), "all good\n"); }

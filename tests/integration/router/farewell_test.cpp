@@ -6,7 +6,7 @@
 
 #include "pg/wire_backend.h"
 #include "pg/wire_writer.h"
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -84,12 +84,10 @@ Heard Increment(WireClient& client, int id, Way way) {
 
 // Each writer has its key; the test's own thread ends connections at random until it has ended
 // enough of them.
-class Farewell : public testing::Test {
+class Farewell : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 2}));
     ASSERT_TRUE(Good(
         bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY, v bigint NOT NULL DEFAULT 0)")));
   }
@@ -116,8 +114,6 @@ class Farewell : public testing::Test {
   }
 
   static Way WayOf(int id) { return static_cast<Way>(id % 3); }
-
-  std::unique_ptr<RouterBed> bed_;
 };
 
 struct Score {

@@ -5,14 +5,14 @@
 
 #include "base/clock.h"
 #include "pg/wire_writer.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/integration/router/far_side.h"
-#include "tests/integration/router/router_bed.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
-// The machine of a shard freezes: nothing closes, nothing refuses, nothing answers. The router gives
-// its connections up within five seconds (router/limits.h, kUserTimeout), tells the truth about what
-// was in flight, and lets what did nothing go on with the new primary.
+// The machine of a shard freezes: nothing closes, nothing refuses, nothing answers. The router
+// gives its connections up within five seconds (router/limits.h, kUserTimeout), tells the truth
+// about what was in flight, and lets what did nothing go on with the new primary.
 
 namespace foreshard::router {
 namespace {
@@ -32,7 +32,7 @@ std::string Query(std::string_view sql) {
   return out;
 }
 
-class Frozen : public testing::Test {
+class Frozen : public BedTest {
  protected:
   static void SetUpTestSuite() {
     auto made = FarSide::Make();  // Once: it moves the process.
@@ -43,9 +43,7 @@ class Frozen : public testing::Test {
 
   void SetUp() override {
     ASSERT_NE(far_, nullptr);
-    auto bed = RouterBed::Create({.shards = 1});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 1}));
     const Result<int> port = far_->Serve(bed_->postgres().port());
     ASSERT_TRUE(Good(port));
     ASSERT_TRUE(Good(
@@ -100,7 +98,6 @@ class Frozen : public testing::Test {
 
   static std::unique_ptr<FarSide> far_;
   SystemClock clock_;
-  std::unique_ptr<RouterBed> bed_;
   std::unique_ptr<WireClient> locker_;
   std::vector<std::unique_ptr<WireClient>> clients_;
 };

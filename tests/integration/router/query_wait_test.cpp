@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "pg/wire_writer.h"
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -19,18 +19,15 @@ using support::WaitFor;
 const support::Needs kNeeds({"postgres", "psql", "curl"});
 constexpr int kWorkers = 2;  // of the bed's router: each has one connection to each shard here
 
-class QueryWait : public testing::Test {
+class QueryWait : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
-    ASSERT_TRUE(Good(bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY)")));
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 2}, "CREATE TABLE customers(id bigint PRIMARY KEY)"));
     for (int shard = 0; shard < 2; ++shard) {
-      const auto key = bed_->OnShard(
-          0, fmt::format("SELECT min(id) FROM generate_series(1, 99) AS id WHERE "
-                         "hashint8extended(id, 0) {} 0",
-                         shard == 0 ? "<" : ">="));
+      const auto key =
+          bed_->OnShard(0, fmt::format("SELECT min(id) FROM generate_series(1, 99) AS id WHERE "
+                                       "hashint8extended(id, 0) {} 0",
+                                       shard == 0 ? "<" : ">="));
       ASSERT_TRUE(Good(key));
       reads_[shard] = fmt::format("SELECT id FROM customers WHERE id = {}", std::stoll(*key));
       ASSERT_TRUE(Good(bed_->Psql(
@@ -43,11 +40,6 @@ class QueryWait : public testing::Test {
       const std::string log = bed_->RouterLog();
       return Seen(log.find(R"("what":"config")") != std::string::npos, log);
     }));
-  }
-  std::unique_ptr<WireClient> Client() {
-    auto client = bed_->Client();
-    EXPECT_TRUE(Good(client));
-    return std::move(*client);
   }
   // Until all connections to the first shard are in use. Whose event loop has none left is told so.
   void HoldAll() {
@@ -64,7 +56,6 @@ class QueryWait : public testing::Test {
     }
   }
 
-  std::unique_ptr<RouterBed> bed_;
   std::string reads_[2];
   std::string keys_[2];
   std::vector<std::unique_ptr<WireClient>> holders_;

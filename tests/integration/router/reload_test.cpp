@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "router/scram.h"
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -20,13 +20,11 @@ using support::WaitFor;
 
 const support::Needs kNeeds({"postgres", "psql"});
 
-class Reload : public testing::Test {
+class Reload : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
-    ASSERT_TRUE(Good(bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY, name text)")));
+    ASSERT_NO_FATAL_FAILURE(
+        Create({.shards = 2}, "CREATE TABLE customers(id bigint PRIMARY KEY, name text)"));
     auto client = bed_->Client();
     ASSERT_TRUE(Good(client));
     client_ = std::move(*client);
@@ -62,7 +60,6 @@ class Reload : public testing::Test {
     });
   }
 
-  std::unique_ptr<RouterBed> bed_;
   std::unique_ptr<WireClient> client_;
 };
 

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -19,12 +19,10 @@ using support::WaitFor;
 
 const support::Needs kNeeds({"postgres", "psql", "pg_basebackup"});
 
-class ReplicaReads : public testing::Test {
+class ReplicaReads : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2, .arguments = {"--zone", "b"}});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 2, .arguments = {"--zone", "b"}}));
     ASSERT_TRUE(Good(bed_->Psql(
         "CREATE TABLE customers(id bigint PRIMARY KEY, name text, v bigint NOT NULL DEFAULT 0);"
         "INSERT INTO customers(id) VALUES (1), (2), (3), (4), (5), (6), (7), (8);")));
@@ -40,11 +38,6 @@ class ReplicaReads : public testing::Test {
     client_ = Client();
   }
 
-  std::unique_ptr<WireClient> Client() {
-    auto client = bed_->Client();
-    EXPECT_TRUE(Good(client));
-    return std::move(*client);
-  }
   std::string Ask(std::string_view sql) {
     const auto answer = client_->Ask(sql);
     EXPECT_TRUE(Good(answer)) << sql;
@@ -79,7 +72,6 @@ class ReplicaReads : public testing::Test {
       ASSERT_TRUE(Good(standby->Sql("SELECT pg_wal_replay_resume()")));
   }
 
-  std::unique_ptr<RouterBed> bed_;
   std::vector<std::unique_ptr<PostgresServer>> standbys_;
   std::unique_ptr<WireClient> client_;
 };

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "pg/wire_writer.h"
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -20,12 +20,10 @@ constexpr const char* kTables =
     "id));"
     "CREATE TABLE countries(code text PRIMARY KEY, name text);";
 
-class RouterTest : public testing::Test {
+class RouterTest : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 2}));
     const Result<std::string> made = bed_->Psql(kTables);
     ASSERT_TRUE(Good(made));
   }
@@ -36,11 +34,6 @@ class RouterTest : public testing::Test {
   std::string OnShard(int shard, std::string_view sql) {
     const Result<std::string> done = bed_->OnShard(shard, sql);
     return done ? *done : "ERROR " + done.error().message;
-  }
-  std::unique_ptr<WireClient> Client() {
-    auto client = bed_->Client();
-    EXPECT_TRUE(Good(client));
-    return std::move(*client);
   }
 
   void DecideBy(std::string_view statement) {
@@ -63,8 +56,6 @@ class RouterTest : public testing::Test {
     }));
     EXPECT_EQ(FirstValue(*client->Ask("SELECT count(*) FROM customers")), "0");
   }
-
-  std::unique_ptr<RouterBed> bed_;
 };
 
 TEST_F(RouterTest, CopiesAHundredThousandRowsToTheirOwners) {

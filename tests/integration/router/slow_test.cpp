@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "pg/wire_writer.h"
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -24,13 +24,11 @@ using support::WaitFor;
 const support::Needs kNeeds({"postgres", "psql"});
 constexpr int kSlowClients = 10;
 
-class SlowPeers : public testing::Test {
+class SlowPeers : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 2});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
-    ASSERT_TRUE(Good(bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY, name text)")));
+    ASSERT_NO_FATAL_FAILURE(
+        Create({.shards = 2}, "CREATE TABLE customers(id bigint PRIMARY KEY, name text)"));
     neighbour_ = Client();
     ASSERT_EQ(FirstValue(*neighbour_->Ask("SELECT 1")), "1");
     before_kb_ = ResidentKb();
@@ -39,11 +37,6 @@ class SlowPeers : public testing::Test {
     if (bed_ == nullptr) return;
     EXPECT_EQ(FirstValue(*neighbour_->Ask("SELECT 1")), "1");
     EXPECT_TRUE(bed_->router().Running()) << bed_->router().ErrorOutput();
-  }
-  std::unique_ptr<WireClient> Client() {
-    auto client = bed_->Client();
-    EXPECT_TRUE(Good(client));
-    return std::move(*client);
   }
   std::int64_t ResidentKb() {
     const std::string status =
@@ -82,7 +75,6 @@ class SlowPeers : public testing::Test {
     }
   }
 
-  std::unique_ptr<RouterBed> bed_;
   std::unique_ptr<WireClient> neighbour_;
   std::int64_t before_kb_ = 0;
 };

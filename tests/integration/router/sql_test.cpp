@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "tests/integration/router/router_bed.h"
+#include "tests/integration/router/bed_test.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -76,12 +76,10 @@ std::string Comparable(const std::vector<WireMessage>& messages, bool ordered) {
 
 bool Ordered(const std::string& sql) { return sql.find("ORDER BY") != std::string::npos; }
 
-class RouterSql : public testing::Test {
+class RouterSql : public BedTest {
  protected:
   void SetUp() override {
-    auto bed = RouterBed::Create({.shards = 4});
-    ASSERT_TRUE(Good(bed));
-    bed_ = std::move(*bed);
+    ASSERT_NO_FATAL_FAILURE(Create({.shards = 4}));
     ASSERT_TRUE(Good(bed_->Psql(kTables)));
     ASSERT_TRUE(Good(bed_->Psql("BEGIN;" + Rows() + "COMMIT;")));
     auto client = bed_->Client();
@@ -99,7 +97,6 @@ class RouterSql : public testing::Test {
 
   void ExpectSame(const std::string& file, std::size_t statements_min);
 
-  std::unique_ptr<RouterBed> bed_;
   std::unique_ptr<WireClient> router_;
   std::unique_ptr<WireClient> whole_;
 };
