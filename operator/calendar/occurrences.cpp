@@ -109,10 +109,13 @@ Result<std::vector<WallTime>> StartsOfRule(const std::string& text, WallTime fir
                   text, kStepsMax));
 }
 
-}  // namespace
+// Where the occurrences of an event are counted from.
+struct Start {
+  WallTime at;
+  icaltimezone* zone = nullptr;
+};
 
-Result<std::vector<WallTime>> StartsWithin(const model::LoadEvent& event, WallTime from,
-                                           WallTime to) {
+Result<Start> StartOf(const model::LoadEvent& event) {
   const std::optional<WallTime> start = ParseRfc3339(event.start);
   if (!start) {
     return Error::GiveUp(
@@ -120,8 +123,18 @@ Result<std::vector<WallTime>> StartsWithin(const model::LoadEvent& event, WallTi
   }
   const Result<icaltimezone*> zone = ZoneOf(event.time_zone);
   if (!zone) return zone.error();
-  if (!event.recurrence.empty()) return StartsOfRule(event.recurrence, *start, *zone, from, to);
-  if (*start >= from && *start < to) return std::vector<WallTime>{*start};
+  return Start{*start, *zone};
+}
+
+}  // namespace
+
+Result<std::vector<WallTime>> StartsWithin(const model::LoadEvent& event, WallTime from,
+                                           WallTime to) {
+  const Result<Start> start = StartOf(event);
+  if (!start) return start.error();
+  if (!event.recurrence.empty())
+    return StartsOfRule(event.recurrence, start->at, start->zone, from, to);
+  if (start->at >= from && start->at < to) return std::vector<WallTime>{start->at};
   return std::vector<WallTime>();
 }
 
@@ -188,15 +201,10 @@ Status CheckWindow(const model::FreezeWindow& window) {
 Status CheckEvent(const model::LoadEvent& event) {
   if (event.duration <= std::chrono::milliseconds(0))
     return Error::GiveUp("duration: 0s; more than nothing is expected");
-  const std::optional<WallTime> start = ParseRfc3339(event.start);
-  if (!start) {
-    return Error::GiveUp(
-        fmt::format("start: '{}' is no time; 2026-11-27T06:00:00Z is one", event.start));
-  }
-  const Result<icaltimezone*> zone = ZoneOf(event.time_zone);
-  if (!zone) return zone.error();
+  const Result<Start> start = StartOf(event);
+  if (!start) return start.error();
   if (event.recurrence.empty()) return Ok();
-  const Result<bool> happens = Happens(event.recurrence, *start, *zone);
+  const Result<bool> happens = Happens(event.recurrence, start->at, start->zone);
   if (!happens) return happens.error();
   if (*happens) return Ok();
   return Error::GiveUp(fmt::format(
