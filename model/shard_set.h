@@ -73,6 +73,13 @@ struct ShardTemplate {
   std::string priority_class_name;
 };
 
+// Of which statements the routers write a line, and how much of it is told as it was said.
+struct AccessLogSpec {
+  int one_in = 0;      // one statement in so many, by chance; 0: none
+  bool users = false;  // names of users instead of hashes
+  bool keys = false;   // sharding keys instead of hashes
+};
+
 struct RouterSpec {
   int replicas = 2;
   std::string service_type = "ClusterIP";
@@ -84,6 +91,7 @@ struct RouterSpec {
   std::string tls_secret_name;  // "": the operator's own CA issues one
   ReadConsistency read_consistency = ReadConsistency::kStrong;
   std::chrono::milliseconds bounded_staleness{500};
+  AccessLogSpec access_log;
 };
 
 struct FreezeWindow {

@@ -211,6 +211,10 @@ model::RouterSpec ReadRouter(const Fields& fields) {
   router.read_consistency = fields.OneOf("readConsistency", Names(kReadConsistencyNames),
                                          model::ReadConsistency::kStrong);
   router.bounded_staleness = fields.Duration("boundedStaleness", milliseconds(500));
+  const Fields access_log = fields.Object("accessLog");
+  router.access_log = {.one_in = access_log.Small("oneIn", 0, {.least = 0, .most = 1'000'000'000}),
+                       .users = access_log.Bool("users", false),
+                       .keys = access_log.Bool("keys", false)};
   return router;
 }
 

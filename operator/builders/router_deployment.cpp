@@ -79,6 +79,9 @@ Value RouterConfig(const SetName& set, const model::ShardSetSpec& spec) {
                         {"tlsMode", ToText(router.tls_mode)},
                         {"readConsistency", ToText(router.read_consistency)},
                         {"boundedStalenessMillis", router.bounded_staleness.count()},
+                        {"accessLog", Value::Object({{"oneIn", router.access_log.one_in},
+                                                     {"users", router.access_log.users},
+                                                     {"keys", router.access_log.keys}})},
                         {"parkMaxMillis", kParkMaxMillis},
                         {"routers", router.replicas}});
 }

@@ -64,6 +64,8 @@ TEST(ShardSetJson, RefusesWithFieldValueAndWhatWouldBeAccepted) {
       {"shardTemplate.resources.limits", R"({"cpu":"x"})", "resources.limits.cpu: 'x'"},
       {"router.service.type", R"("Gateway")", "spec.router.service.type: 'Gateway'"},
       {"router.boundedStaleness", R"("soon")", "spec.router.boundedStaleness: 'soon'"},
+      {"router.accessLog.oneIn", "-1", "spec.router.accessLog.oneIn: '-1'"},
+      {"router.accessLog.keys", R"("all")", "spec.router.accessLog.keys: 'all'"},
       {"scaling.minShards", "17", "at most maxShards, 16"},
       {"scaling.limitCpuPercent", "70", "more than targetCpuPercent, 70"},
       {"scaling.planQuantilePercent", "49", "a whole number from 50 to 99"},

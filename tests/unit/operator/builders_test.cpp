@@ -36,7 +36,7 @@ constexpr const char* kSpec =
     "nodeSelector":{"disk":"ssd"},
     "priorityClassName":"high"},
   "router":{"replicas":2,"resources":{"requests":{"cpu":"500m","memory":"128Mi"}},
-    "tls":{"mode":"Require"}}}})";
+    "tls":{"mode":"Require"},"accessLog":{"oneIn":1000,"keys":true}}}})";
 
 class BuildersTest : public testing::Test {
  protected:

@@ -7,6 +7,7 @@
 #include "router/config.h"
 #include "router/limits.h"
 #include "router/scram.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/router/session_world.h"
 
 namespace foreshard::router {
@@ -129,6 +130,13 @@ TEST(AccessLog, IsConfiguredByFieldOrRefusedByName) {
     ASSERT_FALSE(bad.ok()) << text;
     EXPECT_TRUE(bad.error().message.starts_with(field)) << bad.error().message;
   }
+}
+
+TEST(AccessLog, IsReadAsTheOperatorWritesIt) {
+  const Result<RouterConfig> config =
+      ParseRouterConfig(support::ReadFile("tests/golden/operator/router.json"));
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->access_log, (AccessLogOptions{.one_in = 1000, .users = false, .keys = true}));
 }
 
 struct SampledWorld : SessionWorld {
