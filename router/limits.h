@@ -51,6 +51,7 @@ inline constexpr std::chrono::milliseconds kReplicaOut{1'000};       // after a 
 inline constexpr std::chrono::milliseconds kReplicaResolve{5'000};   // where are they?
 inline constexpr std::chrono::milliseconds kReplicasWanted{60'000};  // looked at so long after use
 inline constexpr const char* kSpanningLockTimeout = "10s";  // of a transaction on several shards
-inline constexpr std::chrono::milliseconds kUserTimeout{5'000};  // a frozen server
+inline constexpr std::chrono::milliseconds kUserTimeout{
+    5'000};  // a frozen server; twice that if it did not read before (tcp_patience.h)
 
 }  // namespace foreshard::router

@@ -13,6 +13,8 @@
 namespace foreshard::router {
 namespace {
 
+constexpr int kLooksWithinUserTimeout = 4;
+
 Stream& StreamOf(const void* data) { return *static_cast<Stream*>(const_cast<void*>(data)); }
 
 // A frozen or cut-off server must be noticed within seconds, even while nothing is being sent to
@@ -22,12 +24,11 @@ void SetServerTimeouts(int fd, std::chrono::milliseconds user_timeout) {
   const int idle_s = 2;
   const int interval_s = 1;
   const int probes = 3;
-  const int timeout_ms = static_cast<int>(user_timeout.count());
   ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
-  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+  SetTcpUserTimeout(fd, user_timeout);
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
@@ -96,11 +97,30 @@ void LoopImpl::FinishConnect(Stream& stream) {
     return;
   }
   impl.connected = true;
+  impl.patience.emplace(impl.options.user_timeout);
+  servers.insert(&stream);
+  if (!patience_timer) {
+    patience_timer =
+        owner.Every(impl.options.user_timeout / kLooksWithinUserTimeout, [this] { BePatient(); });
+  }
   if (impl.events == nullptr) {
     SendNow(stream);  // Its owner left meanwhile: CloseAfterFlush().
   } else {
     impl.events->OnConnected(stream);
   }
+}
+
+// Whoever does not read but answers is not frozen.
+void LoopImpl::BePatient() {
+  for (Stream* server : servers) {
+    Stream::Impl& impl = *server->impl_;
+    const std::optional<TcpState> state = TcpStateOf(impl.fd);
+    if (!state) continue;
+    const std::chrono::milliseconds before = impl.patience->allowed();
+    const std::chrono::milliseconds allowed = impl.patience->Next(*state, owner.Now());
+    if (allowed != before) SetTcpUserTimeout(impl.fd, allowed);
+  }
+  if (servers.empty()) owner.Cancel(*std::exchange(patience_timer, std::nullopt));
 }
 
 Stream* Loop::Connect(const ConnectOptions& options, StreamEvents* events) {

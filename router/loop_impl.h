@@ -10,6 +10,7 @@
 
 #include "router/loop.h"
 #include "router/loop_pace.h"
+#include "router/tcp_patience.h"
 
 // The inside of loop.h: included by loop*.cpp only.
 
@@ -36,11 +37,13 @@ struct Stream::Impl {
   std::string sending;           // what the kernel did not take at once
   std::size_t sending_from = 0;  // the first byte of `sending` that it did not take
   std::unique_ptr<TlsStream> tls;
+  std::optional<TcpPatience> patience;  // of a server
   bool resolving = false;
   bool connected = false;
-  bool readable = false;  // the kernel may have more: its next edge would not come before it is read
-  bool ended = false;     // it told of an end or an error: read until that comes
-  bool queued = false;    // in LoopImpl::again
+  bool readable =
+      false;            // the kernel may have more: its next edge would not come before it is read
+  bool ended = false;   // it told of an end or an error: read until that comes
+  bool queued = false;  // in LoopImpl::again
   bool paused = false;
   bool dirty = false;
   bool closing = false;
@@ -82,6 +85,7 @@ struct LoopImpl {
   void ReadAgain(Stream& stream);  // in the next turn, though no event tells of it
   void BuryDead();
   void FinishConnect(Stream& stream);
+  void BePatient();
   void Received(Stream& stream, std::string_view bytes);
   void BeginClose(Stream& stream);
   void SendNow(Stream& stream);
@@ -100,7 +104,7 @@ struct LoopImpl {
   bool uv_alive = true;
   bool uv_wanted = true;     // libuv was told of something since it ran
   std::uint64_t uv_due = 0;  // when its next timer is due, in nanoseconds of uv_hrtime()
-  std::mutex mutex;       // guards posted
+  std::mutex mutex;          // guards posted
   std::vector<std::function<void()>> posted;
   std::vector<char> read_buffer = std::vector<char>(kReadBufferBytes);
   std::vector<std::string> spare_buffers;
@@ -109,6 +113,8 @@ struct LoopImpl {
   std::vector<Stream*> reading;  // `again` of the turn before, while it is gone through
   std::vector<Stream*> dead;     // closed; freed at the end of the turn, when nobody names them
   std::set<Stream*> streams;
+  std::set<Stream*> servers;                    // those of them that we connected
+  std::optional<Loop::TimerId> patience_timer;  // while there are any
   std::vector<std::unique_ptr<Listener>> listeners;
   std::map<Loop::TimerId, std::unique_ptr<Timer>> timers;
   Loop::TimerId next_timer = 1;

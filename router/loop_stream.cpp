@@ -82,6 +82,7 @@ void LoopImpl::BeginClose(Stream& stream) {
   GiveBuffer(std::move(impl.out));
   impl.out = {};
   streams.erase(&stream);
+  if (impl.patience) servers.erase(&stream);
   if (impl.fd >= 0) ::close(std::exchange(impl.fd, -1));
   if (!impl.resolving) dead.push_back(&stream);  // Else the end of the look-up does.
 }

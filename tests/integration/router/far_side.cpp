@@ -32,15 +32,24 @@ Status Run(const std::string& command) {
   return done ? Ok() : Status(done.error());
 }
 
-// What came on one socket goes to the other. False: one of them has ended.
-bool Pass(int from, int to) {
-  char bytes[65'536];
-  const ssize_t got = ::recv(from, bytes, sizeof bytes, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-  if (got <= 0) return false;
-  // To the far side only what fits: who is silent there must not stop the others.
-  const ssize_t sent = ::send(to, bytes, static_cast<std::size_t>(got), MSG_NOSIGNAL | MSG_DONTWAIT);
-  return sent == got;
+// What came on one socket goes to the other; `rest` is what did not fit, and nothing more is read
+// before it does. False: one of them has ended.
+bool Pass(int from, int to, std::string* rest) {
+  const auto later = [] { return errno == EAGAIN || errno == EINTR; };
+  if (rest->empty()) {
+    char bytes[65'536];
+    const ssize_t got = ::recv(from, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (got <= 0) return got < 0 && later();
+    rest->assign(bytes, static_cast<std::size_t>(got));
+  }
+  const ssize_t sent = ::send(to, rest->data(), rest->size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0) return later();
+  rest->erase(0, static_cast<std::size_t>(sent));
+  return true;
+}
+
+short Wanted(const std::string& from_here, const std::string& to_here) {
+  return static_cast<short>((from_here.empty() ? POLLIN : 0) | (to_here.empty() ? 0 : POLLOUT));
 }
 
 }  // namespace
@@ -71,23 +80,29 @@ Result<std::unique_ptr<FarSide>> FarSide::Make() {
 }
 
 FarSide::~FarSide() {
-  if (thread_.joinable()) {
-    const std::uint64_t one = 1;
-    (void)!::write(wake_, &one, sizeof one);
-    thread_.join();
-  }
-  for (const Relay& relay : relays_) {
-    ::close(relay.near);
-    ::close(relay.far);
-  }
-  for (const int fd : {space_, listener_, wake_}) {
+  EndServing();
+  for (const int fd : {space_, wake_}) {
     if (fd >= 0) ::close(fd);
   }
 }
 
+void FarSide::EndServing() {
+  if (!thread_.joinable()) return;
+  std::uint64_t one = 1;
+  (void)!::write(wake_, &one, sizeof one);
+  thread_.join();
+  (void)!::read(wake_, &one, sizeof one);
+  for (const Relay& relay : relays_) {
+    ::close(relay.near);
+    ::close(relay.far);
+  }
+  relays_.clear();
+  ::close(std::exchange(listener_, -1));
+}
+
 Status FarSide::OnFarSide(const std::string& command) const {
-  return router::Run(fmt::format("nsenter --net=/proc/{}/fd/{} sh -c '{}'", ::getpid(), space_,
-                                 command));
+  return router::Run(
+      fmt::format("nsenter --net=/proc/{}/fd/{} sh -c '{}'", ::getpid(), space_, command));
 }
 
 // Packets for an address that nobody has are dropped without a word.
@@ -96,10 +111,11 @@ Status FarSide::FallSilent() {
 }
 
 Status FarSide::SpeakAgain() {
-  return OnFarSide(fmt::format("ip address add {}/30 dev far", kAddress));
+  return OnFarSide(fmt::format("ip address replace {}/30 dev far", kAddress));
 }
 
 Result<int> FarSide::Serve(int target_port) {
+  EndServing();
   target_port_ = target_port;
   int port = 0;
   std::thread([this, &port] {  // A socket belongs to the namespace that it was made in.
@@ -111,7 +127,8 @@ Result<int> FarSide::Serve(int target_port) {
     if (::bind(listener_, where, length) == 0 && ::listen(listener_, 128) == 0 &&
         ::getsockname(listener_, where, &length) == 0)
       port = ntohs(address.sin_port);
-  }).join();
+  })
+      .join();
   if (port == 0) return Error::GiveUp("the far side cannot listen");
   thread_ = std::thread([this] { Run(); });
   return port;
@@ -127,26 +144,30 @@ void FarSide::Run() {
     std::vector<pollfd> polled = {{.fd = wake_, .events = POLLIN, .revents = 0},
                                   {.fd = listener_, .events = POLLIN, .revents = 0}};
     for (const Relay& relay : relays_) {
-      polled.push_back({.fd = relay.far, .events = POLLIN, .revents = 0});
-      polled.push_back({.fd = relay.near, .events = POLLIN, .revents = 0});
+      polled.push_back(
+          {.fd = relay.far, .events = Wanted(relay.to_near, relay.to_far), .revents = 0});
+      polled.push_back(
+          {.fd = relay.near, .events = Wanted(relay.to_far, relay.to_near), .revents = 0});
     }
     ::poll(polled.data(), polled.size(), -1);
     if (polled[0].revents != 0) return;
     const std::lock_guard lock(mutex_);
     std::size_t at = 2;
-    std::erase_if(relays_, [&](const Relay& relay) {
-      const bool from_far = polled[at++].revents != 0;
-      const bool from_near = polled[at++].revents != 0;
-      const bool goes_on = (!from_far || Pass(relay.far, relay.near)) &&
-                           (!from_near || Pass(relay.near, relay.far));
-      if (goes_on) return false;
+    std::erase_if(relays_, [&](Relay& relay) {
+      const bool left = (polled[at].revents & (POLLERR | POLLHUP)) != 0;
+      at += 2;
+      if (!left && Pass(relay.far, relay.near, &relay.to_near) &&
+          Pass(relay.near, relay.far, &relay.to_far))
+        return false;
       ::close(relay.far);
       ::close(relay.near);
       return true;
     });
     if (polled[1].revents == 0) continue;
     const Relay relay{.near = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
-                      .far = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC)};
+                      .far = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC),
+                      .to_near = {},
+                      .to_far = {}};
     const sockaddr_in address = At("127.0.0.1", target_port_);
     const int on = 1;
     for (const int fd : {relay.near, relay.far})

@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
+#include <thread>
 
 #include "base/clock.h"
 #include "pg/wire_writer.h"
+#include "router/limits.h"
 #include "tests/integration/router/bed_test.h"
 #include "tests/integration/router/far_side.h"
 #include "tests/support/needs.h"
@@ -52,6 +55,7 @@ class Frozen : public BedTest {
     PutAt(fmt::format("{}:{}", FarSide::kAddress, *port), 2);
   }
   void TearDown() override {
+    EXPECT_TRUE(Good(far_->SpeakAgain()));
     clients_.clear();
     locker_.reset();
     bed_.reset();
@@ -145,6 +149,37 @@ TEST_F(Frozen, IsNoticedWithinSecondsWhateverWasInFlight) {
   EXPECT_EQ(FirstValue(*reads.ReceiveUntilReady(kNoticed)), "0");
   EXPECT_EQ(FirstValue(*comes.ReceiveUntilReady(kNoticed)), "0");
   EXPECT_EQ(FirstValue(*commits.Ask("SELECT v FROM customers WHERE id = 1")), "0");
+}
+
+// A server that waits for a lock reads nothing more of a COPY, for as long as it takes. Its machine
+// answers the kernel's probes until it freezes.
+TEST_F(Frozen, AServerThatDidNotReadBeforeIsGivenUpOnlyThen) {
+  auto locker = bed_->Direct(0);
+  ASSERT_TRUE(Good(locker));
+  locker_ = std::move(*locker);
+  ASSERT_EQ(FirstError(*locker_->Ask("BEGIN; INSERT INTO customers(id) VALUES (100)")), "");
+  WireClient& copies = Client();
+  ASSERT_TRUE(Good(copies.Send(Query("COPY customers(id, v) FROM STDIN"))));
+  ASSERT_TRUE(Good(copies.Receive()));
+  std::string rows = "100\t1\n";
+  while (rows.size() < 60'000) rows += "100\t1\n";
+  std::string data;
+  pg::WireWriter(&data, 'd').Bytes(rows).End();
+  std::atomic<std::int64_t> sent = 0;
+  std::jthread sender([&](const std::stop_token& stop) {
+    while (!stop.stop_requested() && sent < 1'000 && copies.Send(data).ok()) sent += 1;
+  });
+  std::int64_t last = -1;
+  MonotonicTime since = clock_.Monotonic();
+  ASSERT_TRUE(WaitFor("nothing is taken for longer than a frozen machine is borne", 60s, [&] {
+    if (const std::int64_t now = sent; now != std::exchange(last, now)) since = clock_.Monotonic();
+    return Seen(clock_.Monotonic() - since > kNoticed, std::to_string(last));
+  })) << FirstError(*copies.ReceiveUntilReady(1s));
+  EXPECT_FALSE(copies.Receive(50ms).ok()) << "it was given up while it lived";
+  ASSERT_TRUE(Good(far_->FallSilent()));
+  const auto told = copies.ReceiveUntilReady(2 * kUserTimeout + 2s);
+  ASSERT_TRUE(Good(told));
+  EXPECT_EQ(FirstError(*told), "08006");
 }
 
 }  // namespace

@@ -202,5 +202,28 @@ TEST_F(LoopStream, KnowsItsPeer) {
   EXPECT_EQ(address, "127.0.0.1");
 }
 
+// It waits for a lock, say, and its kernel answers every probe.
+TEST_F(LoopStream, WhoDoesNotReadForLongerThanTheTimeoutIsNotFrozen) {
+  // Linux answers a probe of a closed window twice a second at most (tcp_invalid_ratelimit).
+  constexpr std::chrono::milliseconds kTimeout{2'000};
+  const std::string text(16 << 20, 'x');
+  Listen();
+  on_accepted = [&] { server.stream->Pause(); };
+  client.on_connected = [&] {
+    client.stream->Write(text);
+    loop.After(3 * kTimeout, [&] {
+      if (server.stream != nullptr) server.stream->Resume();
+    });
+  };
+  server.on_bytes = [&] {
+    if (server.bytes.size() == text.size()) Done();
+  };
+  client.on_gone = [&] { Done(); };
+  client.stream =
+      loop.Connect({.host = "127.0.0.1", .port = port, .user_timeout = kTimeout}, &client);
+  Run();
+  EXPECT_EQ(server.bytes.size(), text.size()) << client.gone;
+}
+
 }  // namespace
 }  // namespace foreshard::router

@@ -8,7 +8,9 @@ foreshard_script_test(unit.router.session_long
   COMMAND unit_router_session --gtest_filter=*.Long*
   LABELS long
   TIMEOUT 1200)
-foreshard_test(unit.router.loop SOURCES loop_test.cpp loop_connect_test.cpp loop_pace_test.cpp loop_stream_test.cpp DEPS foreshard_router)
+foreshard_test(unit.router.loop
+  SOURCES loop_test.cpp loop_connect_test.cpp loop_pace_test.cpp loop_stream_test.cpp tcp_patience_test.cpp
+  DEPS foreshard_router)
 foreshard_test(unit.router.startup
   SOURCES greeter_test.cpp server_login_test.cpp tls_test.cpp
   DEPS foreshard_router foreshard_operator_secrets foreshard_test_support)
