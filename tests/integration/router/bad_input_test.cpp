@@ -91,11 +91,6 @@ class BadInput : public BedTest {
     return bed_->Psql(sql, more);
   }
   RawPeer Peer() const { return RawPeer(bed_->port()); }
-  std::int64_t ResidentKb() {
-    const std::string status =
-        support::ReadFile(fmt::format("/proc/{}/status", bed_->router().pid()));
-    return std::stoll(status.substr(status.find("VmRSS:") + 6));
-  }
 
   SystemClock clock_;
   support::TemporaryDirectory certificates_{"bad-input"};
@@ -114,7 +109,7 @@ TEST_F(BadInput, GarbageBeforeTheLoginEndsTheConnection) {
                                     Startup("app"),
                                     std::string("\x16\x03\x01\x02\x00\x01", 6),
                                     Startup("app").substr(0, 12)};
-  const std::int64_t before_kb = ResidentKb();
+  const std::int64_t before_kb = bed_->ResidentKb();
   for (int i = 0; i < 600; ++i) {
     SCOPED_TRACE(fmt::format("seed {}, connection {}", kSeed, i));
     RawPeer peer = Peer();
@@ -122,7 +117,7 @@ TEST_F(BadInput, GarbageBeforeTheLoginEndsTheConnection) {
     peer.EndSaying();
     ASSERT_TRUE(peer.IsClosed());
   }
-  EXPECT_LT(ResidentKb() - before_kb, 8 * 1024);
+  EXPECT_LT(bed_->ResidentKb() - before_kb, 8 * 1024);
 }
 
 // Without waiting for the bytes that the length promises.
@@ -193,7 +188,7 @@ TEST_F(BadInput, ImpossibleCountsInsideOfMessagesAreErrors) {
 
 TEST_F(BadInput, GarbageInASessionHurtsNobodyElse) {
   Random random(kSeed);
-  const std::int64_t before_kb = ResidentKb();
+  const std::int64_t before_kb = bed_->ResidentKb();
   for (int i = 0; i < 200; ++i) {
     SCOPED_TRACE(fmt::format("seed {}, session {}", kSeed, i));
     const auto client = Client();
@@ -208,7 +203,7 @@ TEST_F(BadInput, GarbageInASessionHurtsNobodyElse) {
     }));
     ASSERT_EQ(FirstValue(*steady_->Ask("SELECT 1")), "1");
   }
-  EXPECT_LT(ResidentKb() - before_kb, 16 * 1024);
+  EXPECT_LT(bed_->ResidentKb() - before_kb, 16 * 1024);
 }
 
 // A client that is gone in the middle lets go of what it held.
@@ -364,10 +359,10 @@ class SlowLoris : public BadInput {
 };
 
 TEST_F(SlowLoris, ManyHalfStartupsKeepNobodyOut) {
-  const std::int64_t before_kb = ResidentKb();
+  const std::int64_t before_kb = bed_->ResidentKb();
   Open(700);  // More than the 500 clients that may be logged in.
   for (int i = 0; i < 20; ++i) ASSERT_EQ(FirstValue(*Client()->Ask("SELECT 1")), "1");
-  EXPECT_LT(ResidentKb() - before_kb, 700 * 32);
+  EXPECT_LT(bed_->ResidentKb() - before_kb, 700 * 32);
 }
 
 // kStartupTimeout is a minute: for `make test-long`.

@@ -48,12 +48,6 @@ class RouterChaos : public BedTest {
     const Result<std::string> sum = bed_->Psql("SELECT sum(v) FROM customers");
     return sum ? *sum : "ERROR " + sum.error().message;
   }
-  std::int64_t ResidentKb() {
-    const std::string status =
-        support::ReadFile(fmt::format("/proc/{}/status", bed_->router().pid()));
-    const std::size_t at = status.find("VmRSS:");
-    return at == std::string::npos ? -1 : std::stoll(status.substr(at + 6));
-  }
   std::size_t OpenFiles() {
     std::size_t count = 0;
     const std::string folder = fmt::format("/proc/{}/fd", bed_->router().pid());
@@ -106,12 +100,12 @@ TEST_F(RouterChaos, TenThousandConnectionsComeAndGo) {
       ::close(open[one]);
       open.erase(open.begin() + static_cast<std::ptrdiff_t>(one));
     }
-    if (i == 2'000) after_first = ResidentKb();
+    if (i == 2'000) after_first = bed_->ResidentKb();
     if (i % 500 == 0) {
       ASSERT_EQ(FirstValue(*steady->Ask("SELECT 1")), "1") << "seed " << kSeed;
     }
   }
-  EXPECT_LT(ResidentKb() - after_first, 8 * 1024) << "kilobytes more after 8,000 of them";
+  EXPECT_LT(bed_->ResidentKb() - after_first, 8 * 1024) << "kilobytes more after 8,000 of them";
   for (const int fd : open) ::close(fd);
   EXPECT_TRUE(WaitFor("all are gone", 20s, [&] {
     const std::size_t now = OpenFiles();

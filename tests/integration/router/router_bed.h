@@ -21,7 +21,7 @@ class RouterBed {
     bool tls = false;
     std::string
         tls_directory{};  // with ca.crt, tls.crt, tls.key; instead of a certificate made here
-    std::vector<std::string> arguments{};  // of the router, after the others
+    std::vector<std::string> arguments{};          // of the router, after the others
     std::string authentication = "scram-sha-256";  // that the shards ask for
     bool shard_tls = false;  // the shards have a certificate, and the router's folder its authority
     std::function<int(int)> shard_port{};  // where the router finds the PostgreSQL of that port
@@ -39,6 +39,7 @@ class RouterBed {
   Status ReplaceRouter();
   // Of all routers so far.
   std::string RouterLog() const;
+  std::int64_t ResidentKb() const;  // the router's memory; not to be known is a failure
 
   // With psql; one session, stops at the first error. Rows without headings.
   Result<std::string> Psql(std::string_view sql, const std::string& more = {}) const;

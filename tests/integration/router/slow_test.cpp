@@ -31,20 +31,14 @@ class SlowPeers : public BedTest {
         Create({.shards = 2}, "CREATE TABLE customers(id bigint PRIMARY KEY, name text)"));
     neighbour_ = Client();
     ASSERT_EQ(FirstValue(*neighbour_->Ask("SELECT 1")), "1");
-    before_kb_ = ResidentKb();
+    before_kb_ = bed_->ResidentKb();
   }
   void TearDown() override {
     if (bed_ == nullptr) return;
     EXPECT_EQ(FirstValue(*neighbour_->Ask("SELECT 1")), "1");
     EXPECT_TRUE(bed_->router().Running()) << bed_->router().ErrorOutput();
   }
-  std::int64_t ResidentKb() {
-    const std::string status =
-        support::ReadFile(fmt::format("/proc/{}/status", bed_->router().pid()));
-    const std::size_t at = status.find("VmRSS:");
-    return at == std::string::npos ? -1 : std::stoll(status.substr(at + 6));
-  }
-  std::int64_t GrownKb() { return ResidentKb() - before_kb_; }
+  std::int64_t GrownKb() { return bed_->ResidentKb() - before_kb_; }
   testing::AssertionResult ServersWaitFor(const std::string& event, int servers) {
     return WaitFor(fmt::format("{} servers in {}", servers, event), 60s, [&] {
       const auto seen = bed_->postgres().Sql(
