@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/audit.h"
+#include "model/backup.h"
 #include "model/ids.h"
 #include "model/key_space.h"
 
@@ -134,6 +135,7 @@ struct ShardSetSpec {
   RouterSpec router;
   ScalingSpec scaling;
   MetricsSpec metrics;
+  std::optional<BackupSpec> backup;  // none: no backups, and no WAL is archived
   DeletionPolicy deletion_policy = DeletionPolicy::kRetain;
 };
 
@@ -201,8 +203,9 @@ struct ShardSetStatus {
   std::vector<Condition> conditions;
   std::vector<ShardStatus> shard_statuses;  // ordered by id
   std::vector<OrphanedShard> orphaned_shards;
-  std::optional<PlanStatus> plan;    // written by the scaling controller
-  std::optional<AuditStatus> audit;  // written by the audit controller
+  std::optional<PlanStatus> plan;      // written by the scaling controller
+  std::optional<AuditStatus> audit;    // written by the audit controller
+  std::optional<BackupStatus> backup;  // written by the backup controller
   bool operator==(const ShardSetStatus&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "operator/api/audit_json.h"
+#include "operator/api/backup_json.h"
 #include "operator/api/conditions.h"
 #include "operator/api/fields.h"
 #include "operator/api/frame.h"
@@ -80,6 +81,7 @@ model::ShardSetStatus ReadStatus(const Value& status) {
   std::ranges::sort(read.orphaned_shards, {}, &model::OrphanedShard::id);
   if (status["plan"].is_object()) read.plan = ReadPlan(status["plan"]);
   if (status["audit"].is_object()) read.audit = ReadAudit(status["audit"]);
+  if (status["backup"].is_object()) read.backup = ReadBackup(status["backup"]);
   return read;
 }
 
@@ -94,7 +96,8 @@ Value StatusApply(const model::ShardSet& set, Value status) {
 Value ConditionsWhere(const std::vector<model::Condition>& conditions, bool scaling) {
   Value::List list;
   for (const model::Condition& condition : conditions) {
-    if (condition.type == kAuditCondition) continue;  // of a third manager
+    // Of managers of their own.
+    if (condition.type == kAuditCondition || condition.type == kBackupCondition) continue;
     if (IsScalingCondition(condition.type) == scaling) list.push_back(ConditionJson(condition));
   }
   return Value(std::move(list));

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "operator/api/backup_json.h"
 #include "operator/api/enum_names.h"
 #include "operator/calendar/occurrences.h"
 
@@ -328,6 +329,7 @@ model::ShardSetSpec ReadShardSetSpec(const Value& spec, Problems& problems) {
   read.router = ReadRouter(fields.Object("router"));
   read.scaling = ReadScaling(fields.Object("scaling"));
   read.metrics = ReadMetrics(fields.Object("metrics"));
+  if (fields.Has("backup")) read.backup = ReadBackupSpec(fields.Object("backup"));
   read.deletion_policy =
       fields.OneOf("deletionPolicy", Names(kDeletionPolicyNames), model::DeletionPolicy::kRetain);
   if (read.shard_template.members > read.scaling.max_members) {

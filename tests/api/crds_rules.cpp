@@ -40,6 +40,14 @@ std::string Window(const std::string& schedule) {
   return Scaling(R"("freezeWindows":[{"name":"payroll","duration":"4h","schedule":")" + schedule +
                  R"("}])");
 }
+std::string Backup(const std::string& repository, const std::string& more = "") {
+  return R"({"spec":{"backup":{"repository":{)" + repository + "}" + more + "}}}";
+}
+constexpr char kVolume[] = R"("volume":{"claimName":"backups"})";
+std::string Store(const std::string& more) {
+  return R"("s3":{"endpoint":"s3:9000","bucket":"b","region":"r","credentialsSecretName":"c")" +
+         more + "}";
+}
 std::string Spec(const std::string& fields) { return R"({"spec":{)" + fields + "}}"; }
 std::string Status(const std::string& fields) { return R"({"status":{)" + fields + "}}"; }
 
@@ -59,6 +67,18 @@ constexpr char kFieldNotGiven[] = "{}";
 
 std::vector<SchemaRule> ShardSetChanges() {
   return {
+      {"TheRepositoryIsImmutable", "spec.backup.repository", "repository is immutable",
+       Backup(kVolume), Backup(kVolume, R"(,"retention":{"full":7})"),
+       Backup(R"("volume":{"claimName":"others"})")},
+      {"TheRepositoryKeepsItsKind", "spec.backup.repository", "repository is immutable",
+       Backup(kVolume), R"({"spec":{"backup":null}})", Backup(R"("volume":null,)" + Store(""))},
+      {"ThePassphraseIsImmutable", "spec.backup.encryptionSecretName",
+       "encryptionSecretName is immutable", Backup(kVolume, R"(,"encryptionSecretName":"a")"),
+       Backup(kVolume, R"(,"encryptionSecretName":"a")"),
+       Backup(kVolume, R"(,"encryptionSecretName":"b")")},
+      {"EncryptionStays", "spec.backup.encryptionSecretName", "encryptionSecretName is immutable",
+       Backup(kVolume), Backup(kVolume, R"(,"points":{"interval":"1m"})"),
+       Backup(kVolume, R"(,"encryptionSecretName":"b")")},
       {"DatabaseIsImmutable", "spec.postgres.database", "database is immutable", "{}",
        R"({"spec":{"postgres":{"database":"app"}}})",
        R"({"spec":{"postgres":{"database":"other"}}})"},
@@ -151,6 +171,27 @@ std::vector<SchemaRule> ShardSetPolicies() {
       {"AFreezeWindowHasFiveFields", "spec.scaling.freezeWindows[0].schedule",
        "must be five cron fields: minute, hour, day of month, month, day of week", "",
        Window("0 8 28 * *"), Window("0 8 28 *")},
+      {"ARepositoryIsGiven", "spec.backup.repository", "give exactly one of volume and s3", "",
+       Backup(kVolume), Backup("")},
+      {"ThereIsOneRepository", "spec.backup.repository", "give exactly one of volume and s3", "",
+       Backup(Store("")), Backup(std::string(kVolume) + "," + Store(""))},
+      {"AStoreIsAHost", "spec.backup.repository.s3.endpoint", "should match", "", Backup(Store("")),
+       Backup(Store(R"(,"endpoint":"https://s3")"))},
+      {"AStoreHasAPath", "spec.backup.repository.s3.path", "should match", "",
+       Backup(Store(R"(,"path":"/shop")")), Backup(Store(R"(,"path":"shop")"))},
+      {"AStoreHasAStyle", "spec.backup.repository.s3.uriStyle", "Unsupported value", "",
+       Backup(Store(R"(,"uriStyle":"Path")")), Backup(Store(R"(,"uriStyle":"path")"))},
+      {"ABackupHasFiveFields", "spec.backup.schedule.full",
+       "must be five cron fields: minute, hour, day of month, month, day of week", "",
+       Backup(kVolume, R"(,"schedule":{"full":"0 2 * * 6"})"),
+       Backup(kVolume, R"(,"schedule":{"full":"0 2 * *"})")},
+      {"AnIncrementalBackupHasFiveFields", "spec.backup.schedule.incremental",
+       "must be five cron fields: minute, hour, day of month, month, day of week", "",
+       Backup(kVolume, R"(,"schedule":{"incremental":"0 2 * * 6"})"),
+       Backup(kVolume, R"(,"schedule":{"incremental":"daily"})")},
+      {"OneBackupIsKept", "spec.backup.retention.full", "should be greater than or equal to 1", "",
+       Backup(kVolume, R"(,"retention":{"full":1})"),
+       Backup(kVolume, R"(,"retention":{"full":0})")},
       {"PrometheusHasAnAddress", "spec.metrics.prometheusURL",
        "must be empty or begin with http:// or https://", "",
        R"({"spec":{"metrics":{"prometheusURL":"http://p:9090"}}})",

@@ -17,7 +17,7 @@ foreshard_script_test(unit.operator.shardset_faults_long
   TIMEOUT 1200)
 
 foreshard_test(unit.operator.api
-  SOURCES api/audit_json_test.cpp api/reserved_parameters_test.cpp api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
+  SOURCES api/audit_json_test.cpp api/backup_json_test.cpp api/reserved_parameters_test.cpp api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
           api/routing_table_json_test.cpp
   DEPS foreshard_operator_api)
 

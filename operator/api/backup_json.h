@@ -1,0 +1,33 @@
+#pragma once
+
+#include "model/shard_set.h"
+#include "operator/api/fields.h"
+#include "operator/api/value.h"
+
+// `spec.backup` and `status.backup` of a ShardSet: JSON <-> plain structs.
+
+namespace foreshard::op {
+
+inline constexpr const char* kBackupManager = "foreshard-operator-backup";
+inline constexpr const char* kPointsManager = "foreshard-operator-points";
+// The condition that the backup controller owns: whether all shards have a base backup that is not
+// too old.
+inline constexpr const char* kBackupCondition = "BackedUp";
+
+// What is wrong goes to the problems of `fields`.
+model::BackupSpec ReadBackupSpec(const Fields& fields);
+
+// REQUIRES: an object. What cannot be read is left out.
+model::BackupStatus ReadBackup(const Value& backup);
+// Without what the maker of points says.
+Value BackupJson(const model::BackupStatus& backup);
+
+// "Full", "Incremental".
+std::string_view ToText(model::BackupType type);
+
+// Bodies for a server-side apply of the status subresource, under kBackupManager (with the
+// condition, if there is one) and under kPointsManager.
+Value BackupStatusApply(const model::ShardSet& set, const model::ShardSetStatus& status);
+Value PointStatusApply(const model::ShardSet& set, const model::BackupStatus& backup);
+
+}  // namespace foreshard::op
