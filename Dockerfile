@@ -60,7 +60,7 @@ ENTRYPOINT ["/usr/bin/foreshard-router"]
 FROM ${BASE} AS postgres
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="foreshard-postgres" \
-      org.opencontainers.image.description="PostgreSQL 15 with Patroni and the Prometheus exporter" \
+      org.opencontainers.image.description="PostgreSQL 15 with Patroni, pgBackRest and the Prometheus exporter" \
       org.opencontainers.image.licenses="PostgreSQL AND MIT AND Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 # The user first, so that its number is known to Kubernetes: files on a volume belong to it.
@@ -70,7 +70,7 @@ RUN groupadd --system --gid 999 postgres && \
     mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf && \
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      postgresql-15 patroni python3-kubernetes python3-psycopg2 prometheus-postgres-exporter && \
+      postgresql-15 patroni python3-kubernetes python3-psycopg2 prometheus-postgres-exporter pgbackrest && \
     rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt && \
     mkdir -p /var/lib/postgresql && chown 999:999 /var/lib/postgresql
 USER 999:999

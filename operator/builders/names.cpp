@@ -31,6 +31,8 @@ std::string_view ToText(Component component) {
       return "router";
     case Component::kMover:
       return "mover";
+    case Component::kBackup:
+      return "backup";
   }
   Unreachable(component);
 }

@@ -27,7 +27,7 @@ inline constexpr int kRouterAdminPort = 8443;
 inline constexpr int kRouterMetricsPort = 9187;
 inline constexpr int kMoverMetricsPort = 9187;  // the mover's default
 
-enum class Component { kShard, kRouter, kMover };
+enum class Component { kShard, kRouter, kMover, kBackup };
 std::string_view ToText(Component component);
 
 // Which set an object is of.
@@ -77,8 +77,8 @@ struct Header {
 };
 Value NewObject(const SetName& set, const Header& header);
 
-// A ConfigMap in which the operator keeps what it would else forget with its process; without data. It belongs to the set and
-// is found by `label`, but is no part of its desired state.
+// A ConfigMap in which the operator keeps what it would else forget with its process; without data.
+// It belongs to the set and is found by `label`, but is no part of its desired state.
 Value KeptConfigMap(const SetName& set, const std::string& name, std::string_view label);
 
 // Puts the hash of the whole object into its annotations, so that a field which is no longer wanted

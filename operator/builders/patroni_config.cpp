@@ -49,6 +49,15 @@ void SetSizes(Value& parameters, const model::ShardTemplate& shard) {
   parameters.Set("max_slot_wal_keep_size", Megabytes(std::max(disk / 4, 64 * kMebi)));
 }
 
+// Where pgBackRest finds the rest is in its environment (builders/backup). Also without writes
+// nothing waits in the volume for longer than a point.
+void SetArchiving(Value& parameters, const model::BackupSpec& backup) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(backup.point_interval);
+  parameters.Set("archive_mode", "on");
+  parameters.Set("archive_command", "pgbackrest archive-push %p");
+  parameters.Set("archive_timeout", fmt::format("{}s", seconds.count()));
+}
+
 Value Authentication(std::string_view user) {
   return Value::Object({{"username", user},
                         {"sslmode", "verify-ca"},
@@ -124,6 +133,7 @@ Value PostgresParameters(const model::ShardSetSpec& spec) {
                                     {"log_parameter_max_length_on_error", "0"},
                                     {"log_checkpoints", "off"}});
   SetSizes(parameters, spec.shard_template);
+  if (spec.backup) SetArchiving(parameters, *spec.backup);
   for (const model::DatabaseParameter& parameter : spec.postgres.parameters) {
     parameters.Set(parameter.name, parameter.value);
   }

@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "operator/builders/backup.h"
 #include "operator/builders/patroni_config.h"
 #include "operator/builders/pod_parts.h"
 
 namespace foreshard::op {
 namespace {
 
-// A renewed certificate is told to Patroni, which reloads its own and PostgreSQL's; no connection ends by that. kubelet writes
-// the Secret's files anew a minute or two after the Secret. $$ stays the number of the process that becomes Patroni.
+// A renewed certificate is told to Patroni, which reloads its own and PostgreSQL's; no connection
+// ends by that. kubelet writes the Secret's files anew a minute or two after the Secret. $$ stays
+// the number of the process that becomes Patroni.
 constexpr const char* kPatroniCommand =
     "umask 077; mkdir -p /data/pg; chmod 700 /data/pg; "
     "follow() { old=$(cksum <$1); while sleep 10; do new=$(cksum <$1) || continue; "
@@ -146,6 +148,7 @@ Value PodTemplate(const SetName& set, const model::ShardId& shard, const model::
     const Result<Value> tolerations = ParseJson(shard_template.tolerations_json);
     if (tolerations) pod.Set("tolerations", *tolerations);
   }
+  if (spec.backup) AddBackupToPod(set, shard, spec, images, pod);
   return Value::Object(
       {{"metadata", Value::Object({{"labels", std::move(labels)}})}, {"spec", std::move(pod)}});
 }

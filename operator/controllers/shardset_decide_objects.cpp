@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "operator/api/quantity.h"
+#include "operator/builders/backup.h"
 #include "operator/builders/secrets.h"
 #include "operator/builders/stateful_set.h"
 #include "operator/controllers/shardset_decide.h"
@@ -54,6 +55,8 @@ std::vector<WantedCertificate> WantedCertificates(const ShardSetObservation& see
     wanted.push_back({RouterTlsSecret(set), Component::kRouter, RouterCertificate(set)});
   }
   wanted.push_back({OperatorTlsSecret(set), Component::kRouter, OperatorCertificate()});
+  if (seen.set.spec.backup)
+    wanted.push_back({BackupTlsSecret(set), Component::kBackup, BackupCertificate(set)});
   return wanted;
 }
 
@@ -123,6 +126,11 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen) {
     effect.data = client;
     return effect;
   }
+  if (seen.backup_files &&
+      !std::ranges::includes(DataOf(seen, BackupSecret(set)), *seen.backup_files)) {
+    return Apply(kube::kSecrets, BackupSecret(set),
+                 BuildSecret(set, BackupSecret(set), Component::kBackup, *seen.backup_files));
+  }
   const auto authority = DataOf(seen, AuthoritySecret(set));
   if (!HasAll(authority, {"ca.crt", "ca.key"})) {
     return Simple(EffectKind::kMakeAuthority, kube::kSecrets, AuthoritySecret(set));
@@ -185,8 +193,30 @@ std::optional<Effect> DecideGrowth(const ShardSetObservation& seen) {
   return std::nullopt;
 }
 
+namespace {
+
+// The wish for backups was taken back: a passphrase does not stay where nobody needs it. No new pod
+// mounts these any more.
+std::optional<Effect> RemoveBackup(const ShardSetObservation& seen,
+                                   const std::vector<model::ShardId>& shards) {
+  if (seen.set.spec.backup) return std::nullopt;
+  const SetName set = NameOf(seen.set);
+  std::vector<std::pair<std::string, std::string>> keys = {{"Secret", BackupSecret(set)},
+                                                           {"Secret", BackupTlsSecret(set)}};
+  for (const model::ShardId& shard : shards)
+    keys.emplace_back("ConfigMap", BackupConfigName(set, shard));
+  for (const auto& key : keys) {
+    const Child* child = FindChild(seen.children, key.first, key.second);
+    if (child != nullptr && !child->deleting && IsOurs(seen, *child)) return Remove(key, *child);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Effect> DecideOrphans(const ShardSetObservation& seen) {
   const std::vector<model::ShardId> wanted = WantedShards(seen);
+  if (std::optional<Effect> effect = RemoveBackup(seen, wanted)) return effect;
   for (const auto& [key, child] : seen.children) {
     const std::string shard = child.json["metadata"]["labels"][kShardLabel].Text();
     if (shard.empty() || child.deleting || !IsOurs(seen, child)) continue;

@@ -4,6 +4,7 @@
 
 #include "operator/api/migration_json.h"
 #include "operator/builders/access.h"
+#include "operator/builders/backup.h"
 #include "operator/builders/disruption_budget.h"
 #include "operator/builders/patroni_config.h"
 #include "operator/builders/router_deployment.h"
@@ -68,6 +69,7 @@ std::vector<WantedObject> WantedShardObjects(const SetName& set, const model::Sh
                                              const Images& images) {
   std::vector<WantedObject> objects;
   Add(objects, kube::kConfigMaps, BuildPatroniConfigMap(set, shard, spec));
+  if (spec.backup) Add(objects, kube::kConfigMaps, BuildBackupConfigMap(set, shard, spec));
   Add(objects, kube::kServices, BuildPrimaryService(set, shard));
   Add(objects, kube::kServices, BuildReplicaService(set, shard));
   Add(objects, kube::kServices, BuildPodsService(set, shard));

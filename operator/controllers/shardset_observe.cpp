@@ -7,8 +7,10 @@
 #include "operator/api/routing_table_json.h"
 #include "operator/api/shard_set_json.h"
 #include "operator/builders/annotations.h"
+#include "operator/builders/backup.h"
 #include "operator/builders/names.h"
 #include "operator/builders/secrets.h"
+#include "operator/controllers/backup_secrets.h"
 #include "operator/controllers/shardset_fleet.h"
 #include "operator/scram_verifier.h"
 
@@ -150,6 +152,7 @@ Result<std::optional<ShardSetObservation>> ShardSetObserver::Observe(const kube:
   seen.paused = pause != (*object)->metadata.annotations.end() && pause->second == "true";
   Status done = ListChildren(seen, deadline);
   if (done) done = ReadMigrations(seen, deadline);
+  if (done) done = ReadBackupSecrets(seen, deadline);
   if (!done) return done.error();
   const Result<std::optional<kube::Object>> table = kube_.Get(kube::kRoutingTables, ref, deadline);
   if (!table) return table.error();
@@ -195,6 +198,21 @@ Status ShardSetObserver::ReadMigrations(ShardSetObservation& seen, Deadline dead
     if (!migration) return migration.error();
     if (migration->spec.shard_set_name == seen.set.name) seen.migrations.push_back(*migration);
   }
+  return Ok();
+}
+
+// A Secret that is not there yet must not stop the set, and no pod is told to mount it: until then
+// it is as if no backup was wanted. What was there once goes on.
+Status ShardSetObserver::ReadBackupSecrets(ShardSetObservation& seen, Deadline deadline) {
+  if (!seen.set.spec.backup) return Ok();
+  auto files = ReadBackupFiles(kube_, seen.set, deadline);
+  if (files) {
+    seen.backup_files = *std::move(files);
+    return Ok();
+  }
+  if (files.error().reason != "BackupSecretMissing") return files.error();
+  if (FindChild(seen.children, "Secret", BackupSecret(NameOf(seen.set))) == nullptr)
+    seen.set.spec.backup.reset();
   return Ok();
 }
 

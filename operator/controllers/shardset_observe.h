@@ -50,6 +50,9 @@ struct ShardSetObservation {
   std::optional<model::RoutingTable> table;
   std::vector<model::ShardMigration> migrations;  // of this set, by name
   std::map<model::ShardId, DatabaseSeen> databases;
+  // Files of <set>-backup; nothing where no backup is wanted, or while a Secret that the spec names
+  // is missing.
+  std::optional<std::map<std::string, std::string>> backup_files;
   bool password_matches = false;  // the verifier that routers have is of the client's password
 };
 
@@ -104,6 +107,7 @@ class ShardSetObserver {
   DatabaseSeen Inspect(const ShardSetObservation& seen, const model::ShardId& shard, bool orphan,
                        Deadline deadline);
   bool IsFresh(const Looked& looked, bool orphan) const;
+  Status ReadBackupSecrets(ShardSetObservation& seen, Deadline deadline);
   bool MatchesPassword(const ShardSetObservation& seen);
 
   kube::KubeApi& kube_;

@@ -37,7 +37,7 @@ foreshard_test(unit.operator.audit
   DEPS foreshard_operator_audit_meter foreshard_fake_kube_api foreshard_test_support)
 
 foreshard_test(golden.operator.builders
-  SOURCES builders_test.cpp
+  SOURCES builders_backup_test.cpp builders_test.cpp
   DEPS foreshard_operator_builders foreshard_test_support)
 
 foreshard_test(unit.operator.status

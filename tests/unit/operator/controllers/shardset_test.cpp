@@ -3,6 +3,7 @@
 #include "operator/api/conditions.h"
 #include "operator/builders/names.h"
 #include "operator/controllers/shardset_controller.h"
+#include "operator/scram_verifier.h"
 #include "tests/unit/operator/controllers/shardset_world.h"
 
 namespace foreshard::op {
@@ -279,6 +280,48 @@ TEST_F(ShardSetControllerTest, CertificatesAreRenewedAfterTwoThirdsOfTheirLife) 
   world.clock.Advance(kCertificateLifetime / 4);
   world.Settle();
   EXPECT_NE(world.Get(kube::kSecrets, "orders-router-tls")["data"]["tls.crt"].Text(), before);
+}
+
+std::string WithBackup() {
+  std::string spec = kQuickSpec;
+  spec.insert(1, R"("backup":{"repository":{"volume":{"claimName":"backups"}},
+                    "encryptionSecretName":"passphrase"},)");
+  return spec;
+}
+
+TEST_F(ShardSetControllerTest, ABackupWaitsForItsSecretAndTheSetDoesNot) {
+  const auto prepared = [&] {
+    const std::string stateful_set = ToJson(world.All(kube::kStatefulSets).at(0));
+    return stateful_set.find("pgbackrest server") != std::string::npos;
+  };
+  world.Write(WithBackup());
+  MakeReady();
+  EXPECT_EQ(world.Condition("Ready"), "True");
+  EXPECT_FALSE(prepared()) << "its pods could not start";
+  EXPECT_FALSE(world.Exists(kube::kSecrets, "orders-backup"));
+
+  world.Create(kube::kSecrets, "passphrase",
+               R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"passphrase",
+                   "namespace":"shop"},"data":{"passphrase":"YWJj"}})");
+  world.clock.Advance(std::chrono::minutes(2));
+  world.Settle();
+  EXPECT_TRUE(prepared());
+  const Value files = world.Get(kube::kSecrets, "orders-backup")["data"];
+  EXPECT_EQ(DecodeBase64(files["secret.conf"].Text()), "[global]\nrepo1-cipher-pass=abc\n");
+  EXPECT_TRUE(world.Exists(kube::kSecrets, "orders-backup-tls"));
+  const std::string map = world.Shards().at(0);
+  EXPECT_TRUE(world.Exists(kube::kConfigMaps, "orders-" + map + "-backup"));
+
+  world.Remove(kube::kSecrets, "passphrase");
+  world.Settle();
+  EXPECT_TRUE(prepared()) << "what was there once goes on";
+
+  world.Write(kQuickSpec);
+  world.Settle();
+  EXPECT_FALSE(prepared());
+  EXPECT_FALSE(world.Exists(kube::kSecrets, "orders-backup")) << "nobody needs the passphrase";
+  EXPECT_FALSE(world.Exists(kube::kSecrets, "orders-backup-tls"));
+  EXPECT_FALSE(world.Exists(kube::kConfigMaps, "orders-" + map + "-backup"));
 }
 
 }  // namespace

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/shard_set.h"
+#include "operator/api/value.h"
+#include "operator/builders/images.h"
+#include "operator/builders/names.h"
+#include "operator/certificates.h"
+
+// How pgBackRest is set, and where it runs (docs/adr/0057): in each PostgreSQL container for WAL,
+// as a server beside it for who wants a copy of its files, and in one Job for each base backup.
+
+namespace foreshard::op {
+
+inline constexpr int kBackupPort = 8432;  // pgBackRest's own protocol, TLS with certificates
+inline constexpr const char* kBackupContainer = "backup";
+
+// On a Job and its pods: which shard is copied, and in which turn. The label of shards is not used,
+// since it makes a pod a member.
+inline constexpr const char* kBackupShardLabel = "foreshard.dev/backup-shard";
+inline constexpr const char* kBackupRunLabel = "foreshard.dev/backup-run";
+
+std::string BackupConfigName(const SetName& set, const model::ShardId& shard);  // a ConfigMap
+std::string BackupJobName(const SetName& set, const model::ShardId& shard);
+std::string BackupSecret(const SetName& set);     // orders-backup
+std::string BackupTlsSecret(const SetName& set);  // orders-backup-tls
+
+// What a Job shows to a shard's server.
+CertificateRequest BackupCertificate(const SetName& set);
+
+// ConfigMap with `shard.conf` (of the pods) and `job.conf`. Nothing in it is secret.
+// REQUIRES: spec.backup.
+Value BuildBackupConfigMap(const SetName& set, const model::ShardId& shard,
+                           const model::ShardSetSpec& spec);
+
+using SecretReader =
+    std::function<Result<std::map<std::string, std::string>>(const std::string& name)>;
+// Files of <set>-backup, the only place with passphrase and keys besides the user's own Secrets:
+// `secret.conf` for pgBackRest, and ca.crt of the store.
+// Errors: those of the reader; kRetry "BackupSecretMissing" naming Secret and key that are missing
+// or of another form.
+Result<std::map<std::string, std::string>> BackupSecretFiles(const model::BackupSpec& backup,
+                                                             const SecretReader& read);
+
+// Puts archiving into the pod of a shard: volumes, environment and mounts of its PostgreSQL
+// container, and the server beside it. REQUIRES: spec.backup.
+void AddBackupToPod(const SetName& set, const model::ShardId& shard,
+                    const model::ShardSetSpec& spec, const Images& images, Value& pod);
+
+// One base backup of one shard. What it was is the last message of its container
+// (ParseBackupResult). REQUIRES: spec.backup.
+struct BackupJob {
+  model::ShardId shard;
+  std::string primary;  // its pod
+  model::BackupType type = model::BackupType::kFull;
+  std::string run;  // of the label
+};
+Value BuildBackupJob(const SetName& set, const model::ShardSetSpec& spec, const BackupJob& job,
+                     const Images& images);
+
+// Errors: kGiveUp where it is no such message.
+Result<model::ShardBackup> ParseBackupResult(const model::ShardId& shard,
+                                             const std::string& message);
+
+}  // namespace foreshard::op
