@@ -11,9 +11,9 @@ namespace {
 
 constexpr const char* kMigrationLabel = "foreshard.dev/migration";
 // Annotations by which something is decided; all others only tick.
-constexpr std::array<const char*, 7> kAnnotations = {
-    "leader",         "config",          kHashAnnotation,  kPauseAnnotation,
-    kAdoptAnnotation, kVerifyAnnotation, kRepairAnnotation};
+constexpr std::array<const char*, 8> kAnnotations = {
+    "leader",         "config",          kHashAnnotation,   kPauseAnnotation,
+    kAdoptAnnotation, kVerifyAnnotation, kRepairAnnotation, kBackupAnnotation};
 
 std::string DigestOf(const kube::Object& object) {
   Result<Value> json = ParseJson(object.json);

@@ -21,14 +21,6 @@ using prometheus::Gauge;
 using prometheus::Histogram;
 using Labels = prometheus::Labels;
 
-const Histogram::BucketBoundaries kPassBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60};
-const Histogram::BucketBoundaries kHoldBuckets = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
-                                                  0.1,   0.2,   0.5,   1,    2,    5};
-const Histogram::BucketBoundaries kPhaseBuckets = {0.1, 1,   5,    15,       60,
-                                                   300, 900, 3600, 4 * 3600, 24 * 3600};
-const Histogram::BucketBoundaries kPlanBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5};
-const Histogram::BucketBoundaries kRatioBuckets = {0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, 4};
-
 const char* ResultOf(const Result<Outcome>& result) {
   if (result) return result->look_again_after.count() > 0 ? kResults[1] : kResults[0];
   return result.error().kind == Error::Kind::kGiveUp ? kResults[3] : kResults[2];
@@ -126,6 +118,20 @@ class Exporter::Impl {
                                        "When the newest complete audit began, since 1970.");
   Family<Gauge>& audit_interval =
       AddGauge("foreshard_audit_interval_seconds", "How often an audit is due; 0: never.");
+  Family<Gauge>& backup_time = AddGauge("foreshard_backup_last_timestamp_seconds",
+                                        "When the newest backup had ended, since 1970.");
+  Family<Gauge>& backup_seconds =
+      AddGauge("foreshard_backup_last_seconds", "How long it took, over all shards.");
+  Family<Gauge>& backup_size = AddGauge("foreshard_backup_last_size_bytes", "Of the databases.");
+  Family<Gauge>& backup_due =
+      AddGauge("foreshard_backup_due_since_timestamp_seconds",
+               "Since when a backup is due that has not ended, since 1970; 0: none is.");
+  Family<Gauge>& backup_failures =
+      AddGauge("foreshard_backup_failures", "Backups of single shards that failed.");
+  Family<Gauge>& point_time = AddGauge("foreshard_backup_point_timestamp_seconds",
+                                       "When the newest point was made, since 1970.");
+  Family<Gauge>& point_interval =
+      AddGauge("foreshard_backup_point_interval_seconds", "How often one is to be made.");
   Family<Gauge>& certificate_expiry =
       AddGauge("foreshard_certificate_expiry_timestamp_seconds",
                "When the certificate in a Secret of a set, or of the webhook (no set), expires, in "
@@ -190,6 +196,12 @@ void Exporter::SetLeader(bool leads) {
 }
 
 namespace {
+
+Labels OfCertificate(const Exporter::CertificateKey& certificate) {
+  return {{"namespace", certificate.name_space},
+          {"shardset", certificate.set},
+          {"secret", certificate.secret}};
+}
 
 Labels OfShard(const Exporter::ShardKey& shard) {
   return {{"namespace", shard.name_space}, {"shardset", shard.set}, {"shard", shard.shard}};
@@ -345,19 +357,26 @@ void Exporter::SetAuditTimes(const std::string& name_space, const std::string& s
   Show(impl_->audit_interval, labels, interval_seconds);
 }
 
+void Exporter::SetBackup(const std::string& name_space, const std::string& set,
+                         const std::string& type, const BackupNumbers& numbers) {
+  const Labels labels = {{"namespace", name_space}, {"shardset", set}, {"type", type}};
+  Show(impl_->backup_time, labels, numbers.time);
+  Show(impl_->backup_seconds, labels, numbers.seconds);
+  Show(impl_->backup_size, labels, numbers.size_bytes);
+}
+
+void Exporter::SetBackupState(const std::string& name_space, const std::string& set,
+                              const BackupState& state) {
+  const Labels labels = {{"namespace", name_space}, {"shardset", set}};
+  Show(impl_->backup_due, labels, state.due_since);
+  Show(impl_->backup_failures, labels, state.failures);
+  Show(impl_->point_time, labels, state.point_time);
+  Show(impl_->point_interval, labels, state.point_interval);
+}
+
 void Exporter::OnAdmission(std::string_view answer) {
   impl_->admissions.Add({{"answer", std::string(answer)}}).Increment();
 }
-
-namespace {
-
-Labels OfCertificate(const Exporter::CertificateKey& certificate) {
-  return {{"namespace", certificate.name_space},
-          {"shardset", certificate.set},
-          {"secret", certificate.secret}};
-}
-
-}  // namespace
 
 void Exporter::SetCertificateExpiry(const CertificateKey& certificate, double time) {
   impl_->certificate_expiry.Add(OfCertificate(certificate)).Set(time);

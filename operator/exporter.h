@@ -80,6 +80,23 @@ class Exporter {
   void SetAuditTimes(const std::string& name_space, const std::string& set,
                      std::optional<double> last_pass, std::optional<double> interval_seconds);
 
+  // Of the newest base backup of a type; what is not known goes.
+  struct BackupNumbers {
+    std::optional<double> time;  // it had ended, in seconds since 1970
+    std::optional<double> seconds;
+    std::optional<double> size_bytes;
+  };
+  void SetBackup(const std::string& name_space, const std::string& set, const std::string& type,
+                 const BackupNumbers& numbers);
+  struct BackupState {
+    std::optional<double> due_since;  // in seconds since 1970; 0: none is due
+    std::optional<double> failures;
+    std::optional<double> point_time;
+    std::optional<double> point_interval;
+  };
+  void SetBackupState(const std::string& name_space, const std::string& set,
+                      const BackupState& state);
+
   // What the admission webhook answered: allowed, refused, unreadable, or cut_off.
   void OnAdmission(std::string_view answer);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 // The values of labels that are known beforehand: their series are there from the start, at zero.
 
@@ -40,5 +41,14 @@ inline constexpr const char* kCutoverSteps[] = {"hold",   "close_gate", "take", 
                                                 "look",   "pause"};
 
 inline constexpr const char* kAdmissions[] = {"allowed", "refused", "unreadable", "cut_off"};
+
+// Bounds of histograms.
+inline const std::vector<double> kPassBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60};
+inline const std::vector<double> kHoldBuckets = {0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
+                                                 0.1,   0.2,   0.5,   1,    2,    5};
+inline const std::vector<double> kPhaseBuckets = {0.1, 1,   5,    15,       60,
+                                                  300, 900, 3600, 4 * 3600, 24 * 3600};
+inline const std::vector<double> kPlanBuckets = {0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 5};
+inline const std::vector<double> kRatioBuckets = {0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, 4};
 
 }  // namespace foreshard::op

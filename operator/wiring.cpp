@@ -54,6 +54,7 @@ Wiring::Wiring(kube::KubeApi& api, const Clock& clock, OperatorOptions options, 
   AddMigrations();
   AddScaling();
   AddAudits();
+  AddBackups();
   AddWebhook();
 }
 
@@ -118,18 +119,21 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
     shard_sets_->Add(ref);
     if (scaling_ != nullptr && kind == kube::kShardSets) scaling_->Add(ref);
     if (audits_ != nullptr) audits_->Add(ref);
+    if (backups_ != nullptr) backups_->Add(ref);
     return;
   }
   if (kind == kube::kSecrets) certificates_.Look(verdict.shard_set, object);
   if (!verdict.shard_set.empty()) shard_sets_->Add({ref.name_space, verdict.shard_set});
+  if (backups_ != nullptr && kind == kube::kJobs && !verdict.shard_set.empty())
+    backups_->Add({ref.name_space, verdict.shard_set});
   if (migrations_ != nullptr && !verdict.migration.empty())
     migrations_->Add({ref.name_space, verdict.migration});
 }
 
 std::optional<std::string> Wiring::Targets(const std::string& path) {
-  const auto pods = cached_.List(kube::kPods,
-                                 {.name_space = options_.name_space, .label_selector = kSetLabel},
-                                 Deadline::After(clock_, std::chrono::seconds(1)));
+  const auto pods =
+      cached_.List(kube::kPods, {.name_space = options_.name_space, .label_selector = kSetLabel},
+                   Deadline::After(clock_, std::chrono::seconds(1)));
   return ScrapeTargets(path, pods ? pods->items : std::vector<kube::Object>());
 }
 

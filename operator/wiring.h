@@ -81,6 +81,7 @@ class Wiring {
   void AddMigrations();
   void AddScaling();
   void AddAudits();
+  void AddBackups();
   void AddWebhook();
   void FollowWebhook(std::stop_token stop);
   void OnChange(const kube::ResourceKind& kind, const kube::Object& object);
@@ -110,6 +111,7 @@ class Wiring {
   WorkQueue* migrations_ = nullptr;
   WorkQueue* scaling_ = nullptr;
   WorkQueue* audits_ = nullptr;
+  WorkQueue* backups_ = nullptr;
 };
 
 }  // namespace foreshard::op

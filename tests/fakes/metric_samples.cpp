@@ -20,7 +20,8 @@ constexpr const char* kShards[] = {"s-4kq7", "s-9x2d"};
 std::string OperatorText(int turn) {
   op::Exporter exporter;
   exporter.SetLeader(true);
-  for (const char* controller : {"shardset", "scaling", "migration", "audit", "webhook"}) {
+  for (const char* controller :
+       {"shardset", "scaling", "migration", "audit", "backup", "points", "webhook"}) {
     exporter.AddController(
         controller, [] { return 1U; }, [] { return 1U; });
   }
@@ -55,6 +56,10 @@ std::string OperatorText(int turn) {
   }
   exporter.SetReferenceTablesDiffer("shop", "orders", 0);
   exporter.SetAuditTimes("shop", "orders", 1.7e9, 86'400);
+  exporter.SetBackup("shop", "orders", "full", {.time = 1.7e9, .seconds = 60, .size_bytes = 1e9});
+  exporter.SetBackupState(
+      "shop", "orders",
+      {.due_since = 0, .failures = 0, .point_time = 1.7e9, .point_interval = 300});
   exporter.SetForecastQuality("shop", "orders", 0.7, 0.9, true);
   exporter.SetLimits("shop", "orders", true, 80);
   exporter.SetMigrationPhase({"shop", "orders", "orders-split-4kq7", "Split"}, "Copying");

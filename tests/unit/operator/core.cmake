@@ -36,6 +36,10 @@ foreshard_test(unit.operator.audit
   SOURCES controllers/audit_controller_test.cpp controllers/audit_decide_test.cpp
   DEPS foreshard_operator_audit_meter foreshard_fake_kube_api foreshard_test_support)
 
+foreshard_test(unit.operator.backup
+  SOURCES controllers/backup_controller_test.cpp
+  DEPS foreshard_operator_backup_meter foreshard_fake_kube_api foreshard_test_support)
+
 foreshard_test(golden.operator.builders
   SOURCES builders_backup_test.cpp builders_test.cpp
   DEPS foreshard_operator_builders foreshard_test_support)
