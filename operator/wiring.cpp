@@ -120,6 +120,7 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
     if (scaling_ != nullptr && kind == kube::kShardSets) scaling_->Add(ref);
     if (audits_ != nullptr) audits_->Add(ref);
     if (backups_ != nullptr) backups_->Add(ref);
+    if (points_ != nullptr) points_->Add(ref);
     return;
   }
   if (kind == kube::kSecrets) certificates_.Look(verdict.shard_set, object);

@@ -112,6 +112,7 @@ class Wiring {
   WorkQueue* scaling_ = nullptr;
   WorkQueue* audits_ = nullptr;
   WorkQueue* backups_ = nullptr;
+  WorkQueue* points_ = nullptr;
 };
 
 }  // namespace foreshard::op

@@ -40,6 +40,10 @@ foreshard_test(unit.operator.backup
   SOURCES controllers/backup_controller_test.cpp
   DEPS foreshard_operator_backup_meter foreshard_fake_kube_api foreshard_test_support)
 
+foreshard_test(unit.operator.points
+  SOURCES points/points_test.cpp
+  DEPS foreshard_operator_points foreshard_fake_kube_api foreshard_test_support)
+
 foreshard_test(golden.operator.builders
   SOURCES builders_backup_test.cpp builders_test.cpp
   DEPS foreshard_operator_builders foreshard_test_support)
