@@ -50,6 +50,8 @@ struct Arguments {
   std::string directory;
   bool repair = false;
   bool last = false;
+  bool full = false;
+  bool list = false;
   bool yes = false;
   std::string right_copy;
   int timeout_seconds = 3'600;
@@ -76,6 +78,8 @@ int Switch(Arguments& arguments, const std::string& field, bool value);
 int Psql(Arguments& arguments);
 int Logs(Arguments& arguments);
 int MakeReport(Arguments& arguments);
+// 0 only if it was made, or shown.
+int Backup(Arguments& arguments, const Surroundings& where);
 // 0 only if a look has ended and found nothing, or all of it was repaired.
 int Verify(Arguments& arguments, const Surroundings& where);
 

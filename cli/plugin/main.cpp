@@ -176,14 +176,24 @@ void DeclareVerify(CLI::App& app, Arguments& arguments, int& status) {
   verify->final_callback([&] { status = plugin::Verify(arguments, Where()); });
 }
 
+void DeclareBackup(CLI::App& app, Arguments& arguments, int& status) {
+  CLI::App* backup =
+      OfSet(app, arguments, "backup", "make a base backup of all shards now, and wait for it");
+  backup->add_flag("--full", arguments.full, "whole copies, not only what has changed");
+  backup->add_flag("--list", arguments.list, "what there is; asks for none");
+  backup->add_flag("--json", arguments.json, "for programs");
+  backup->add_option("--timeout", arguments.timeout_seconds, "seconds to wait for the operator")
+      ->check(CLI::Range(1, 7 * 24 * 3600))
+      ->capture_default_str();
+  backup->final_callback([&] { status = plugin::Backup(arguments, Where()); });
+}
+
 struct Missing {
   const char* command;
   const char* instead;
 };
 constexpr Missing kMissing[] = {
-    {"backup",
-     "pg_basebackup against each shard's replica Service; no common point in time over shards"},
-    {"restore", "a new ShardSet, and COPY through its router"},
+    {"restore", "docs/runbooks/restore-a-set.md: pgbackrest restore of each shard to one point"},
     {"history", "deploy/demo/history.py shows how metrics are back-filled with promtool"}};
 
 void DeclareMissing(CLI::App& app, int& status) {
@@ -269,6 +279,7 @@ int main(int argc, char** argv) {
   DeclareSwitches(app, arguments, status);
   DeclarePrograms(app, arguments, status);
   DeclareVerify(app, arguments, status);
+  DeclareBackup(app, arguments, status);
   DeclareMissing(app, status);
   if (argc > 1 && std::string(argv[1]) == "__complete") {
     fmt::print("{}", Complete(app, arguments, {argv + 2, argv + argc}));
