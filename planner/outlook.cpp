@@ -1,7 +1,9 @@
 #include "planner/outlook.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
 #include <utility>
 
@@ -20,9 +22,54 @@ bool Exceeds(const float* sample, std::size_t size, double level, double thresho
   const auto next =
       std::min(size - 1, static_cast<std::size_t>(level * static_cast<double>(size - 1)) + 1);
   const auto most = static_cast<float>(threshold);
-  std::size_t above = 0;
-  for (std::size_t i = 0; i < size; ++i) above += sample[i] >= most ? 1 : 0;
+  std::uint32_t above = 0;
+  for (std::size_t i = 0; i < size; ++i) above += sample[i] >= most ? 1U : 0U;
   return above >= size - next;
+}
+
+// What most of the time of a plan goes into, in a form that compilers turn into vectors.
+
+// row[r] = from[r] + dip + factor * added[r]; the highest of it.
+float FillRow(const float* from, const float* added, float factor, float dip, std::size_t size,
+              float* row) {
+  constexpr std::size_t kLanes = 8;
+  std::array<float, kLanes> high{};
+  std::size_t r = 0;
+  for (; r + kLanes <= size; r += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const float value = from[r + lane] + dip + factor * added[r + lane];
+      row[r + lane] = value;
+      high[lane] = value > high[lane] ? value : high[lane];
+    }
+  }
+  float most = *std::max_element(high.begin(), high.end());
+  for (; r < size; ++r) {
+    row[r] = from[r] + dip + factor * added[r];
+    most = std::max(most, row[r]);
+  }
+  return most;
+}
+
+struct Prices {
+  float limit = 0;
+  float target = 0;
+  float over_limit = 0;  // per hour at 100 points over
+  float over_target = 0;
+  float over_at_all = 0;
+};
+
+// Adds what a row costs that lasts so many hours, path by path; how many paths are over the limit.
+std::uint32_t AddCost(const float* row, std::size_t size, const Prices& prices, float hours,
+                      float* by_path) {
+  std::uint32_t exceeded = 0;
+  for (std::size_t r = 0; r < size; ++r) {
+    const float over = row[r] > prices.limit ? row[r] - prices.limit : 0.0F;
+    const float above = row[r] > prices.target ? row[r] - prices.target : 0.0F;
+    const float at_all = row[r] > prices.limit ? prices.over_at_all : 0.0F;
+    by_path[r] += hours * (prices.over_limit * over + prices.over_target * above + at_all);
+  }
+  for (std::size_t r = 0; r < size; ++r) exceeded += row[r] > prices.limit ? 1U : 0U;
+  return exceeded;
 }
 
 }  // namespace
@@ -178,19 +225,23 @@ Matrix Outlook::Empty(double background) const {
 }
 
 Reading Outlook::Read(const Matrix& load, const Change& change) const {
-  const auto limit = static_cast<float>(problem_.policy.limit_cpu_percent / 100.0);
-  const auto target = static_cast<float>(problem_.policy.target_cpu_percent / 100.0);
+  const Prices prices{
+      .limit = static_cast<float>(problem_.policy.limit_cpu_percent / 100.0),
+      .target = static_cast<float>(problem_.policy.target_cpu_percent / 100.0),
+      .over_limit = static_cast<float>(options_.weights.breach),
+      .over_target = static_cast<float>(options_.weights.headroom),
+      .over_at_all = static_cast<float>(options_.weights.overload),
+  };
   const double level = problem_.policy.plan_quantile_percent / 100.0;
   const double hours = problem_.bin_seconds / 3'600;
   const double later_hours = hours * problem_.later_bins * options_.ahead_share;
-  const auto over_limit = static_cast<float>(options_.weights.breach);
-  const auto over_target = static_cast<float>(options_.weights.headroom);
-  const auto over_at_all = static_cast<float>(options_.weights.overload);
   const double quantile_share = PlannedLoad(problem_.policy, options_, 0, 1);
   Reading reading;
   reading.by_path.assign(paths_, 0);
-  std::vector<float> values(rows() * paths_);
-  std::vector<std::pair<float, std::size_t>> order;  // highest path of a step, step
+  std::vector<float>& values = scratch_;
+  values.resize(rows() * paths_);
+  std::vector<std::pair<float, std::size_t>>& order = order_;  // highest path of a step, step
+  order.clear();
   std::size_t exceeded = 0;
   for (std::size_t h = 0; h < rows(); ++h) {
     const std::size_t bin = FirstBin(h);
@@ -200,21 +251,12 @@ Reading Outlook::Read(const Matrix& load, const Change& change) const {
     const float factor = moved && change.added != nullptr ? change.factor : 0;
     const float* from = load.data() + h * paths_;
     const float* added = change.added != nullptr ? change.added->data() + h * paths_ : from;
-    float* step = values.data() + h * paths_;
-    float most = 0;
-    for (std::size_t r = 0; r < paths_; ++r) {
-      step[r] = from[r] + dip + factor * added[r];
-      most = std::max(most, step[r]);
-    }
+    float* row = values.data() + h * paths_;
+    const float most = FillRow(from, added, factor, dip, paths_, row);
     order.emplace_back(most, h);
-    if (most <= target) continue;
-    for (std::size_t r = 0; r < paths_; ++r) {
-      const float over = std::max(0.0F, step[r] - limit);
-      reading.by_path[r] +=
-          lasts * (over_limit * over + over_target * std::max(0.0F, step[r] - target) +
-                   (over > 0 ? over_at_all : 0));
-      exceeded += step[r] > limit && h < steps_ ? 1 : 0;
-    }
+    if (most <= prices.target) continue;
+    const std::uint32_t over = AddCost(row, paths_, prices, lasts, reading.by_path.data());
+    if (h < steps_) exceeded += over;
   }
   // Quantiles cost most: the highest steps first, the others hardly ever matter.
   std::sort(order.rbegin(), order.rend());

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "planner/options.h"
@@ -82,6 +83,9 @@ class Outlook {
   const Shard* joint_ = nullptr;  // whose paths the others must belong to
   mutable std::vector<Matrix> shards_;
   mutable std::vector<std::vector<Matrix>> units_;
+  // Kept from one reading to the next, for their memory only.
+  mutable std::vector<float> scratch_;
+  mutable std::vector<std::pair<float, std::size_t>> order_;
 };
 
 // The level's quantile of a sample, linear between order statistics as model::QuantilesOf; the

@@ -117,15 +117,11 @@ void Planned::Learn(const Fleet& fleet) {
 }
 
 std::vector<Planned::Owned> Planned::Own(const Past& past, const Fleet& fleet) {
-  forecasts_.clear();
   std::vector<Owned> all;
   for (const Piece& piece : fleet.pieces()) {
-    auto found = forecasts_.find(piece.unit);
-    if (found == forecasts_.end())
-      found = forecasts_.emplace(piece.unit, paths_(piece.unit, past.now())).first;
     Owned owned{.piece = piece,
                 .factor = past.ShareOf(piece) / past.capacity(),
-                .forecast = &found->second};
+                .forecast = &paths_(piece.unit, past.now())};
     for (const Transfer& transfer : fleet.transfers()) {
       if (transfer.order.source != piece.shard) continue;
       const bool all_leave = transfer.order.type == model::ActionType::kMerge;

@@ -11,7 +11,8 @@
 
 namespace foreshard::simulate {
 
-using PathSource = std::function<UnitForecast(std::size_t unit, std::size_t now)>;
+// Good until it is asked for another `now`.
+using PathSource = std::function<const UnitForecast&(std::size_t unit, std::size_t now)>;
 
 class Planned final : public Strategy {
  public:
@@ -51,7 +52,6 @@ class Planned final : public Strategy {
   planner::Problem problem_;
   model::Plan plan_;
   PlanReport report_;
-  std::map<std::size_t, UnitForecast> forecasts_;
   std::vector<std::size_t> index_of_;  // planner's shard -> fleet's
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <memory>
 
 #include "base/check.h"
 #include "cli/simulate/baselines.h"
@@ -77,6 +79,26 @@ std::size_t ShardsAtStart(std::string_view name, const Options& options) {
   return static_cast<std::size_t>(options.shards);
 }
 
+namespace {
+
+// Asks for each unit once a bin: a unit in several pieces has one forecast.
+template <typename Make>
+PathSource Remembered(Make make) {
+  struct Known {
+    std::size_t now = SIZE_MAX;
+    std::map<std::size_t, UnitForecast> of_unit;
+  };
+  return [make, known = std::make_shared<Known>()](std::size_t unit,
+                                                   std::size_t now) -> const UnitForecast& {
+    if (known->now != now) *known = {.now = now, .of_unit = {}};
+    const auto [found, fresh] = known->of_unit.try_emplace(unit);
+    if (fresh) found->second = make(unit, now);
+    return found->second;
+  };
+}
+
+}  // namespace
+
 std::unique_ptr<Strategy> MakeStrategy(std::string_view name, const World& world,
                                        const Options& options, const Forecasts& forecasts,
                                        const Clock& clock) {
@@ -87,15 +109,17 @@ std::unique_ptr<Strategy> MakeStrategy(std::string_view name, const World& world
   if (name == "pstore") return std::make_unique<PStore>(world, options);
   PathSource paths;
   if (BaseName(name) == "ours-no-forecast") {
-    paths = [&world, &options](std::size_t unit, std::size_t now) {
+    paths = Remembered([&world, &options](std::size_t unit, std::size_t now) {
       return LastValue(world, options, unit, now);
-    };
+    });
   } else if (BaseName(name) == "oracle") {
-    paths = [&world, &options](std::size_t unit, std::size_t now) {
+    paths = Remembered([&world, &options](std::size_t unit, std::size_t now) {
       return Truth(world, options, unit, now);
-    };
+    });
   } else {
-    paths = [&forecasts](std::size_t unit, std::size_t) { return forecasts.Of(unit); };
+    paths = [&forecasts](std::size_t unit, std::size_t) -> const UnitForecast& {
+      return forecasts.Of(unit);
+    };
   }
   return std::make_unique<Planned>(options, std::move(paths), name, clock);
 }

@@ -278,7 +278,19 @@ void FinePool::Forecast(int bins, model::Fan& fan) const {
 
 model::Scenarios FinePool::Draw(int bins) const {
   model::Fan fan;
-  Forecast(bins, fan);
+  const Past past = series_.View();
+  if (!events_.empty() || past.size() == 0) {
+    Forecast(bins, fan);
+    return calibration_.Draw(fan);
+  }
+  // Paths need the medians and scales only: the other quantiles cost several times as much.
+  const auto count = static_cast<std::size_t>(bins);
+  fan.origin = series_.last();
+  fan.steps.resize(count);
+  fan.scale.resize(count);
+  std::array<double, kHorizonMax> median;
+  MedianPath(past, bins, median, fan.scale);
+  for (std::size_t i = 0; i < count; ++i) fan.steps[i][model::kMedian] = median[i];
   return calibration_.Draw(fan);
 }
 
