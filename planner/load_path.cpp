@@ -34,6 +34,11 @@ std::size_t FirstAbove(const LoadPath& path, double level, double threshold, std
   return 0;
 }
 
+std::size_t AheadSteps(const Options& options, std::size_t known) {
+  return std::min(known,
+                  static_cast<std::size_t>(options.ahead_day_share * static_cast<double>(known)));
+}
+
 double HighestQuantile(const LoadPath& path, double level, std::size_t from, std::size_t to) {
   double highest = 0;
   for (std::size_t step = std::max<std::size_t>(from, 1); step <= std::min(to, path.steps.size());

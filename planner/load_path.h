@@ -30,6 +30,9 @@ double HighestPlanned(const LoadPath& path, const model::ScalingSpec& policy,
 std::size_t FirstAbove(const LoadPath& path, double level, double threshold, std::size_t from,
                        std::size_t to);
 
+// How many of the `known` steps of Shard::later, a day of them, are looked at.
+std::size_t AheadSteps(const Options& options, std::size_t known);
+
 double HighestQuantile(const LoadPath& path, double level, std::size_t from, std::size_t to);
 
 }  // namespace foreshard::planner

@@ -64,9 +64,10 @@ struct Options {
   double joins_room = 0.5;          // of a shard, that a member-hour less of a move is worth
   double shrink_rest_share = 0.25;  // of the cool-down, since the last action of either
   int shrink_sources = 3;           // shards that may go which are looked at, the emptiest
-  // How far Shard::later is looked into for a shard that will pass the limit after its fan ends:
-  // it is relieved while it can still bear a copy. What is so far away counts by a share.
-  double ahead_hours = 6;
+  // How far Shard::later is looked into, as a share of the day that it covers, for a shard that
+  // will pass the limit after its fan ends: it is relieved while it can still bear a copy. What is
+  // so far away counts by a share.
+  double ahead_day_share = 0.25;
   double ahead_share = 0.5;
   int actions_max = 8;  // in one plan
   int rounds = 24;      // of the neighbourhood search

@@ -106,13 +106,12 @@ Outlook::Outlook(const Problem& problem, const Options& options)
   }
   if (fans) paths_ = std::max(paths_, kPathsOfAFan);
   steps_ = steps > 0 ? steps : kStepsWithoutForecast;
-  const double later_seconds = problem.bin_seconds * std::max(1, problem.later_bins);
-  const auto wanted = static_cast<std::size_t>(options.ahead_hours * 3'600 / later_seconds);
   std::size_t known = steps > 0 ? 0 : SIZE_MAX;
   for (const Shard& shard : problem.shards) known = std::max(known, shard.later.size());
   const std::size_t fans_reach = steps_ / static_cast<std::size_t>(std::max(1, problem.later_bins));
-  if (known > fans_reach && known != SIZE_MAX)
-    later_rows_ = std::min(wanted, known) - std::min(fans_reach, std::min(wanted, known));
+  if (known == SIZE_MAX) return;
+  const std::size_t wanted = AheadSteps(options, known);
+  later_rows_ = wanted - std::min(fans_reach, wanted);
 }
 
 std::size_t Outlook::FirstBin(std::size_t row) const {

@@ -232,7 +232,7 @@ class ShrinkSteps {
 std::optional<Plan> ShrinkPlan(const Problem& problem, const Options& options) {
   if (!options.merge_shards || !problem.metrics_fresh) return std::nullopt;
   Options fans_only = options;  // what is joined now may be parted again in time
-  fans_only.ahead_hours = 0;
+  fans_only.ahead_day_share = 0;
   const Outlook outlook(problem, fans_only);
   const Shrinks shrinks = ShrinksFor(outlook);
   const double ratio = problem.policy.benefit_ratio_percent / 100.0;

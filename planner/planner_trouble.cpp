@@ -30,15 +30,9 @@ bool GuardAsks(const Problem& problem, const Options& options, const Shard& shar
          (rising && lowest > options.guard_rising_share * Limit(problem));
 }
 
-// How many steps of Shard::later are looked at.
-std::size_t AheadSteps(const Problem& problem, const Options& options, const Shard& shard) {
-  const double step_seconds = problem.bin_seconds * std::max(1, problem.later_bins);
-  return std::min(static_cast<std::size_t>(options.ahead_hours * 3'600 / step_seconds),
-                  shard.later.size());
-}
-
-double AheadPeak(const Problem& problem, const Options& options, const Shard& shard) {
-  const auto end = static_cast<std::ptrdiff_t>(AheadSteps(problem, options, shard));
+// REQUIRES: AheadStep() is not 0.
+double AheadPeak(const Options& options, const Shard& shard) {
+  const auto end = static_cast<std::ptrdiff_t>(AheadSteps(options, shard.later.size()));
   return *std::max_element(shard.later.begin(), shard.later.begin() + end);
 }
 
@@ -50,7 +44,7 @@ std::size_t AheadStep(const Problem& problem, const Options& options, const Shar
   if (HighestQuantile(path, Level(problem), 1, path.steps.size()) + options.priors.dip <=
       Limit(problem))
     return 0;
-  for (std::size_t i = path.steps.size() / each; i < AheadSteps(problem, options, shard); ++i) {
+  for (std::size_t i = path.steps.size() / each; i < AheadSteps(options, shard.later.size()); ++i) {
     if (shard.later[i] > Limit(problem)) return i * each + 1;
   }
   return 0;
@@ -85,7 +79,7 @@ std::vector<Trouble> FindTroubles(const Problem& problem, const Options& options
                    .measured = false,
                    .predicted = breach > 0 || ahead > 0,
                    .breach_step = breach > 0 ? breach : ahead,
-                   .peak = breach > 0 || ahead == 0 ? peak : AheadPeak(problem, options, shard)};
+                   .peak = breach > 0 || ahead == 0 ? peak : AheadPeak(options, shard)};
       }
     }
     if (GuardAsks(problem, options, shard)) {

@@ -28,8 +28,8 @@ struct Shrinks {
 // Whether a spread of that shard was begun.
 bool Drains(const Memory& memory, const model::ShardId& shard);
 
-// REQUIRES: an outlook that ends with the fans (Options::ahead_hours is 0): what is joined now may
-// be parted again in time.
+// REQUIRES: an outlook that ends with the fans (Options::ahead_day_share is 0): what is joined now
+// may be parted again in time.
 Shrinks ShrinksFor(const Outlook& outlook);
 
 }  // namespace foreshard::planner

@@ -32,7 +32,7 @@ bool Set(std::string_view key, double value, model::ScalingSpec& policy,
   if (key == "joins") options.joins_room = value;
   if (key == "once") options.margin_once = whole != 0;
   if (key == "sources") options.shrink_sources = whole;
-  if (key == "ahead") options.ahead_hours = value;
+  if (key == "ahead") options.ahead_day_share = value / 24;  // hours
   if (key == "aheadshare") options.ahead_share = value;
   if (key == "rounds") options.rounds = whole;
   if (key == "margin") options.latest_start_margin_bins = whole;

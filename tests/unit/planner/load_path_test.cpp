@@ -34,5 +34,14 @@ TEST(LoadPath, PaysOneMarginForOneRisk) {
   EXPECT_LT(HighestPlanned(path, policy, options, 1, 2), 0.25) << "only the steps that are asked";
 }
 
+TEST(LoadPath, LooksAQuarterOfTheDayAheadHoweverLongThatIs) {
+  Options options;
+  EXPECT_EQ(AheadSteps(options, 48), 12u);
+  EXPECT_EQ(AheadSteps(options, 7), 1u);
+  EXPECT_EQ(AheadSteps(options, 0), 0u);
+  options.ahead_day_share = 2;
+  EXPECT_EQ(AheadSteps(options, 48), 48u) << "no further than is known";
+}
+
 }  // namespace
 }  // namespace foreshard::planner

@@ -65,7 +65,7 @@ TEST(Outlook, ChangesCountFromTheCutoverAndTheDipBeforeIt) {
 
 TEST(Outlook, BeyondTheFansItKnowsThePlannedQuantileOfTheDay) {
   Problem problem = TwoShards();  // fans of 24 bins of 5 s, as long as 4 later steps of 6 bins
-  for (Shard& shard : problem.shards) shard.later.assign(8, 0.3);
+  for (Shard& shard : problem.shards) shard.later.assign(32, 0.3);  // 8 are looked at
   problem.shards[0].units = {EvenUnit("", "40", 0.5), EvenUnit("40", "80", 0.5)};
   problem.shards[0].units[0].paths.assign(64, std::vector<double>(kHorizon, 0.1));
   problem.shards[0].later[6] = 0.9;
@@ -89,7 +89,7 @@ TEST(Outlook, BeyondTheFansItKnowsThePlannedQuantileOfTheDay) {
   EXPECT_NEAR(applied[(kHorizon + 2) * paths], 0.6, 0.01) << "it has left";
   EXPECT_NEAR(outlook.Read(outlook.Of(0), late).planned, 0.6 * 70 / 80, 0.01);
 
-  options.ahead_hours = 0;
+  options.ahead_day_share = 0;
   EXPECT_EQ(Outlook(problem, options).rows(), kHorizon);
 }
 

@@ -230,7 +230,7 @@ TEST(Planner, WhatWillPeakItselfAfterItsFanTakesNothingIn) {
   SetLoad(problem.shards[1], {.from = 0.1, .to = 0.1});
   for (Shard& shard : problem.shards) shard.later.assign(48, 0.1);
   ASSERT_EQ(PlanOf(problem).steps.at(0).destination.value, "s-bbbb");
-  problem.shards[1].later[12] = 0.78;
+  problem.shards[1].later[11] = 0.78;
   EXPECT_NE(PlanOf(problem).steps.at(0).destination.value, "s-bbbb");
 }
 

@@ -25,7 +25,7 @@ Problem Idle() {
 }
 
 std::vector<Shrink> WaysOf(const Problem& problem, Options options = {}) {
-  options.ahead_hours = 0;
+  options.ahead_day_share = 0;
   const Outlook outlook(problem, options);
   return ShrinksFor(outlook).ways;
 }
