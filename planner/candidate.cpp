@@ -263,6 +263,8 @@ void Evaluate(const Draft& draft, Candidate& candidate) {
   candidate.benefit = before.cost + alone.cost - after.cost - loaded.cost;
   candidate.overload_minutes_avoided = before.overload_minutes + alone.overload_minutes -
                                        after.overload_minutes - loaded.overload_minutes;
+  candidate.later_minutes_avoided =
+      before.later_minutes + alone.later_minutes - after.later_minutes - loaded.later_minutes;
   candidate.source_peak = candidate.unit == kWholeShard ? 0 : after.peak;
   candidate.destination_peak = loaded.peak;
   candidate.dip_peak = std::max(after.dip_peak, loaded.dip_peak);

@@ -40,8 +40,9 @@ struct Candidate {
   double action_cost = 0;  // member-hours
   double benefit = 0;      // J(NoChange) - J(this), action cost apart
   double overload_minutes_avoided = 0;
-  double scenarios_better = 0;  // share of scenarios in which this beats NoChange
-  bool keeps_target = false;    // both shards stay at or below the target after the cutover
+  double later_minutes_avoided = 0;  // after the fans, see Reading::later_minutes
+  double scenarios_better = 0;       // share of scenarios in which this beats NoChange
+  bool keeps_target = false;         // both shards stay at or below the target after the cutover
 };
 
 class Draft {

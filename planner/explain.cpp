@@ -70,6 +70,32 @@ std::string WhyNotNow(const Problem& problem, const model::Plan& plan) {
   return fmt::format(" Blocked: {}{}.", ToString(plan.reason), InWords(problem, plan.reason));
 }
 
+// The number against the limit, with what is known of its likelihood. After the fan only the
+// planned quantile is known.
+std::string BreachTold(const Problem& problem, const model::Plan& plan, const Trouble& trouble) {
+  const int quantile = problem.policy.plan_quantile_percent;
+  const int limit = problem.policy.limit_cpu_percent;
+  if (trouble.ahead) {
+    return fmt::format("p{} CPU would pass {} % at {} and reach {}", quantile, limit,
+                       TimeOf(problem, plan.breach_at), Percent(trouble.peak));
+  }
+  return fmt::format("p{} CPU would reach {}, limit {} % (breach probability {})", quantile,
+                     Percent(trouble.peak), limit, Percent(plan.breach_probability));
+}
+
+// What the action takes away, within the fans or, where that is its point, after them.
+std::string GainTold(const Problem& problem, const Candidate& chosen, const Trouble& trouble) {
+  if (trouble.ahead) {
+    return fmt::format("takes away {:.0f} min with p{} CPU over the limit",
+                       std::max(0.0, chosen.later_minutes_avoided),
+                       problem.policy.plan_quantile_percent);
+  }
+  if (chosen.overload_minutes_avoided < 0) {
+    return fmt::format("its copy makes {:.1f} overload minutes", -chosen.overload_minutes_avoided);
+  }
+  return fmt::format("gain {:.1f} overload minutes", chosen.overload_minutes_avoided);
+}
+
 }  // namespace
 
 std::string Explain(const Problem& problem, const model::Plan& plan) {
@@ -94,12 +120,12 @@ std::string Explain(const Problem& problem, const model::Plan& plan) {
         "No change: there is no forecast yet ({}); only a measured breach causes an action.",
         *ToString(plan.reason) != '\0' ? ToString(plan.reason) : "no shard has one");
   }
-  const bool over = highest * 100 > problem.policy.target_cpu_percent;
+  const bool over = highest * 100 > problem.policy.limit_cpu_percent;
   return fmt::format(
-      "No change: p{} CPU of the hottest shard {} {} {} within {}, target {} %.{}",
+      "No change: p{} CPU of the hottest shard {} {} {} within {}, limit {} %.{}",
       problem.policy.plan_quantile_percent, hottest, over ? "would reach" : "stays at",
       Percent(highest), Duration(static_cast<double>(horizon) * problem.bin_seconds),
-      problem.policy.target_cpu_percent,
+      problem.policy.limit_cpu_percent,
       plan.reason == model::PlanReason::kNone
           ? ""
           : fmt::format(
@@ -116,45 +142,65 @@ std::string ExplainTrouble(const Problem& problem, const model::Plan& plan, std:
                      why_no_split.empty() ? "" : fmt::format(" ({})", why_no_split));
 }
 
-std::string ExplainAction(const Problem& problem, const model::Plan& plan, const Candidate& chosen,
-                          double peak, const Candidate* next_best) {
-  std::string text = Describe(problem, chosen);
-  if (plan.reason == model::PlanReason::kNotWorthIt) {
+std::string ExplainNotWorthIt(const Problem& problem, const model::Plan& plan,
+                              const Candidate& best, const Trouble& trouble) {
+  const std::string text = Describe(problem, best);
+  if (trouble.predicted) {
     return fmt::format(
-        "No change: {} would cost {:.2f} member-hours and gain {:.2f}; it is done above {} % of "
-        "the cost.",
-        text, chosen.action_cost, chosen.benefit, problem.policy.benefit_ratio_percent);
+        "{} is left alone: {}, but the copy would put more load over the limit than it takes away "
+        "(best: {}). A breach that is measured is answered all the same.",
+        problem.shards[best.source].id, BreachTold(problem, plan, trouble), text);
   }
-  if (plan.guard) {
-    text += fmt::format(" now: measured CPU is {}, limit {} %.", Percent(peak),
+  if (best.benefit <= 0) {
+    return fmt::format(
+        "No change: {} would cost {:.2f} member-hours and, with its copy, put more load over "
+        "target and limit than it takes away.",
+        text, best.action_cost);
+  }
+  return fmt::format(
+      "No change: {} would cost {:.2f} member-hours and gain {:.2f}; it is done above {} % of the "
+      "cost.",
+      text, best.action_cost, best.benefit, problem.policy.benefit_ratio_percent);
+}
+
+std::string ExplainAction(const Problem& problem, const model::Plan& plan, const ActionTold& told) {
+  const Candidate& chosen = told.chosen;
+  const Trouble& trouble = told.trouble;
+  const model::ShardId& source = problem.shards[chosen.source].id;
+  std::string text = Describe(problem, chosen);
+  if (trouble.measured) {
+    text += fmt::format(" now: measured CPU is {}, limit {} %.", Percent(trouble.peak),
                         problem.policy.limit_cpu_percent);
+  } else if (trouble.ahead) {
+    text += fmt::format(" while {} still has room for the copy: {}.", source,
+                        BreachTold(problem, plan, trouble));
   } else if (plan.breach_at > 0) {
-    text += fmt::format(" before {}: p{} CPU would reach {}, limit {} % (breach probability {}).",
-                        TimeOf(problem, plan.breach_at), problem.policy.plan_quantile_percent,
-                        Percent(peak), problem.policy.limit_cpu_percent,
-                        Percent(plan.breach_probability));
+    text += fmt::format(" before {}: {}.", TimeOf(problem, plan.breach_at),
+                        BreachTold(problem, plan, trouble));
   } else {
-    text +=
-        fmt::format(": p{} CPU would reach {}, target {} %.", problem.policy.plan_quantile_percent,
-                    Percent(peak), problem.policy.target_cpu_percent);
+    text += fmt::format(": CPU would reach {} (p{}: {}), target {} %.", Percent(trouble.planned),
+                        problem.policy.plan_quantile_percent, Percent(trouble.peak),
+                        problem.policy.target_cpu_percent);
   }
   text += fmt::format(" Costs {} moved, {} (p80 {})", Bytes(chosen.bytes),
                       Duration(chosen.time.p50_seconds), Duration(chosen.time.p80_seconds));
   if (chosen.source_peak <= 0 && chosen.destination_peak <= 0) {
     text += "; it would not be done within the horizon.";
   } else {
-    text += fmt::format("; gain {:.1f} overload minutes; {} stays at {}, the destination at {}.",
-                        chosen.overload_minutes_avoided, problem.shards[chosen.source].id,
-                        Percent(chosen.source_peak), Percent(chosen.destination_peak));
+    text += fmt::format("; {}; {} stays at {}, the destination at {}.",
+                        GainTold(problem, chosen, trouble), source, Percent(chosen.source_peak),
+                        Percent(chosen.destination_peak));
   }
   for (std::size_t i = 1; i < plan.steps.size(); ++i) {
     text += fmt::format(" {}: {}.", plan.steps[i].start <= problem.now + 1 ? "Also now" : "Then",
                         plan.steps[i].text);
   }
-  if (next_best != nullptr && std::max(next_best->source_peak, next_best->destination_peak) > 0) {
-    text += fmt::format(" {} would leave {}.", Describe(problem, *next_best),
-                        Percent(std::max(next_best->source_peak, next_best->destination_peak)));
+  const Candidate* next = told.next_best;
+  if (next != nullptr && std::max(next->source_peak, next->destination_peak) > 0) {
+    text += fmt::format(" {} would leave {}.", Describe(problem, *next),
+                        Percent(std::max(next->source_peak, next->destination_peak)));
   }
+  if (told.seen_once) return text + " Waiting: seen once; it is done if the next look sees it too.";
   return text + WhyNotNow(problem, plan);
 }
 
@@ -180,11 +226,11 @@ std::string ExplainShrink(const Problem& problem, const model::Plan& plan, const
                       problem.policy.scale_in_confirmations);
   }
   return fmt::format(
-      "{}: the fleet does with one shard less. p{} CPU of who takes it in stays at {}, target {} "
+      "{}: the fleet does with one shard less. p{} CPU of who takes it in stays at {}, limit {} "
       "%. "
       "Costs {} moved, {}; {:.1f} member-hours for {:.1f} saved.{}",
       DescribeShrink(problem, shrink), problem.policy.plan_quantile_percent, Percent(peak),
-      problem.policy.target_cpu_percent, Bytes(bytes), Duration(p50), shrink.cost, shrink.benefit,
+      problem.policy.limit_cpu_percent, Bytes(bytes), Duration(p50), shrink.cost, shrink.benefit,
       why);
 }
 

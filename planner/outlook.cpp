@@ -242,6 +242,7 @@ Reading Outlook::Read(const Matrix& load, const Change& change) const {
   std::vector<std::pair<float, std::size_t>>& order = order_;  // highest path of a step, step
   order.clear();
   std::size_t exceeded = 0;
+  std::size_t exceeded_later = 0;
   for (std::size_t h = 0; h < rows(); ++h) {
     const std::size_t bin = FirstBin(h);
     const bool moved = bin >= change.cutover;
@@ -254,8 +255,8 @@ Reading Outlook::Read(const Matrix& load, const Change& change) const {
     const float most = FillRow(from, added, factor, dip, paths_, row);
     order.emplace_back(most, h);
     if (most <= prices.target) continue;
-    const std::uint32_t over = AddCost(row, paths_, prices, lasts, reading.by_path.data());
-    if (h < steps_) exceeded += over;
+    (h < steps_ ? exceeded : exceeded_later) +=
+        AddCost(row, paths_, prices, lasts, reading.by_path.data());
   }
   // Quantiles cost most: the highest steps first, the others hardly ever matter.
   std::sort(order.rbegin(), order.rend());
@@ -281,6 +282,8 @@ Reading Outlook::Read(const Matrix& load, const Change& change) const {
     reading.cost += static_cast<double>(cost) / static_cast<double>(paths_);
   reading.overload_minutes =
       hours * 60 * static_cast<double>(exceeded) / static_cast<double>(paths_);
+  reading.later_minutes = hours * 60 * problem_.later_bins * static_cast<double>(exceeded_later) /
+                          static_cast<double>(paths_);
   return reading;
 }
 

@@ -25,9 +25,10 @@ using Matrix = std::vector<float>;
 // What a matrix means for the objective. Bins before `cutover` carry `dip` on top and not yet the
 // change.
 struct Reading {
-  std::vector<float> by_path;  // member-hours of each path
-  double cost = 0;             // their mean
-  double overload_minutes = 0;
+  std::vector<float> by_path;   // member-hours of each path
+  double cost = 0;              // their mean
+  double overload_minutes = 0;  // expected, within the fans
+  double later_minutes = 0;     // after them: in which the planned quantile is over the limit
   double peak = 0;      // planned quantile, highest after the cutover; 0 if that is past the end
   double dip_peak = 0;  // the same before the cutover
   double planned = 0;   // what is held to the target (PlannedLoad), highest after the cutover

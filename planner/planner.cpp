@@ -88,10 +88,6 @@ void Fill(const Problem& problem, const Trouble& trouble, const Candidate& first
   plan.breach_at =
       trouble.breach_step > 0 ? problem.now + static_cast<model::BinIndex>(trouble.breach_step) : 0;
   plan.breach_probability = BreachProbability(problem, shard);
-  // After the fan only the planned quantile is known.
-  if (trouble.breach_step > shard.fan.steps.size())
-    plan.breach_probability =
-        std::max(plan.breach_probability, 1 - problem.policy.plan_quantile_percent / 100.0);
 }
 
 void AddGain(const Candidate& candidate, Plan& plan) {
@@ -140,11 +136,12 @@ void ExplainNothing(const Problem& problem, const std::vector<Trouble>& troubles
   AddGain(best, plan);
   AddAlternatives(problem, seen, best, plan);
   const bool mandatory = trouble.measured || trouble.predicted;
+  const bool no_room = mandatory && (trouble.measured || !best.keeps_target);
   plan.decision = mandatory ? PlanDecision::kBlocked : PlanDecision::kNoChange;
-  plan.reason = mandatory ? PlanReason::kNoDestination : PlanReason::kNotWorthIt;
-  plan.summary = mandatory ? ExplainTrouble(problem, plan, static_cast<std::size_t>(trouble.shard),
-                                            trouble.peak, "every change would make it worse")
-                           : ExplainAction(problem, plan, best, trouble.peak, nullptr);
+  plan.reason = no_room ? PlanReason::kNoDestination : PlanReason::kNotWorthIt;
+  plan.summary = no_room ? ExplainTrouble(problem, plan, static_cast<std::size_t>(trouble.shard),
+                                          trouble.peak, "every change would make it worse")
+                         : ExplainNotWorthIt(problem, plan, best, trouble);
 }
 
 std::vector<Need> NeedsOf(const Problem& problem, const Options& options,
@@ -288,8 +285,11 @@ Plan TroublePlan(const Problem& problem, const Options& options,
   const CandidateSearch& seen =
       found.seen.at(static_cast<std::size_t>(first.trouble - troubles.data()));
   AddAlternatives(problem, seen, *first.candidate, plan);
-  plan.summary = ExplainAction(problem, plan, *first.candidate, first.trouble->peak,
-                               NextBest(problem, seen, *first.candidate));
+  plan.summary = ExplainAction(problem, plan,
+                               {.chosen = *first.candidate,
+                                .trouble = *first.trouble,
+                                .next_best = NextBest(problem, seen, *first.candidate),
+                                .seen_once = first.waits && first.seen_once});
   return plan;
 }
 

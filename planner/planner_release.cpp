@@ -17,14 +17,18 @@ bool Cooling(const Problem& problem, const Shard& shard) {
   return shard.last_action && static_cast<double>(problem.now - *shard.last_action) < bins;
 }
 
-// Scale-out needs one cycle, two if the breach is more than half a horizon away; and there is no
-// hurry before the latest start.
+// Scale-out needs one cycle, two if the breach is more than half a horizon away.
+bool SeenOnce(const Problem& problem, const Trouble& trouble, const Candidate& chosen) {
+  const std::size_t horizon = problem.shards[chosen.source].fan.steps.size();
+  const bool far = trouble.breach_step > horizon / 2 || trouble.breach_step == 0;
+  return !trouble.measured && far && problem.memory.troubled_cycles < 1;
+}
+
+// There is no hurry before the latest start.
 bool ShouldWait(const Problem& problem, const Options& options, const Trouble& trouble,
                 const Candidate& chosen, std::size_t waves) {
   if (trouble.measured) return false;
   const std::size_t horizon = problem.shards[chosen.source].fan.steps.size();
-  const bool far = trouble.breach_step > horizon / 2 || trouble.breach_step == 0;
-  if (far && problem.memory.troubled_cycles < 1) return true;
   const double latest = static_cast<double>(trouble.breach_step) -
                         static_cast<double>(waves) * chosen.time.p80_seconds / problem.bin_seconds -
                         options.latest_start_margin_bins;
@@ -90,8 +94,10 @@ std::vector<Scheduled> Schedule(const Problem& problem, const Options& options,
   for (std::size_t i = 0; i < found.actions.size(); ++i) {
     Scheduled step{.candidate = &found.actions[i], .trouble = &troubles[found.needs[i]]};
     step.blocked = WhatBlocks(problem, options, *step.trouble, *step.candidate, used);
-    step.waits = step.blocked == PlanReason::kNone &&
-                 ShouldWait(problem, options, *step.trouble, *step.candidate, waves);
+    step.seen_once = SeenOnce(problem, *step.trouble, *step.candidate);
+    step.waits =
+        step.blocked == PlanReason::kNone &&
+        (step.seen_once || ShouldWait(problem, options, *step.trouble, *step.candidate, waves));
     if (step.Rank() == 0) {
       ++used.moves;
       used.bytes += step.candidate->bytes;

@@ -27,6 +27,7 @@ struct Scheduled {
   const Trouble* trouble = nullptr;
   model::PlanReason blocked = model::PlanReason::kNone;
   bool waits = false;
+  bool seen_once = false;  // it waits for a second look
   int Rank() const { return blocked != model::PlanReason::kNone ? 2 : waits ? 1 : 0; }
 };
 

@@ -73,13 +73,15 @@ std::vector<Trouble> FindTroubles(const Problem& problem, const Options& options
       const std::size_t breach =
           FirstAbove(path, Level(problem), Limit(problem), 1, path.steps.size());
       const double planned = HighestPlanned(path, problem.policy, options, 1, path.steps.size());
-      const std::size_t ahead = AheadStep(problem, options, shard);
-      if (planned > Target(problem) || ahead > 0) {
+      const std::size_t later = breach > 0 ? 0 : AheadStep(problem, options, shard);
+      if (planned > Target(problem) || later > 0) {
         trouble = {.shard = index,
                    .measured = false,
-                   .predicted = breach > 0 || ahead > 0,
-                   .breach_step = breach > 0 ? breach : ahead,
-                   .peak = breach > 0 || ahead == 0 ? peak : AheadPeak(options, shard)};
+                   .predicted = breach > 0 || later > 0,
+                   .ahead = later > 0,
+                   .breach_step = breach > 0 ? breach : later,
+                   .peak = later > 0 ? AheadPeak(options, shard) : peak,
+                   .planned = planned};
       }
     }
     if (GuardAsks(problem, options, shard)) {

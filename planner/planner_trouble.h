@@ -14,8 +14,10 @@ struct Trouble {
   int shard = -1;
   bool measured = false;
   bool predicted = false;       // planned quantile above the limit
+  bool ahead = false;           // only after its fan, before which it can bear no copy any more
   std::size_t breach_step = 0;  // first such step; 0: none
   double peak = 0;              // planned quantile, or the measured value
+  double planned = 0;           // what is held to the target, see PlannedLoad
   bool rested = false;          // who asks has looked at the cool-down already
 };
 

@@ -226,8 +226,10 @@ std::vector<std::string> WhatWouldChange(const SetView& view) {
     highest = std::max(highest, shard.forecast_peak_percent.value_or(-1));
   if (decision == "NoChange" && highest >= 0) {
     changes.push_back(fmt::format(
-        "a forecast peak above {} % (spec.scaling.targetCpuPercent); the highest now is {} %",
-        scaling.target_cpu_percent, highest));
+        "a forecast peak (p{}) above {} % (spec.scaling.limitCpuPercent), or a median above {} % "
+        "(targetCpuPercent); the highest peak now is {} %",
+        scaling.plan_quantile_percent, scaling.limit_cpu_percent, scaling.target_cpu_percent,
+        highest));
     changes.push_back(fmt::format("measured CPU above {} % (spec.scaling.limitCpuPercent)",
                                   scaling.limit_cpu_percent));
   }

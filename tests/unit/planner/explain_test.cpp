@@ -25,7 +25,7 @@ TEST(Explain, ExplainsDoingNothing) {
   Random random(1);
   const std::string text = MakePlan(TwoShards(), Options{}, random).summary;
   EXPECT_NE(text.find("No change: p95 CPU of the hottest shard"), std::string::npos) << text;
-  EXPECT_NE(text.find("target 70 %"), std::string::npos) << text;
+  EXPECT_NE(text.find("limit 80 %"), std::string::npos) << text;
 }
 
 }  // namespace

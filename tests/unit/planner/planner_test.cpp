@@ -208,7 +208,8 @@ TEST(Planner, AShardIsRelievedWhileItCanBearACopyOfWhatItWillHaveToGive) {
   ASSERT_EQ(plan.decision, PlanDecision::kExecuting) << plan.summary;
   EXPECT_EQ(plan.reason, PlanReason::kPredictedBreach);
   EXPECT_EQ(plan.breach_at, problem.now + 10 * problem.later_bins + 1);
-  EXPECT_NE(plan.summary.find("p95 CPU would reach 95 %, limit 80 % (breach probability"),
+  EXPECT_NE(plan.summary.find("while s-aaaa still has room for the copy: p95 CPU would pass 80 % "
+                              "at 01:28:25 and reach 95 %."),
             std::string::npos)
       << plan.summary;
 
@@ -222,6 +223,27 @@ TEST(Planner, AShardIsRelievedWhileItCanBearACopyOfWhatItWillHaveToGive) {
 
   problem.shards[0].later[10] = 0.79;
   EXPECT_EQ(PlanOf(problem).decision, PlanDecision::kNoChange) << "the limit is not passed";
+}
+
+TEST(Planner, ABreachSmallerThanTheCopyThatWouldAvoidItIsLeftAlone) {
+  Problem problem = TwoShards();
+  SetLoad(problem.shards[0], {.from = 0.75, .to = 0.75, .spread = 0.08});  // p95 is 81 %
+  problem.memory.troubled_cycles = 1;
+  const model::Plan plan = PlanOf(problem);
+  EXPECT_EQ(plan.decision, PlanDecision::kBlocked) << plan.summary;
+  EXPECT_EQ(plan.reason, PlanReason::kNotWorthIt);
+  EXPECT_TRUE(plan.steps.empty());
+  EXPECT_NE(plan.summary.find("s-aaaa is left alone: p95 CPU would reach 81 %, limit 80 % (breach "
+                              "probability"),
+            std::string::npos)
+      << plan.summary;
+
+  Problem measured = problem;
+  measured.shards[0].measured = {0.81, 0.82};
+  EXPECT_EQ(PlanOf(measured).decision, PlanDecision::kExecuting) << "it is there, and may last";
+  Problem greater = problem;
+  SetLoad(greater.shards[0], {.from = 0.5, .to = 1.2, .spread = 0.08});
+  EXPECT_EQ(PlanOf(greater).decision, PlanDecision::kExecuting);
 }
 
 TEST(Planner, WhatWillPeakItselfAfterItsFanTakesNothingIn) {

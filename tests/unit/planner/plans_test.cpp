@@ -70,6 +70,17 @@ std::string Breaches() {
                  p.shards[0].later[10] = 0.95;
                  p.shards[1].later.assign(48, 0.3);
                }));
+  text += Told("The same, seen for the first time", With([](Problem& p) {
+                 p.memory.troubled_cycles = 0;
+                 SetLoad(p.shards[0], {.from = 0.64, .to = 0.69});
+                 p.shards[0].later.assign(48, 0.6);
+                 p.shards[0].later[10] = p.shards[0].later[11] = 0.95;
+                 p.shards[1].later.assign(48, 0.3);
+               }));
+  text += Told("A breach that is smaller than the copy that would avoid it", With([](Problem& p) {
+                 SetLoad(p.shards[0], {.from = 0.77, .to = 0.77});
+                 p.shards[0].units[0].bytes = 60e9;
+               }));
   text += Told("Two shards will pass the limit", With([](Problem& p) {
                  p.policy.max_concurrent_migrations = 2;
                  SetLoad(p.shards[1], {.from = 0.5, .to = 0.95});
