@@ -11,7 +11,7 @@ set_source_files_properties(metrics/prometheus_http.cpp PROPERTIES COMPILE_OPTIO
 foreshard_library(foreshard_operator_scaling
   SOURCES controllers/scaling_act.cpp controllers/scaling_controller.cpp controllers/scaling_decide.cpp
           controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/event_calendar.cpp
-          forecasts/background_learner.cpp forecasts/forecast_store.cpp forecasts/lineage.cpp forecasts/load_book.cpp
+          forecasts/background_learner.cpp forecasts/day_forecast.cpp forecasts/forecast_store.cpp forecasts/lineage.cpp forecasts/load_book.cpp
           forecasts/load_book_memory.cpp forecasts/retrain.cpp
   DEPS foreshard_operator_calendar foreshard_operator_api foreshard_operator_builders foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner foreshard_operator_plans)
 

@@ -51,8 +51,9 @@ struct Shard {
   bool estimator_usable = true;
   std::optional<model::BinIndex> last_action;  // last split or move that touched it
   std::vector<Unit> units;
-  // Planned quantile of utilisation over a longer time, in steps of Problem::later_bins; for what
-  // should last, as a merge. Empty: nothing is known beyond the fan.
+  // Planned quantile of utilisation over a day, in steps of Problem::later_bins; for what should
+  // last, as a merge, and for relief in time. The first step holds the bin after now, and may have
+  // begun before it. Empty: nothing is known beyond the fan.
   std::vector<double> later{};
 };
 

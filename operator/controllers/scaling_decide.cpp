@@ -214,6 +214,7 @@ planner::Problem MakeProblem(const ScalingObservation& seen, const ScalingMemory
   problem.memory = memory.planner;
   problem.memory.moved_bytes_last_hour = MovedBytes(seen);
   problem.metrics_fresh = seen.metrics_read;
+  problem.later_bins = memory.loads->LaterBins();
   // Until the longest action that could begin at the end of the horizon would be over.
   const model::BinIndex horizon = seen.set.spec.scaling.horizon / seen.bin;
   problem.frozen = FrozenIntervals(seen.set.spec.scaling.freeze_windows, seen.bin, seen.now,
@@ -242,6 +243,8 @@ planner::Problem MakeProblem(const ScalingObservation& seen, const ScalingMemory
       shard.measured = load->second.measured;
       shard.fan = load->second.fan;
       shard.scenarios = load->second.scenarios;
+      for (const model::Quantiles& step : load->second.later)
+        shard.later.push_back(model::Quantile(step, problem.policy.plan_quantile_percent / 100.0));
       shard.trust = load->second.trust;
       shard.estimator_usable = load->second.estimator_usable;
       problem.metrics_fresh = problem.metrics_fresh && load->second.fresh;

@@ -102,11 +102,12 @@ Status LoadBook::Advance(const std::map<model::ShardId, ShardDemand>& demand,
   LearnCpu(measured, cores, first);
   Status status = Ok();
   std::map<model::ShardId, ShardLoad> loads;
+  DayForecast::Budget days;
   for (const auto& [shard, points] : demand) {
     const auto calendar = calendars.find(shard);
     const Status forward =
         Forward(shard, SeriesOf(points, first),
-                calendar == calendars.end() ? forecast::Calendar{} : calendar->second);
+                calendar == calendars.end() ? forecast::Calendar{} : calendar->second, days);
     if (!forward) status = forward;
     const auto found = cores.find(shard);
     loads[shard] =
@@ -177,7 +178,7 @@ model::DemandSeries LoadBook::SeriesOf(const ShardDemand& demand, model::BinInde
 }
 
 Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series,
-                         const forecast::Calendar& calendar) {
+                         const forecast::Calendar& calendar, DayForecast::Budget& days) {
   Entry& entry = entries_[shard];
   if (series.mean.empty()) {
     entry = {};
@@ -207,6 +208,7 @@ Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series
           forecast::Refit(*entry.fitted, network_.weights.get(), random_);
       if (refitted) entry.fitted = *std::move(refitted);
     }
+    entry.day.Follow(series, calendar, forecast_options_, false, days);
     entry.history = std::move(series);
     return Ok();
   }
@@ -217,6 +219,7 @@ Status LoadBook::Forward(const model::ShardId& shard, model::DemandSeries series
     return Error::GiveUp(fmt::format("{}: {}", shard, fitted.error().message));
   }
   entry.fitted = *std::move(fitted);
+  entry.day.Follow(series, calendar, forecast_options_, true, days);
   entry.history = std::move(series);
   entry.calendar = calendar;
   entry.fits = ++fits_;
@@ -256,7 +259,25 @@ ShardLoad LoadBook::LoadOf(const Entry& entry, const ShardDemand& demand,
   for (const model::Quantiles& step : load.fan.steps)
     load.statements_ahead.push_back(Scaled(step, statements_per_index, 0));
   ToUtilisation(load);
+  AddDay(entry, now, load);
   return load;
+}
+
+int LoadBook::LaterBins() const {
+  return std::max(1, DayStepBins(forecast_options_.day_bins, forecast_options_.week_bins));
+}
+
+void LoadBook::AddDay(const Entry& entry, model::BinIndex now, ShardLoad& load) const {
+  const double factor = estimator_.cpu.weight[static_cast<std::size_t>(model::DemandKind::kReads)] /
+                        options_.capacity_cores;
+  const model::BinIndex bins = LaterBins();
+  model::BinIndex bin = (now + 1) / bins * bins;
+  for (const model::Quantiles& step : entry.day.steps()) {
+    double background = 0;
+    for (const model::BinIndex end = bin + bins; bin < end; ++bin)
+      background = std::max(background, BackgroundAt(bin) / options_.capacity_cores);
+    load.later.push_back(Scaled(step, factor, background));
+  }
 }
 
 // More demand never means less CPU, so quantiles of demand become quantiles of utilisation.

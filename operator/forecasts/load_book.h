@@ -10,6 +10,7 @@
 #include "model/estimator.h"
 #include "model/ids.h"
 #include "model/load.h"
+#include "operator/forecasts/day_forecast.h"
 #include "operator/forecasts/retrain.h"
 #include "operator/forecasts/saved_forecast.h"
 #include "operator/metrics/demand_query.h"
@@ -37,6 +38,9 @@ struct LoadBookOptions {
 struct ShardLoad {
   model::Fan fan;              // utilisation; no steps: no forecast
   model::Scenarios scenarios;  // utilisation
+  // Utilisation over a day in steps of LaterBins() bins; the first holds the bin after the newest.
+  // Empty: no forecast, or fewer than two whole days are known.
+  std::vector<model::Quantiles> later;
   model::Trust trust;
   double background = 0;
   bool estimator_usable = false;
@@ -72,6 +76,8 @@ class LoadBook {
   std::map<model::ShardId, std::vector<double>> Usual(int step_bins) const;
   // The fewest bins that divide every season into at most `places_max` places.
   int UsualStep(int places_max) const;
+  // Bins of one step of ShardLoad::later; 1 where a day is too short to have any.
+  int LaterBins() const;
   // How good the forecast was lately, by step; for metrics. Empty before anything was scored.
   std::vector<forecast::StepReport> Report(const model::ShardId& shard) const;
   // Of all shards together, since their states began.
@@ -93,7 +99,8 @@ class LoadBook {
     std::optional<forecast::Fitted> fitted;
     model::DemandSeries history;  // what `fitted` has seen
     forecast::Calendar calendar;  // and what it was told of events
-    std::int64_t fits = 0;        // tells a state from one that was fitted anew
+    DayForecast day;
+    std::int64_t fits = 0;  // tells a state from one that was fitted anew
   };
 
   // Cores that a bin uses before any statement.
@@ -102,7 +109,7 @@ class LoadBook {
                 const std::map<model::ShardId, std::vector<double>>& cores, model::BinIndex first);
   model::DemandSeries SeriesOf(const ShardDemand& demand, model::BinIndex first) const;
   Status Forward(const model::ShardId& shard, model::DemandSeries series,
-                 const forecast::Calendar& calendar);
+                 const forecast::Calendar& calendar, DayForecast::Budget& days);
   void Reopen(const SavedForecast& saved, const model::DemandSeries& series,
               const forecast::Calendar& calendar, Entry& entry);
   std::string Grid() const;
@@ -110,6 +117,7 @@ class LoadBook {
   ShardLoad LoadOf(const Entry& entry, const ShardDemand& demand, const std::vector<double>* cores,
                    model::BinIndex now) const;
   void ToUtilisation(ShardLoad& load) const;
+  void AddDay(const Entry& entry, model::BinIndex now, ShardLoad& load) const;
 
   LoadBookOptions options_;
   forecast::Options forecast_options_;

@@ -1,6 +1,6 @@
 foreshard_test(unit.operator.scaling
   SOURCES metrics/demand_query_test.cpp metrics/prometheus_json_test.cpp metrics/service_health_test.cpp forecasts/event_calendar_test.cpp forecasts/freeze_test.cpp calendar/cron_test.cpp calendar/occurrences_test.cpp
-          forecasts/background_learner_test.cpp forecasts/forecast_store_test.cpp forecasts/lineage_test.cpp forecasts/load_book_test.cpp
+          forecasts/background_learner_test.cpp forecasts/day_forecast_test.cpp forecasts/forecast_store_test.cpp forecasts/lineage_test.cpp forecasts/load_book_test.cpp
           forecasts/load_book_memory_test.cpp forecasts/retrain_test.cpp controllers/scaling_act_test.cpp controllers/scaling_controller_test.cpp controllers/scaling_decide_test.cpp
           controllers/scaling_observe_test.cpp controllers/scaling_status_test.cpp routers/heat_json_test.cpp
   DEPS foreshard_operator_scaling foreshard_operator_heat_json foreshard_fake_kube_api foreshard_faulty_kube_api

@@ -47,6 +47,79 @@ TEST(ScalingDecide, SplitsTheHotShardBeforeItsPeak) {
       << decision.status.plan->summary;
 }
 
+// A morning in which a copy would be too much, and then a peak that is too much by itself; in bins
+// of a minute, of which the forecast's fan reaches six.
+double MorningAndPeak(model::BinIndex bin) {
+  const model::BinIndex place = bin % kDayBins;
+  const double wobble = 5 * std::sin(static_cast<double>(bin) * 1.7);
+  return (place < 30 || place > 60 ? 300 : place < 41 ? 1'045 : 1'400) + wobble;
+}
+// As busy as that morning, and no more.
+double BusyAllDay(model::BinIndex bin) {
+  return 1'045 + 5 * std::sin(1.7 * static_cast<double>(bin));
+}
+
+ScalingObservation MinutesUntil(model::BinIndex now, int days, double (*rate)(model::BinIndex)) {
+  ScalingObservation seen = SeenAt(now, days);
+  seen.bin = std::chrono::minutes(1);
+  seen.wall = WallTime(std::chrono::seconds((now + 1) * 60 + 2));
+  model::ScalingSpec& scaling = seen.set.spec.scaling;
+  scaling.bin = std::chrono::minutes(1);
+  scaling.seasons = {std::chrono::minutes(kDayBins)};
+  scaling.horizon = std::chrono::minutes(6);
+  scaling.target_cpu_percent = 75;
+  seen.demand[{"s-hot"}] = DemandOf(seen.first, now, rate);
+  seen.cores[{"s-hot"}] = CoresOf(seen.first, now, rate);
+  seen.measured = seen.demand;
+  return seen;
+}
+
+TEST(ScalingDecide, RelievesAShardBeforeItIsTooBusyForTheCopyThatItsPeakWillNeed) {
+  ScalingMemory memory;
+  ScalingDecision decision;
+  model::BinIndex now = kMidnight + 15;
+  while (now < kMidnight + 60 && !decision.migration)
+    decision = DecideScaling(MinutesUntil(++now, 6, MorningAndPeak), memory);
+  ASSERT_TRUE(decision.migration) << decision.plan.summary;
+  EXPECT_EQ(decision.migration->spec.source.value, "s-hot");
+  EXPECT_LE(now + 3, kMidnight + 30) << "a copy of two bins ends before the morning";
+  EXPECT_GE(decision.plan.breach_at, kMidnight + 40);
+  EXPECT_LE(decision.plan.breach_at, kMidnight + 42);
+  EXPECT_GT(decision.plan.breach_at, now + 6) << "the fan ends before it";
+  EXPECT_NE(decision.plan.summary.find("while s-hot still has room for the copy"),
+            std::string::npos)
+      << decision.plan.summary;
+
+  ScalingMemory calm;
+  for (now = kMidnight + 15; now < kMidnight + 60; ++now) {
+    decision = DecideScaling(MinutesUntil(now, 6, BusyAllDay), calm);
+    EXPECT_FALSE(decision.migration) << decision.plan.summary;
+  }
+}
+
+TEST(ScalingDecide, ThePlannerIsToldThePlannedQuantileOfTheDay) {
+  ScalingMemory memory;
+  ScalingObservation seen = MinutesUntil(kMidnight + 20, 6, MorningAndPeak);
+  seen.set.spec.scaling.plan_quantile_percent = 90;
+  DecideScaling(seen, memory);
+  const planner::Problem problem = MakeProblem(seen, memory);
+  EXPECT_EQ(problem.later_bins, 2);
+  const std::vector<model::Quantiles>& day = memory.loads->loads().at({"s-hot"}).later;
+  ASSERT_EQ(problem.shards.at(1).id.value, "s-hot");
+  const std::vector<double>& told = problem.shards[1].later;
+  ASSERT_EQ(told.size(), 48u);
+  for (std::size_t step = 0; step < told.size(); ++step)
+    EXPECT_DOUBLE_EQ(told[step], model::Quantile(day[step], 0.9)) << "step " << step;
+  EXPECT_LT(told[8], 0.8) << "bins 36 and 37";
+  EXPECT_GT(told[12], 0.8) << "bins 44 and 45";
+
+  ScalingMemory young;
+  const ScalingObservation short_history = MinutesUntil(kMidnight + 20, 1, MorningAndPeak);
+  DecideScaling(short_history, young);
+  for (const planner::Shard& shard : MakeProblem(short_history, young).shards)
+    EXPECT_TRUE(shard.later.empty());
+}
+
 // behaviour-19
 TEST(ScalingDecide, RecommendModeProposesAndWaits) {
   ScalingMemory memory;

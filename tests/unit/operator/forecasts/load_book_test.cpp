@@ -37,6 +37,25 @@ TEST(LoadBook, ForeseesAPeakThatThePastHad) {
       hot.trust.data, hot.trust.skill, hot.trust.coverage, hot.trust.drift, hot.trust.freshness);
 }
 
+TEST(LoadBook, KnowsTheDayInLongStepsAsUtilisation) {
+  LoadBook book(Options());
+  ASSERT_EQ(book.LaterBins(), 2);
+  const ScalingObservation seen = SeenAt(kMidnight + 20);  // the last whole step ended a bin ago
+  ASSERT_TRUE(book.Advance(seen.demand, seen.demand, seen.cores, seen.first, seen.now));
+  const ShardLoad& hot = book.loads().at({"s-hot"});
+  ASSERT_EQ(hot.later.size(), 48u);
+  for (const model::BinIndex step : {0, 6, 14, 24, 47}) {
+    const model::BinIndex bin = kMidnight + 20 + 2 * step;
+    const double truth = (TrueUtilisation(bin) + TrueUtilisation(bin + 1)) / 2;
+    EXPECT_NEAR(hot.later[static_cast<std::size_t>(step)][model::kMedian], truth, 0.1 * truth)
+        << "step " << step;
+  }
+  const ScalingObservation young = SeenAt(kMidnight + 20, 1);
+  LoadBook other(Options());
+  ASSERT_TRUE(other.Advance(young.demand, young.demand, young.cores, young.first, young.now));
+  EXPECT_TRUE(other.loads().at({"s-hot"}).later.empty());
+}
+
 TEST(LoadBook, GoesForwardBinByBinAsIfItHadBeenFittedLater) {
   LoadBook stepwise(Options());
   for (model::BinIndex now = kMidnight; now <= kMidnight + 12; ++now) {
