@@ -23,9 +23,13 @@ double GrownDemand::Median(std::size_t shard, model::BinIndex bin, bool grown) c
 
 double GrownDemand::At(std::size_t shard, model::BinIndex bin, std::size_t lead, std::size_t path,
                        bool grown) const {
+  return Median(shard, bin, grown) * Ratio(shard, lead, path);
+}
+
+double GrownDemand::Ratio(std::size_t shard, std::size_t lead, std::size_t path) const {
   const std::vector<double>& ratios = ratios_[shard];
-  if (ratios.empty() || lead == 0) return Median(shard, bin, grown);
-  return Median(shard, bin, grown) * ratios[(std::min(lead, steps_) - 1) * kPaths + path];
+  if (ratios.empty() || lead == 0) return 1;
+  return ratios[(std::min(lead, steps_) - 1) * kPaths + path];
 }
 
 double GrownDemand::Usual(const Shard& shard, model::BinIndex bin) const {

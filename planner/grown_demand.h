@@ -22,6 +22,8 @@ class GrownDemand {
   // As a plan sees it that is made `lead` bins before; 0 is what is measured.
   double At(std::size_t shard, model::BinIndex bin, std::size_t lead, std::size_t path,
             bool grown = true) const;
+  // What a path has to the median, `lead` bins ahead.
+  double Ratio(std::size_t shard, std::size_t lead, std::size_t path) const;
 
  private:
   double Usual(const Shard& shard, model::BinIndex bin) const;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "planner/grown_demand.h"
+#include "planner/load_path.h"
 #include "planner/planner.h"
 #include "planner/split_point.h"
 #include "planner/step_effect.h"
@@ -135,7 +136,29 @@ class Play {
       shard.units.push_back(std::move(unit));
     }
     if (!problem_.shards[holder.like].fan.steps.empty()) AddFan(holder, now, mixed, shard);
+    if (!problem_.shards[holder.like].later.empty()) AddLater(holder, now, shard);
     return shard;
+  }
+
+  // As the operator's forecast of the day: the planned quantile of the mean of each step, with the
+  // spread that the fan has at its end.
+  void AddLater(const Holder& holder, model::BinIndex now, Shard& shard) const {
+    const model::BinIndex bins = std::max(1, problem_.later_bins);
+    const std::size_t steps = problem_.shards[holder.like].later.size();
+    std::vector<double> sample(GrownDemand::kPaths);
+    for (std::size_t step = 0; step < steps; ++step) {
+      const model::BinIndex first = now + 1 + static_cast<model::BinIndex>(step) * bins;
+      std::fill(sample.begin(), sample.end(), shard.background);
+      for (const Piece& piece : holder.pieces) {
+        double median = 0;
+        for (model::BinIndex bin = first; bin < first + bins; ++bin)
+          median += demand_.Median(piece.origin, bin) / static_cast<double>(bins);
+        for (std::size_t r = 0; r < GrownDemand::kPaths; ++r)
+          sample[r] += piece.share * median * demand_.Ratio(piece.origin, demand_.steps(), r);
+      }
+      shard.later.push_back(model::Quantile(model::QuantilesOf(sample),
+                                            problem_.policy.plan_quantile_percent / 100.0));
+    }
   }
 
   void AddFan(const Holder& holder, model::BinIndex now, bool mixed, Shard& shard) const {
@@ -174,6 +197,7 @@ class Play {
     question.policy = problem_.policy;
     question.policy.mode = model::ScalingMode::kAuto;
     question.members_per_shard = problem_.members_per_shard;
+    question.later_bins = problem_.later_bins;
     question.frozen = problem_.frozen;
     question.migrations_in_flight = static_cast<int>(moving_.size());
     question.memory = memory_;
@@ -325,11 +349,16 @@ WhatIf AskWhatIf(const Problem& problem, const UsualLoad& usual, const Growth& g
   Play play(problem, demand, growth, options);
   const std::vector<Holder> before = play.fleet();
   const auto steps = static_cast<model::BinIndex>(demand.steps());
+  model::BinIndex seen = steps;  // bins ahead in which the growth is seen
+  for (const Shard& shard : problem.shards) {
+    const auto ahead = static_cast<model::BinIndex>(AheadSteps(options, shard.later.size()));
+    seen = std::max(seen, ahead * problem.later_bins);
+  }
   WhatIf answer;
   answer.shards_before = static_cast<int>(before.size());
   answer.forecast_reaches = growth.from <= problem.now + steps;
   std::map<model::ShardId, WhatIfShard> shards;
-  for (model::BinIndex now = std::max(problem.now, growth.from - steps - 1); now < growth.to;
+  for (model::BinIndex now = std::max(problem.now, growth.from - seen - 1); now < growth.to;
        ++now) {
     play.Cycle(now);
     if (now >= growth.from) Note(problem, demand, before, play.fleet(), now, shards, answer);

@@ -79,6 +79,32 @@ TEST(WhatIf, FarAheadTheUsualLoadIsTaken) {
   EXPECT_GT(more.shards_after, far.shards_after);
 }
 
+// Grown, the shards are too busy for a copy long before they are too busy for their clients.
+TEST(WhatIf, TheDayAfterTheForecastIsSeenAsTheOperatorSeesIt) {
+  Problem problem = Quiet();
+  problem.policy.target_cpu_percent = 75;
+  UsualLoad usual = AtThirtyPercent();
+  for (auto& [shard, load] : usual.utilisation)
+    std::fill(load.begin() + 1'050 / 6, load.begin() + 1'074 / 6, 0.4);
+  const Growth growth{.from = 1'006, .to = 1'120, .factor = 2.4};
+  const WhatIf late = AskWhatIf(problem, usual, growth, Options{});
+  ASSERT_FALSE(late.actions.empty());
+  EXPECT_GE(late.actions.front().start, 1'020) << "the fan has to reach the peak";
+  for (Shard& shard : problem.shards)
+    shard.later.assign(40, 0.32);  // 10 of 6 minutes are looked at
+  const WhatIf early = AskWhatIf(problem, usual, growth, Options{});
+  ASSERT_FALSE(early.actions.empty());
+  EXPECT_LE(early.actions.front().end, growth.from) << early.actions.front().summary;
+  EXPECT_LT(early.overload_minutes_planned, late.overload_minutes_planned);
+  // Asked from afar, it looks as early: long before the growth is within the fan of 24 bins.
+  UsualLoad busy = AtThirtyPercent();
+  for (auto& [shard, load] : busy.utilisation) load.assign(240, 0.72);
+  const WhatIf ahead =
+      AskWhatIf(problem, busy, {.from = 9'050, .to = 9'120, .factor = 1.3}, Options{});
+  ASSERT_FALSE(ahead.actions.empty());
+  EXPECT_LE(ahead.actions.front().start, 9'000) << ahead.actions.front().summary;
+}
+
 TEST(WhatIf, OnlyTheShardsThatGrowAreChanged) {
   const WhatIf answer =
       Ask(Quiet(), {.from = 1'020, .to = 1'080, .factor = 3, .shards = {{"s-bbbb"}}});
