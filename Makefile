@@ -44,8 +44,8 @@ bench: build ## all benchmarks; each reports a ratio between two things measured
 bench-forecast: build ## the forecaster against the published results (DATA=folder of the series)
 	@.ci/bench forecast
 
-bench-planner: build ## the planner against reactive and against a perfect one
-	@.ci/bench planner
+bench-planner: build ## the planner against reactive and against a perfect one; fails when a target is missed (DATA=)
+	@CHECK=1 .ci/bench planner
 
 golden: build ## rewrite the golden files; the commit says why each changed
 	@charts/make_dashboards.py && charts/make_readme.py && docs/make_api.py

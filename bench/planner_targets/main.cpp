@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "bench/planner_targets/exact.h"
 #include "bench/planner_targets/parts.h"
+#include "bench/planner_targets/run_cache.h"
 #include "cli/forecast/trace.h"
 #include "cli/simulate/report.h"
 #include "cli/simulate/run.h"
@@ -37,6 +38,11 @@ constexpr double kGrowthMost = 15;  // of milliseconds, for ten times the shards
 
 struct Verdict {
   std::vector<std::string> missed;
+  // What was not measured is not met.
+  void NotMeasured(const std::string& what) {
+    fmt::print("{}\n", what);
+    missed.push_back("not measured: " + what);
+  }
   void Judge(const std::string& what, double value, double most) {
     const bool good = value <= most;
     fmt::print("  {:<52} {:>9.3f}  target {:>7.3f}  {}\n", what, value, most,
@@ -45,7 +51,8 @@ struct Verdict {
   }
 };
 
-std::vector<simulate::Trace> ReadTraces(const std::string& data, const simulate::Options& options) {
+std::vector<simulate::Trace> ReadTraces(const std::string& data, const simulate::Options& options,
+                                        Verdict& verdict) {
   std::vector<std::filesystem::path> paths;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(data + "/load-traces", failed)) {
@@ -55,22 +62,63 @@ std::vector<simulate::Trace> ReadTraces(const std::string& data, const simulate:
   std::vector<simulate::Trace> traces;
   for (const std::filesystem::path& path : paths) {
     const auto text = foreshard::cli::ReadFile(path.string());
-    if (!text) continue;
-    auto trace = simulate::MakeTrace(path.stem().string(), *text, options);
+    auto trace = text ? simulate::MakeTrace(path.stem().string(), *text, options)
+                      : foreshard::Result<simulate::Trace>(text.error());
     if (trace) {
       traces.push_back(*std::move(trace));
     } else {
-      fmt::print(stderr, "{} is left out: {}\n", path.string(), trace.error().message);
+      verdict.NotMeasured(fmt::format("{}: {}", path.string(), trace.error().message));
     }
+  }
+  if (traces.empty()) {
+    verdict.NotMeasured(
+        fmt::format("no traces in '{}/load-traces' (--data FOLDER): plans are not judged", data));
   }
   return traces;
 }
 
-std::vector<simulate::RunResult> RunAll(const std::vector<simulate::Trace>& traces,
-                                        const simulate::Options& options) {
+// All strategies of one world: those that are kept already are not run again.
+std::vector<simulate::RunResult> RunOne(const simulate::Trace& trace,
+                                        const simulate::Options& options, std::uint64_t seed,
+                                        const bench::RunCache& cache) {
   const foreshard::SystemClock clock;
-  const std::size_t jobs = traces.size() * static_cast<std::size_t>(options.seeds);
-  std::vector<std::vector<simulate::RunResult>> results(jobs);
+  std::vector<simulate::RunResult> runs;
+  simulate::Options missing = options;
+  missing.strategies.clear();
+  for (const std::string& strategy : options.strategies) {
+    if (auto known = cache.Find(trace, options, seed, strategy)) {
+      runs.push_back(*std::move(known));
+    } else {
+      missing.strategies.push_back(strategy);
+    }
+  }
+  if (missing.strategies.empty()) return runs;
+  for (simulate::RunResult& run : simulate::RunWorld(trace, missing, seed, clock, {})) {
+    const foreshard::Status kept = cache.Keep(trace, options, run);
+    if (!kept) fmt::print(stderr, "{}\n", kept.error().message);
+    run.course = {};
+    runs.push_back(std::move(run));
+  }
+  return runs;
+}
+
+struct Limits {
+  const bench::RunCache& cache;
+  double minutes = 0;  // after which no world is begun; 0: none
+};
+
+struct Worlds {
+  std::vector<simulate::RunResult> runs;
+  std::size_t done = 0;
+  std::size_t wanted = 0;
+};
+
+Worlds RunAll(const std::vector<simulate::Trace>& traces, const simulate::Options& options,
+              const Limits& limits) {
+  const foreshard::SystemClock clock;
+  const auto start = clock.Monotonic();
+  Worlds worlds{.runs = {}, .wanted = traces.size() * static_cast<std::size_t>(options.seeds)};
+  std::vector<std::vector<simulate::RunResult>> results(worlds.wanted);
   std::mutex mutex;
   std::size_t next = 0;
   const auto work = [&] {
@@ -78,13 +126,15 @@ std::vector<simulate::RunResult> RunAll(const std::vector<simulate::Trace>& trac
       std::size_t mine = 0;
       {
         const std::lock_guard lock(mutex);
-        if (next >= jobs) return;
+        const std::chrono::duration<double> gone = clock.Monotonic() - start;
+        if (next >= worlds.wanted || (limits.minutes > 0 && gone.count() > 60 * limits.minutes))
+          return;
         mine = next++;
-        fmt::print(stderr, "run {} of {}\n", mine + 1, jobs);
+        fmt::print(stderr, "world {} of {}\n", mine + 1, worlds.wanted);
       }
-      const auto seeds = static_cast<std::size_t>(options.seeds);
-      results[mine] =
-          simulate::RunWorld(traces[mine / seeds], options, options.seed + mine % seeds, clock, {});
+      // One seed of every trace before the next: what is there of a run that was ended is a whole.
+      results[mine] = RunOne(traces[mine % traces.size()], options,
+                             options.seed + mine / traces.size(), limits.cache);
     }
   };
   {
@@ -92,17 +142,26 @@ std::vector<simulate::RunResult> RunAll(const std::vector<simulate::Trace>& trac
     for (int i = 1; i < options.threads; ++i) threads.emplace_back(work);
     work();
   }
-  std::vector<simulate::RunResult> runs;
+  worlds.done = next;
   for (std::vector<simulate::RunResult>& some : results) {
-    for (simulate::RunResult& run : some) runs.push_back(std::move(run));
+    for (simulate::RunResult& run : some) worlds.runs.push_back(std::move(run));
   }
-  return runs;
+  return worlds;
 }
 
 struct Outcome {
   Verdict verdict;
   std::string json;
 };
+
+// Targets are means over all worlds: a part of them decides nothing.
+bool Complete(const Worlds& worlds, Outcome& outcome) {
+  if (worlds.done == worlds.wanted) return true;
+  outcome.verdict.NotMeasured(
+      fmt::format("{} of {} worlds are done; the next run goes on from here (--cache)", worlds.done,
+                  worlds.wanted));
+  return false;
+}
 
 double RatioOf(const std::vector<simulate::StrategySummary>& summaries, const char* metric,
                const std::string& strategy, const std::string& base) {
@@ -121,7 +180,7 @@ void PrintByTrace(const std::vector<simulate::RunResult>& runs, const simulate::
   for (const std::string& strategy : options.strategies) fmt::print(" {:>17}", strategy);
   std::vector<std::string> names;
   for (const simulate::RunResult& run : runs) {
-    if (names.empty() || names.back() != run.trace) names.push_back(run.trace);
+    if (std::find(names.begin(), names.end(), run.trace) == names.end()) names.push_back(run.trace);
   }
   for (const std::string& name : names) {
     fmt::print("\n{:<20}", name);
@@ -140,15 +199,17 @@ void PrintByTrace(const std::vector<simulate::RunResult>& runs, const simulate::
 }
 
 void RunTraces(const std::vector<simulate::Trace>& traces, simulate::Options options,
-               Outcome& outcome) {
+               const Limits& limits, Outcome& outcome) {
   options.strategies = {"static-peak", "static-average",   "reactive", "threshold-split",
                         "pstore",      "ours-no-forecast", "ours",     "oracle"};
   const foreshard::SystemClock clock;
   const auto start = clock.Monotonic();
-  const std::vector<simulate::RunResult> runs = RunAll(traces, options);
+  const Worlds worlds = RunAll(traces, options, limits);
+  const std::vector<simulate::RunResult>& runs = worlds.runs;
   const double seconds = std::chrono::duration<double>(clock.Monotonic() - start).count();
-  fmt::print("{} traces, {} seeds\n{}\n", traces.size(), options.seeds,
+  fmt::print("{} traces, {} seeds from {} on\n{}\n", traces.size(), options.seeds, options.seed,
              simulate::ToTable(options, runs, seconds));
+  if (!Complete(worlds, outcome)) return;
   PrintByTrace(runs, options);
   const auto summaries = simulate::Summarise(options.strategies, runs);
   const auto ratio = [&](const char* metric, const char* base) {
@@ -173,12 +234,14 @@ void RunTraces(const std::vector<simulate::Trace>& traces, simulate::Options opt
 }
 
 void RunFlash(const std::vector<simulate::Trace>& traces, simulate::Options options,
-              Outcome& outcome) {
+              const Limits& limits, Outcome& outcome) {
   options.strategies = {"reactive", "ours"};
   options.with = {"flash"};
-  const std::vector<simulate::RunResult> runs = RunAll(traces, options);
+  const Worlds worlds = RunAll(traces, options, limits);
+  const std::vector<simulate::RunResult>& runs = worlds.runs;
   fmt::print("\nwith flash crowds that nobody could forecast\n{}\n",
              simulate::ToTable(options, runs, 0));
+  if (!Complete(worlds, outcome)) return;
   const auto summaries = simulate::Summarise(options.strategies, runs);
   const double overload = RatioOf(summaries, "overloadedSlotsPercent", "ours", "reactive");
   outcome.verdict.Judge("overloaded slots to reactive, with flash", overload, 1);
@@ -220,7 +283,7 @@ void JudgeExact(const char* what, const char* name, const bench::ExactResult& re
 
 void RunExactPart(Outcome& outcome) {
   if (!bench::HasCbc()) {
-    fmt::print("cbc is not installed (package coinor-cbc): no exact optima\n");
+    outcome.verdict.NotMeasured("cbc is not installed (package coinor-cbc): no exact optima");
     return;
   }
   fmt::print("\nagainst exact optima, 8 shards and 40 ranges at most\n");
@@ -233,15 +296,26 @@ void RunExactPart(Outcome& outcome) {
 int main(int argc, char** argv) {
   CLI::App app("The planner against reactive scaling and P-Store on real traces.", "bench/planner");
   std::string data;
+  std::string cache_folder;
+  double minutes = 0;
   std::vector<std::string> parts = {"traces", "flash", "speed", "exact"};
   bool check = false;
   bool json = false;
   simulate::Options options;
+  options.threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   app.add_option("--data", data, "folder with load-traces/");
   app.add_option("--part", parts, "of traces,flash,speed,exact")->delimiter(',');
   app.add_flag("--check", check, "exit 1 when a target is missed");
   app.add_flag("--json", json, "the last line is one JSON object");
   app.add_option("--seeds", options.seeds, "worlds a trace")->check(CLI::Range(1, 100));
+  app.add_option("--seed", options.seed, "the first of them");
+  app.add_option("--quantile-percent", options.quantile_percent, "that ours plans for")
+      ->check(CLI::Range(50, 99));
+  app.add_option("--target-percent", options.target_percent, "of ours and of the baselines")
+      ->check(CLI::Range(1, options.limit_percent - 1));
+  app.add_option("--cache", cache_folder, "folder that keeps finished runs of this very program")
+      ->take_last();
+  app.add_option("--minutes", minutes, "begin no world after so many; 0: no limit");
   app.add_option("--threads", options.threads)->check(CLI::Range(1, 64));
   try {
     app.parse(argc, argv);
@@ -254,12 +328,13 @@ int main(int argc, char** argv) {
   Outcome outcome;
   if (wanted("speed")) RunSpeedPart(outcome);
   if (wanted("exact")) RunExactPart(outcome);
-  const std::vector<simulate::Trace> traces = ReadTraces(data, options);
-  if (traces.empty()) {
-    fmt::print("no traces in '{}/load-traces' (--data FOLDER): plans are not judged\n", data);
-  } else {
-    if (wanted("traces")) RunTraces(traces, options, outcome);
-    if (wanted("flash")) RunFlash(traces, options, outcome);
+  std::vector<simulate::Trace> traces;
+  if (wanted("traces") || wanted("flash")) traces = ReadTraces(data, options, outcome.verdict);
+  if (!traces.empty()) {
+    const bench::RunCache cache(cache_folder, bench::RunCache::Program());
+    const Limits limits{.cache = cache, .minutes = minutes};
+    if (wanted("traces")) RunTraces(traces, options, limits, outcome);
+    if (wanted("flash")) RunFlash(traces, options, limits, outcome);
   }
   for (const std::string& one : outcome.verdict.missed) fmt::print("MISSED: {}\n", one);
   if (json) {
