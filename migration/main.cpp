@@ -84,6 +84,7 @@ Status WriteTerminationLog(const std::string& file, PreflightResult result) {
 
 // A mover that was started again finds its rows: the judgement has been given.
 Result<bool> RowsAreThere(const Work& work) {
+  if (!HasDestination(work.spec())) return false;
   auto destination = work.Connect(Side::kDestination);
   if (!destination) return destination.error();
   const Result<pg::Rows> known =

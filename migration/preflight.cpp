@@ -30,16 +30,22 @@ PreflightResult Refused(const Refusal& refusal) {
   return result;
 }
 
-Result<std::optional<Refusal>> CheckBoth(pg::Connection& source, pg::Connection& destination,
-                                         const Work& work, const std::vector<TableInfo>& tables,
-                                         const Estimate& estimate) {
+Check CheckSource(pg::Connection& source, const Work& work, const std::vector<TableInfo>& tables,
+                  const Estimate& estimate) {
   if (Check seen = CheckServer(source, work, Side::kSource); !seen || seen->has_value())
-    return seen;
-  if (Check seen = CheckServer(destination, work, Side::kDestination); !seen || seen->has_value())
     return seen;
   if (Check seen = CheckTables(source, work, tables, Side::kSource); !seen || seen->has_value())
     return seen;
   if (Check seen = CheckTransactions(source, work); !seen || seen->has_value()) return seen;
+  return CheckFuse(source, work, estimate.bytes);
+}
+
+Check CheckTheOther(pg::Connection& source, const Work& work, const Estimate& estimate) {
+  auto connected = work.Connect(Side::kDestination);
+  if (!connected) return connected.error();
+  pg::Connection& destination = **connected;
+  if (Check seen = CheckServer(destination, work, Side::kDestination); !seen || seen->has_value())
+    return seen;
   if (!work.spec().new_destination) {
     if (Check seen = CheckDestination(source, destination, work); !seen || seen->has_value())
       return seen;
@@ -50,10 +56,19 @@ Result<std::optional<Refusal>> CheckBoth(pg::Connection& source, pg::Connection&
     Check seen = CheckTables(destination, work, *there, Side::kDestination);
     if (!seen || seen->has_value()) return seen;
   }
-  return CheckDisk(source, destination, work, estimate.bytes);
+  return CheckDisk(destination, work, estimate.bytes);
+}
+
+Check CheckBoth(pg::Connection& source, const Work& work, const std::vector<TableInfo>& tables,
+                const Estimate& estimate) {
+  Check seen = CheckSource(source, work, tables, estimate);
+  if (!seen || seen->has_value() || !HasDestination(work.spec())) return seen;
+  return CheckTheOther(source, work, estimate);
 }
 
 }  // namespace
+
+bool HasDestination(const MigrationSpec& spec) { return !spec.dry_run || !spec.new_destination; }
 
 double MovingFraction(const MigrationSpec& spec) {
   if (!spec.keys.empty() || spec.key_space.strategy != model::Strategy::kHash) return 1;  // at most
@@ -77,15 +92,12 @@ Estimate EstimateMove(const MigrationSpec& spec, const std::vector<TableInfo>& t
 Result<PreflightResult> Preflight(const Work& work) {
   auto source = work.Connect(Side::kSource);
   if (!source) return source.error();
-  auto destination = work.Connect(Side::kDestination);
-  if (!destination) return destination.error();
   const Result<std::vector<TableInfo>> tables = ReadTables(**source, work.spec(), work.In(kCall));
   if (!tables && tables.error().reason == "TableMissing")
     return Refused({tables.error().reason, tables.error().message});
   if (!tables) return tables.error();
   const Estimate estimate = EstimateMove(work.spec(), *tables);
-  const Result<std::optional<Refusal>> refusal =
-      CheckBoth(**source, **destination, work, *tables, estimate);
+  const Result<std::optional<Refusal>> refusal = CheckBoth(**source, work, *tables, estimate);
   if (!refusal) return refusal.error();
   PreflightResult result;
   if (refusal->has_value()) result = Refused(**refusal);

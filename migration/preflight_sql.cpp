@@ -222,8 +222,7 @@ Check CheckDestination(pg::Connection& source, pg::Connection& destination, cons
   return std::optional<Refusal>();
 }
 
-Check CheckDisk(pg::Connection& source, pg::Connection& destination, const Work& work,
-                std::int64_t bytes) {
+Check CheckDisk(pg::Connection& destination, const Work& work, std::int64_t bytes) {
   // PostgreSQL has no function for free space; df on its own machine has.
   const Result<pg::Rows> asked = destination.Exec(
       "BEGIN; CREATE TEMP TABLE foreshard_df (line text) ON COMMIT DROP; "
@@ -244,6 +243,10 @@ Check CheckDisk(pg::Connection& source, pg::Connection& destination, const Work&
             "{} has {} bytes free; {} are to be moved, and one and a half times that is needed",
             work.spec().destination, free->Int(0, 0), bytes));
   }
+  return std::optional<Refusal>();
+}
+
+Check CheckFuse(pg::Connection& source, const Work& work, std::int64_t bytes) {
   const Result<pg::Rows> fuse = source.Exec(
       "SELECT setting::bigint * 1024 * 1024 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'",
       work.In(kCall));

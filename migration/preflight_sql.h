@@ -22,7 +22,9 @@ Check CheckTransactions(pg::Connection& source, const Work& work);
 Check CheckTable(pg::Connection& connection, const Work& work, const TableInfo& table, Side side);
 // The same definitions and no row of K on a destination that exists already.
 Check CheckDestination(pg::Connection& source, pg::Connection& destination, const Work& work);
-Check CheckDisk(pg::Connection& source, pg::Connection& destination, const Work& work,
-                std::int64_t bytes);
+// Room for the copy on the destination.
+Check CheckDisk(pg::Connection& destination, const Work& work, std::int64_t bytes);
+// Room for the WAL that the source keeps while the copy runs.
+Check CheckFuse(pg::Connection& source, const Work& work, std::int64_t bytes);
 
 }  // namespace foreshard::migration

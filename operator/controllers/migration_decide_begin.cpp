@@ -152,7 +152,9 @@ MigrationDecision DecidePlanned(const MigrationObservation& seen) {
     }
   }
   if (auto busy = WaitForOthers(seen)) return *busy;
+  const bool is_made = spec.new_destination && spec.dry_run;  // by the later run only
   for (const model::ShardId& shard : {spec.source, spec.destination}) {
+    if (is_made && shard == spec.destination) continue;
     if (!ShardReady(seen.set->set, shard)) {
       return WaitFor("ShardNotReady", fmt::format("shard '{}' is not ready", shard), kSlowLook);
     }

@@ -45,7 +45,9 @@ std::vector<model::ShardId> WantedShards(const ShardSetObservation& seen) {
   }
   for (const model::ShardMigration& migration : seen.migrations) {
     const model::ShardId& destination = migration.status.destination;
-    if (destination.value.empty() || IsTerminal(migration.status)) continue;
+    // A dry run only names the shard that the later run would make.
+    if (destination.value.empty() || migration.spec.dry_run || IsTerminal(migration.status))
+      continue;
     if (!Has(shards, destination)) shards.push_back(destination);
   }
   return shards;

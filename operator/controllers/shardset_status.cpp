@@ -222,7 +222,8 @@ model::Condition Degraded(const ShardSetObservation& seen, const model::ShardSet
 model::Condition Resharding(const ShardSetObservation& seen) {
   std::string names;
   for (const model::ShardMigration& migration : seen.migrations) {
-    if (migration.status.phase.empty() || IsTerminal(migration.status)) continue;
+    if (migration.status.phase.empty() || migration.spec.dry_run || IsTerminal(migration.status))
+      continue;
     names += fmt::format("{}{}", names.empty() ? "" : ", ", migration.name);
   }
   const bool moving = !names.empty();

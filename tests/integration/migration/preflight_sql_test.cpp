@@ -51,6 +51,28 @@ TEST_F(PreflightTest, AGoodMigrationPassesWithAnEstimate) {
   EXPECT_GT(result.duration_seconds, 0);
 }
 
+// behaviour-18
+TEST_F(PreflightTest, ADryRunOfASplitNeedsNoShardAndSaysWhatTheLaterRunSays) {
+  Stage later(*shards_);
+  later.options().spec.new_destination = true;
+  const auto expected = Preflight(later.work());
+  ASSERT_TRUE(Good(expected));
+  EXPECT_TRUE(expected->passed) << expected->message;
+  Stage dry(*shards_);
+  dry.options().spec.new_destination = true;
+  dry.options().spec.dry_run = true;
+  dry.options().destination_conninfo = "host=127.0.0.1 port=1 dbname=app";
+  const auto judged = Preflight(dry.work());
+  ASSERT_TRUE(Good(judged));
+  EXPECT_EQ(ToJson(*judged), ToJson(*expected));
+
+  shards_->Sql(Side::kSource, "ALTER TABLE public.orders DROP CONSTRAINT orders_pkey");
+  const auto refused = Preflight(dry.work());
+  shards_->Sql(Side::kSource, "ALTER TABLE public.orders ADD PRIMARY KEY (customer_id, id)");
+  ASSERT_TRUE(Good(refused));
+  EXPECT_EQ(refused->reason, "NoPrimaryKey");
+}
+
 TEST_F(PreflightTest, EachObstacleHasItsOwnReason) {
   const std::vector<Case> cases = {
       {"ALTER TABLE public.orders DROP CONSTRAINT orders_pkey",
@@ -173,8 +195,7 @@ TEST_F(PreflightTest, ASlotThatWouldLoseItsWalIsSeenBefore) {
   const auto judge = [&]() -> std::string {
     Stage stage(*shards_);
     const auto source = shards_->Connect(Side::kSource);
-    const auto destination = shards_->Connect(Side::kDestination);
-    const auto refusal = CheckDisk(*source, *destination, stage.work(), std::int64_t{100} << 20);
+    const auto refusal = CheckFuse(*source, stage.work(), std::int64_t{100} << 20);
     EXPECT_TRUE(Good(refusal));
     return refusal && *refusal ? (*refusal)->reason : std::string();
   };
@@ -202,9 +223,8 @@ TEST_F(PreflightTest, AWrongKeyTypeIsNamed) {
 
 TEST_F(PreflightTest, AFullDiskIsSeenBeforeTheFirstRowIsCopied) {
   Stage stage(*shards_);
-  const auto source = shards_->Connect(Side::kSource);
   const auto destination = shards_->Connect(Side::kDestination);
-  const auto refusal = CheckDisk(*source, *destination, stage.work(), std::int64_t{1} << 60);
+  const auto refusal = CheckDisk(*destination, stage.work(), std::int64_t{1} << 60);
   ASSERT_TRUE(Good(refusal));
   ASSERT_TRUE(refusal->has_value());
   EXPECT_EQ((*refusal)->reason, "NotEnoughDisk");

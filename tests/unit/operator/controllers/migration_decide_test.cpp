@@ -118,8 +118,8 @@ TEST(MigrationDecide, ASecondCutoverOfTheSetWaits) {
   EXPECT_NE(decision.step, MigrationStep::kCutoverTurn);
 }
 
-// Seed 12188802376268581670: two leaders gave one number to two migrations, and the aborted one took
-// the switch from the other again and again.
+// Seed 12188802376268581670: two leaders gave one number to two migrations, and the aborted one
+// took the switch from the other again and again.
 TEST(MigrationDecide, AnUnmarkedMigrationOfTheSameNumberLeavesTheSwitchAlone) {
   MigrationObservation seen = Seen(Phase::kAborting);
   seen.set->table->moving = {{.migration = "m9", .number = {2}, .range = {"8", ""}, .keys = {}}};
@@ -173,6 +173,24 @@ TEST(MigrationDecide, ADryRunEndsWithItsAnswer) {
   seen.set->table->moving.clear();
   decision = DecideMigration(seen);
   EXPECT_EQ(decision.step, MigrationStep::kDeleteJob);
+}
+
+// behaviour-18
+TEST(MigrationDecide, ADryRunWaitsForNoShardThatOnlyTheLaterRunMakes) {
+  MigrationObservation seen = Seen(Phase::kPlanned);
+  seen.migration.spec.destination = {};
+  seen.migration.status.destination = {"s-new1"};
+  seen.set->table->moving.clear();
+  model::ShardStatus source;
+  source.id = {"s-a"};
+  source.ready = true;
+  seen.set->set.status.shard_statuses = {source};
+  for (const bool dry_run : {false, true}) {
+    seen.migration.spec.dry_run = dry_run;
+    seen.spec = SpecOf(seen.migration, *seen.set);
+    const MigrationDecision decision = DecideMigration(seen);
+    EXPECT_EQ(decision.status && decision.status->phase == "Preflight", dry_run);
+  }
 }
 
 // Another cutover at the same time may have used the same epoch.

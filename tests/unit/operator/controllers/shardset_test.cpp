@@ -145,6 +145,21 @@ TEST_F(ShardSetControllerTest, VolumesGrowClaimsFirstAndKeepTheirPods) {
   }
 }
 
+// behaviour-18
+TEST_F(ShardSetControllerTest, ADryRunMakesNoShard) {
+  MakeReady();
+  world.Create(kube::kShardMigrations, "split",
+               R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
+      "metadata":{"name":"split","namespace":"shop"},
+      "spec":{"shardSetName":"orders","type":"Split","source":"x","dryRun":true}})");
+  world.Patch(kube::kShardMigrations, "split",
+              R"({"status":{"phase":"Planned","destination":"s-new1"}})", "status");
+  const std::int64_t before = world.kube.write_calls();
+  world.Settle();
+  EXPECT_EQ(world.kube.write_calls(), before);
+  EXPECT_FALSE(world.Exists(kube::kStatefulSets, "orders-s-new1"));
+}
+
 // behaviour-10
 TEST_F(ShardSetControllerTest, AShardForAMigrationExistsAsLongAsItIsNamed) {
   MakeReady();
