@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 #include <pplx/threadpool.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <future>
 #include <optional>
 #include <utility>
 
 #include "kube/http_error.h"
 #include "kube/kinds.h"
+#include "kube/line_splitter.h"
 #include "kube/object_json.h"
 #include "kube/paths.h"
 #include "kube/token_source.h"
@@ -23,7 +26,7 @@ using http::client::http_client_config;
 
 constexpr std::chrono::seconds kRequestIdleMax{60};
 constexpr std::chrono::seconds kWatchIdleMax{90};
-constexpr std::size_t kThreads = 4;
+constexpr std::size_t kThreads = 2;
 constexpr char kManager[] = "foreshard-operator";
 
 struct Answer {
@@ -48,6 +51,8 @@ bool WasSent(const std::string& problem) {
   return true;
 }
 
+boost::asio::const_buffer Bytes(const std::string& pem) { return {pem.data(), pem.size()}; }
+
 http_client_config MakeConfig(const ApiAccess& access, std::chrono::seconds idle_max) {
   http_client_config config;
   config.set_timeout(idle_max);
@@ -56,13 +61,10 @@ http_client_config MakeConfig(const ApiAccess& access, std::chrono::seconds idle
     context.set_options(boost::asio::ssl::context::default_workarounds |
                         boost::asio::ssl::context::no_tlsv1 |
                         boost::asio::ssl::context::no_tlsv1_1);
-    const auto buffer = [](const std::string& pem) {
-      return boost::asio::buffer(pem.data(), pem.size());
-    };
-    if (!access.ca_pem.empty()) context.add_certificate_authority(buffer(access.ca_pem));
+    if (!access.ca_pem.empty()) context.add_certificate_authority(Bytes(access.ca_pem));
     if (!access.client_certificate_pem.empty()) {
-      context.use_certificate_chain(buffer(access.client_certificate_pem));
-      context.use_private_key(buffer(access.client_key_pem), boost::asio::ssl::context::pem);
+      context.use_certificate_chain(Bytes(access.client_certificate_pem));
+      context.use_private_key(Bytes(access.client_key_pem), boost::asio::ssl::context::pem);
     }
   });
   return config;
@@ -72,19 +74,16 @@ http_client_config MakeConfig(const ApiAccess& access, std::chrono::seconds idle
 Status CheckMaterial(const ApiAccess& access) {
   boost::asio::ssl::context context(boost::asio::ssl::context::tls_client);
   boost::system::error_code failed;
-  const auto buffer = [](const std::string& pem) {
-    return boost::asio::buffer(pem.data(), pem.size());
-  };
   if (!access.ca_pem.empty()) {
-    context.add_certificate_authority(buffer(access.ca_pem), failed);
+    context.add_certificate_authority(Bytes(access.ca_pem), failed);
     if (failed)
       return Error::GiveUp("the API server's certificate authority is not valid PEM",
                            "InvalidCertificate");
   }
   if (access.client_certificate_pem.empty()) return Ok();
-  context.use_certificate_chain(buffer(access.client_certificate_pem), failed);
+  context.use_certificate_chain(Bytes(access.client_certificate_pem), failed);
   if (failed) return Error::GiveUp("the client certificate is not valid PEM", "InvalidCertificate");
-  context.use_private_key(buffer(access.client_key_pem), boost::asio::ssl::context::pem, failed);
+  context.use_private_key(Bytes(access.client_key_pem), boost::asio::ssl::context::pem, failed);
   if (failed)
     return Error::GiveUp("the client key is not valid PEM, or belongs to another certificate",
                          "InvalidKey");
@@ -344,31 +343,33 @@ Status RestApi::Watch(const ResourceKind& kind, const WatchOptions& options,
   const int status = ended.value->status_code();
   if (status == 200) return ReadEvents(call, *std::move(ended.value), on_event, stop, cancel);
   if (status == 401) token_.Forget();
-  std::string body;
-  try {
-    body = ended.value->extract_utf8string(true).get();
-  } catch (const std::exception& problem) {
-    body = problem.what();
-  }
-  return HttpError(status, call.what, body);
+  const auto body = Await(ended.value->extract_utf8string(true), kUntilItEnds, cancel);
+  return HttpError(status, call.what, body.value.value_or(body.problem));
 }
 
 Status RestApi::ReadEvents(const Call& call, http::http_response response,
                            const std::function<bool(const WatchEvent&)>& on_event,
                            const std::stop_token& stop, pplx::cancellation_token_source& cancel) {
-  const concurrency::streams::istream stream = response.body();
+  concurrency::streams::streambuf<std::uint8_t> body = response.body().streambuf();
+  LineSplitter lines;
+  const auto broken = [&call](const std::string& problem) {
+    return Error::Reobserve(fmt::format("{}: {}", call.what, problem), "WatchBroken");
+  };
   while (!stop.stop_requested()) {
-    concurrency::streams::container_buffer<std::string> line;
-    const Ended<std::size_t> read = Await(stream.read_line(line), kUntilItEnds, cancel);
+    // Waits for a byte and takes all that are there: read_line would make a task of each.
+    const Ended<int> next = Await(body.getc(), kUntilItEnds, cancel);
     if (stop.stop_requested()) return Ok();
-    if (!read.value)
-      return Error::Reobserve(fmt::format("{}: {}", call.what, read.problem), "WatchBroken");
-    if (line.collection().empty()) {
-      if (stream.is_eof()) return Ok();
-      continue;
-    }
-    const Result<WatchEvent> event = ParseWatchLine(line.collection());
-    if (!event || !on_event(*event)) {
+    if (!next.value) return broken(next.problem);
+    if (*next.value == concurrency::streams::char_traits<std::uint8_t>::eof()) return Ok();
+    const std::size_t size = std::max<std::size_t>(body.in_avail(), 1);
+    auto* room = reinterpret_cast<std::uint8_t*>(lines.Room(size));
+    const Ended<std::size_t> read = Await(body.getn(room, size), kUntilItEnds, cancel);
+    if (!read.value) return broken(read.problem);
+    lines.Arrived(*read.value);
+    while (const std::optional<std::string_view> line = lines.Next()) {
+      const Result<WatchEvent> event = ParseWatchLine(*line);
+      if (stop.stop_requested()) return Ok();
+      if (event && on_event(*event)) continue;
       cancel.cancel();  // else the connection would be read to its end
       return event ? Ok() : Status(event.error());
     }

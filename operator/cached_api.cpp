@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "kube/kinds.h"
+
 namespace foreshard::op {
 namespace {
 
@@ -232,7 +234,17 @@ Status CachedApi::Delete(const kube::ResourceKind& kind, const kube::ObjectRef& 
 
 Status CachedApi::Evict(const kube::ObjectRef& pod, Deadline deadline) {
   if (const Status may = MayWrite(); !may) return may;
-  return api_.Evict(pod, deadline);
+  const Copy* copy = CopyOf(kube::kPods);
+  std::optional<kube::Object> evicted = copy ? copy->cache->Get(pod) : std::nullopt;
+  const Status done = api_.Evict(pod, deadline);
+  if (!done || !evicted) return done;
+  // Its successor has the same name: who still sees this one in the copy would evict that.
+  evicted->metadata.deletion_timestamp = "evicted";
+  evicted->metadata.finalizers.clear();
+  const std::scoped_lock lock(mutex_);
+  written_[{kube::kPods, pod}] = {.object = *std::move(evicted),
+                                  .until = clock_.Monotonic() + kWrittenLifetime};
+  return done;
 }
 
 Status CachedApi::Watch(const kube::ResourceKind& kind, const kube::WatchOptions& options,

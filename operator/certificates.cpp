@@ -102,11 +102,11 @@ Certificate NewCertificate(std::string_view common_name, EVP_PKEY* key, WallTime
   Certificate certificate(X509_new());
   if (certificate == nullptr) return nullptr;
   X509* raw = certificate.get();
-  const bool good = X509_set_version(raw, X509_VERSION_3) == 1 && SetSerial(raw) &&
-                    ASN1_TIME_set(X509_getm_notBefore(raw), Seconds(now - kCertificateClockSkew)) != nullptr &&
-                    ASN1_TIME_set(X509_getm_notAfter(raw), Seconds(now + lifetime)) != nullptr &&
-                    SetName(X509_get_subject_name(raw), common_name) &&
-                    X509_set_pubkey(raw, key) == 1;
+  const bool good =
+      X509_set_version(raw, X509_VERSION_3) == 1 && SetSerial(raw) &&
+      ASN1_TIME_set(X509_getm_notBefore(raw), Seconds(now - kCertificateClockSkew)) != nullptr &&
+      ASN1_TIME_set(X509_getm_notAfter(raw), Seconds(now + lifetime)) != nullptr &&
+      SetName(X509_get_subject_name(raw), common_name) && X509_set_pubkey(raw, key) == 1;
   if (!good) return nullptr;
   return certificate;
 }
@@ -209,24 +209,34 @@ bool BelongTogether(const KeyPair& pair) {
   return good;
 }
 
-bool IsCurrent(std::string_view certificate_pem, std::string_view authority_pem,
-               const CertificateRequest& request, WallTime now) {
+std::optional<CertificateFacts> ReadSigned(std::string_view certificate_pem,
+                                           std::string_view authority_pem) {
   const Certificate certificate = ParseCertificate(certificate_pem);
   const Certificate issuer = ParseCertificate(authority_pem);
   const Result<CertificateFacts> facts = ReadCertificate(certificate_pem);
   if (certificate == nullptr || issuer == nullptr || !facts) {
     ERR_clear_error();
-    return false;
+    return std::nullopt;
   }
   const Key issuer_key(X509_get_pubkey(issuer.get()));
   if (X509_verify(certificate.get(), issuer_key.get()) != 1) {
     ERR_clear_error();
-    return false;
+    return std::nullopt;
   }
+  return *facts;
+}
+
+bool IsCurrent(const CertificateFacts& facts, const CertificateRequest& request, WallTime now) {
   std::vector<std::string> wanted = request.dns_names;
   std::ranges::sort(wanted);
-  return facts->common_name == request.common_name && facts->dns_names == wanted &&
-         now < facts->renew_at();
+  return facts.common_name == request.common_name && facts.dns_names == wanted &&
+         now < facts.renew_at();
+}
+
+bool IsCurrent(std::string_view certificate_pem, std::string_view authority_pem,
+               const CertificateRequest& request, WallTime now) {
+  const std::optional<CertificateFacts> facts = ReadSigned(certificate_pem, authority_pem);
+  return facts && IsCurrent(*facts, request, now);
 }
 
 }  // namespace foreshard::op

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,7 +52,13 @@ Result<CertificateFacts> ReadCertificate(std::string_view pem);
 // The key is that of the certificate. False for what cannot be read.
 bool BelongTogether(const KeyPair& pair);
 
-// Signed by this authority, for these names, with a life that is not yet two thirds over.
+// What it says, if this authority signed it. Costs about a millisecond; the answer never changes.
+std::optional<CertificateFacts> ReadSigned(std::string_view certificate_pem,
+                                           std::string_view authority_pem);
+// For these names, with a life that is not yet two thirds over.
+bool IsCurrent(const CertificateFacts& facts, const CertificateRequest& request, WallTime now);
+
+// Both at once.
 bool IsCurrent(std::string_view certificate_pem, std::string_view authority_pem,
                const CertificateRequest& request, WallTime now);
 

@@ -15,6 +15,7 @@ inline constexpr double kReconcilesPerSecond =
 inline constexpr double kReconcileBurst = 200.0;
 inline constexpr std::chrono::seconds kReconcileTimeLimit{60};
 inline constexpr std::size_t kWorkers = 4;
+inline constexpr std::size_t kRollingSetsMax = 20;  // unless the operator is told otherwise
 inline constexpr std::size_t kQueueKeysMax = 100'000;
 
 }  // namespace foreshard::op

@@ -80,6 +80,10 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--temporary-directory", flags.options.temporary_directory,
                  "Where CA certificates are put for libpq")
       ->capture_default_str();
+  app.add_option("--rolling-sets-max", flags.options.rolling_sets_max,
+                 "Sets that take on a new image or template at the same time, over all")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
   app.add_option_function<std::string>(
          "--audit-interval",
          [&flags](const std::string& text) {

@@ -16,6 +16,7 @@
 #include "operator/certificate_meter.h"
 #include "operator/event_filter.h"
 #include "operator/exporter.h"
+#include "operator/limits.h"
 #include "operator/migration_meter.h"
 #include "operator/reconciler.h"
 #include "operator/shards/ca_files.h"
@@ -39,6 +40,7 @@ struct OperatorOptions {
   std::string name_space;      // watched; "": all
   std::string prometheus_url;  // for sets that name none
   std::string temporary_directory = "/tmp/foreshard-operator";
+  std::size_t rolling_sets_max = kRollingSetsMax;
   std::chrono::milliseconds audit_interval = std::chrono::hours(24);  // 0: only when asked
   kube::LeaderLeaseOptions lease;
   WebhookOptions webhook = {};

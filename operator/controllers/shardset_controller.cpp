@@ -81,9 +81,16 @@ Result<Outcome> ShardSetController::AfterEffect(const ShardSetObservation& seen,
 Result<Outcome> ShardSetController::Reconcile(const kube::ObjectRef& ref, Deadline deadline) {
   Result<std::optional<ShardSetObservation>> seen = observer_.Observe(ref, deadline);
   if (!seen) return seen.error();
-  if (!*seen) return Outcome::Done();
+  if (!*seen) {
+    roll_limit_.Leave(ref);
+    return Outcome::Done();
+  }
+  (*seen)->may_roll = roll_limit_.May(ref);
   const ShardSetDecision decision = DecideShardSet(**seen, images_);
+  const bool stands = (*seen)->set.deleting || (*seen)->paused || (*seen)->invalid;
+  if (decision.whole || stands) roll_limit_.Leave(ref);
   if (!decision.effect) return decision.settled;
+  if (decision.effect->kind == EffectKind::kEvict) roll_limit_.Enter(ref);
   if (IsFutile(ref, *decision.effect)) {
     const Error futile =
         Error::GiveUp(fmt::format("{} {} is written differently by the server each time",

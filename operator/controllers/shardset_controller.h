@@ -3,7 +3,9 @@
 #include <map>
 #include <mutex>
 
+#include "operator/controllers/roll_limit.h"
 #include "operator/controllers/shardset_act.h"
+#include "operator/limits.h"
 #include "operator/reconciler.h"
 
 namespace foreshard::op {
@@ -13,8 +15,13 @@ namespace foreshard::op {
 // Owner: wiring. Threads: one worker for each set at a time.
 class ShardSetController final : public Reconciler {
  public:
-  ShardSetController(kube::KubeApi& kube, ShardAdmin& admin, const Clock& clock, Images images)
-      : hands_{kube, admin, clock}, images_(std::move(images)), observer_(kube, admin, clock) {}
+  // At most `rolling_sets_max` sets take on a new template at the same time.
+  ShardSetController(kube::KubeApi& kube, ShardAdmin& admin, const Clock& clock, Images images,
+                     std::size_t rolling_sets_max = kRollingSetsMax)
+      : hands_{kube, admin, clock},
+        images_(std::move(images)),
+        observer_(kube, admin, clock),
+        roll_limit_(rolling_sets_max) {}
 
   Result<Outcome> Reconcile(const kube::ObjectRef& ref, Deadline deadline) override;
 
@@ -27,6 +34,7 @@ class ShardSetController final : public Reconciler {
   ShardSetHands hands_;
   Images images_;
   ShardSetObserver observer_;
+  RollLimit roll_limit_;
   std::mutex mutex_;
   std::map<kube::ObjectRef, std::pair<std::string, int>>
       repeated_;  // the last object applied, how often in a row

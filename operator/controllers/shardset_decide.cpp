@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::chrono::seconds kLookWhenSettled{60};
 constexpr std::chrono::seconds kLookWhenWaiting{2};
+constexpr std::chrono::seconds kLookForRoom{10};  // nobody tells that another set is done
 
 Effect Patch(const kube::ResourceKind& resource, const std::string& name, Value patch) {
   Effect effect;
@@ -35,10 +36,12 @@ bool HasFinalizer(const ShardSetObservation& seen) {
   return std::ranges::find(seen.set.finalizers, kFinalizer) != seen.set.finalizers.end();
 }
 
-ShardSetDecision Do(Effect effect) { return {.effect = std::move(effect), .settled = {}}; }
+ShardSetDecision Do(Effect effect) {
+  return {.effect = std::move(effect), .settled = {}, .whole = false};
+}
 
 ShardSetDecision Settled(std::chrono::milliseconds again) {
-  return {.effect = std::nullopt, .settled = Outcome::LookAgain(again)};
+  return {.effect = std::nullopt, .settled = Outcome::LookAgain(again), .whole = false};
 }
 
 ShardSetDecision DecideWhileDeleting(const ShardSetObservation& seen) {
@@ -199,12 +202,17 @@ ShardSetDecision DecideShardSet(const ShardSetObservation& seen, const Images& i
   if (std::optional<Effect> effect = DecideObjects(seen, images)) return Do(std::move(*effect));
   if (std::optional<Effect> effect = DecideInside(seen)) return Do(std::move(*effect));
   if (std::optional<Effect> effect = DecideOrphans(seen)) return Do(std::move(*effect));
-  if (std::optional<Effect> effect = DecideRolling(seen)) return Do(std::move(*effect));
+  std::optional<Effect> next_pod = DecideRolling(seen);
+  if (next_pod && seen.may_roll && BudgetAllows(seen, *next_pod)) return Do(std::move(*next_pod));
   if (std::optional<Effect> effect = DecideGrowth(seen)) return Do(std::move(*effect));
   const bool ready = IsTrue(status.conditions, "Ready") && !IsTrue(status.conditions, "Degraded");
   if (std::optional<Effect> effect = TellStatus(seen, std::move(status)))
     return Do(std::move(*effect));
-  return Settled(ready ? kLookWhenSettled : kLookWhenWaiting);
+  ShardSetDecision rest = Settled(!ready || seen.believed ? kLookWhenWaiting
+                                  : next_pod              ? kLookForRoom
+                                                          : seen.inspection_age);
+  rest.whole = ready && !next_pod;
+  return rest;
 }
 
 }  // namespace foreshard::op

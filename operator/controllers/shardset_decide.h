@@ -45,6 +45,7 @@ struct Effect {
 struct ShardSetDecision {
   std::optional<Effect> effect;  // at most one; afterwards look again at once
   Outcome settled;               // where there is none
+  bool whole = false;            // nothing to do, every member is there and has the newest template
 };
 
 // Pure. What to change next in the set, in the order of dependence: secrets, access, shards,
@@ -56,8 +57,12 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen);
 std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Images& images);
 std::optional<Effect> DecideInside(const ShardSetObservation& seen);
 std::optional<Effect> DecideOrphans(const ShardSetObservation& seen);
-// The next pod that has to take on a new template; nothing while one is on its way.
+// The next pod that has to take on a new template; nothing while one is on its way. Whether the
+// fleet has room for it is another question.
 std::optional<Effect> DecideRolling(const ShardSetObservation& seen);
+// What the budget told last: when it allows one more, an event says so. Asked before that, the
+// server refuses, and nobody knows when to ask again.
+bool BudgetAllows(const ShardSetObservation& seen, const Effect& eviction);
 // Last of all: a storage class that cannot grow must not hold up the rest.
 std::optional<Effect> DecideGrowth(const ShardSetObservation& seen);
 // While it is being deleted: the next object to go, or the reason why it waits.

@@ -101,6 +101,19 @@ bool HasPods(const ShardSetObservation& seen, const std::string& shard) {
   });
 }
 
+std::optional<Effect> FirstDifference(const ShardSetObservation& seen,
+                                      std::vector<WantedObject> objects) {
+  for (WantedObject& wanted : objects) {
+    const Child* child = FindChild(seen.children, wanted.resource.kind, wanted.name);
+    if (child != nullptr && child->deleting) continue;  // it comes back when it is gone
+    if (child != nullptr && wanted.resource == kube::kStatefulSets)
+      KeepClaimTemplate(wanted.json, child->json);
+    if (child != nullptr && Covers(child->json, wanted.json)) continue;
+    return Apply(wanted.resource, wanted.name, std::move(wanted.json));
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Effect> DecideSecrets(const ShardSetObservation& seen) {
@@ -137,9 +150,10 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen) {
   }
   for (WantedCertificate& wanted : WantedCertificates(seen)) {
     const auto data = DataOf(seen, wanted.secret);
+    const auto facts = seen.certificates.find(wanted.secret);
     if (HasAll(data, {"tls.crt", "tls.key", "ca.crt"}) &&
-        data.at("ca.crt") == authority.at("ca.crt") &&
-        IsCurrent(data.at("tls.crt"), authority.at("ca.crt"), wanted.request, seen.now)) {
+        data.at("ca.crt") == authority.at("ca.crt") && facts != seen.certificates.end() &&
+        IsCurrent(facts->second, wanted.request, seen.now)) {
       continue;
     }
     Effect effect = Simple(EffectKind::kIssueCertificate, kube::kSecrets, wanted.secret);
@@ -152,15 +166,15 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen) {
 }
 
 std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Images& images) {
-  for (WantedObject& wanted : WantedObjects(seen, images)) {
-    const Child* child = FindChild(seen.children, wanted.resource.kind, wanted.name);
-    if (child != nullptr && child->deleting) continue;  // it comes back when it is gone
-    if (child != nullptr && wanted.resource == kube::kStatefulSets)
-      KeepClaimTemplate(wanted.json, child->json);
-    if (child != nullptr && Covers(child->json, wanted.json)) continue;
-    return Apply(wanted.resource, wanted.name, std::move(wanted.json));
+  const SetName set = NameOf(seen.set);
+  const model::ShardSetSpec& spec = seen.set.spec;
+  if (std::optional<Effect> effect = FirstDifference(seen, WantedAccess(set))) return effect;
+  for (const model::ShardId& shard : WantedShards(seen)) {
+    if (std::optional<Effect> effect =
+            FirstDifference(seen, WantedShardObjects(set, shard, spec, images)))
+      return effect;
   }
-  return std::nullopt;
+  return FirstDifference(seen, WantedRouterObjects(set, spec, images));
 }
 
 // Volumes grow: first each claim, then the StatefulSet is made anew around its running pods.

@@ -55,8 +55,9 @@ bool KeysAreChangingHands(const ShardSetObservation& seen) {
   });
 }
 
-Effect Evict(const std::string& pod) {
+Effect Evict(const model::ShardId& shard, const std::string& pod) {
   Effect effect;
+  effect.shard = shard;
   effect.kind = EffectKind::kEvict;
   effect.resource = kube::kPods;
   effect.name = pod;
@@ -64,6 +65,14 @@ Effect Evict(const std::string& pod) {
 }
 
 }  // namespace
+
+bool BudgetAllows(const ShardSetObservation& seen, const Effect& eviction) {
+  const Child* pod = FindChild(seen.children, "Pod", eviction.name);
+  if (pod != nullptr && !IsPodReady(pod->json)) return true;  // another rule: the server decides
+  const Child* budget =
+      FindChild(seen.children, "PodDisruptionBudget", ShardName(NameOf(seen.set), eviction.shard));
+  return budget == nullptr || budget->json.At("status.disruptionsAllowed").Int(1) > 0;
+}
 
 std::optional<Effect> DecideRolling(const ShardSetObservation& seen) {
   if (KeysAreChangingHands(seen)) return std::nullopt;
@@ -76,16 +85,16 @@ std::optional<Effect> DecideRolling(const ShardSetObservation& seen) {
   // A pod that an earlier change broke serves nobody: the change that repairs it may take it.
   for (const auto& [shard, pods] : shards) {
     if (pods.settled && !pods.broken.empty() && pods.broken != LeaderOf(seen, shard))
-      return Evict(pods.broken);
+      return Evict(shard, pods.broken);
   }
   if (!whole) return std::nullopt;
   for (const auto& [shard, pods] : shards) {
     if (pods.outdated.empty()) continue;
     const std::string leader = LeaderOf(seen, shard);
     for (const std::string& pod : pods.outdated) {
-      if (pod != leader) return Evict(pod);
+      if (pod != leader) return Evict(shard, pod);
     }
-    return Evict(leader);
+    return Evict(shard, leader);
   }
   return std::nullopt;
 }

@@ -80,16 +80,15 @@ std::vector<WantedObject> WantedShardObjects(const SetName& set, const model::Sh
   return objects;
 }
 
-std::vector<WantedObject> WantedObjects(const ShardSetObservation& seen, const Images& images) {
-  const SetName set = NameOf(seen.set);
-  const model::ShardSetSpec& spec = seen.set.spec;
+std::vector<WantedObject> WantedAccess(const SetName& set) {
   std::vector<WantedObject> objects;
   AddAccess(objects, BuildShardAccess(set));
-  for (const model::ShardId& shard : WantedShards(seen)) {
-    for (WantedObject& object : WantedShardObjects(set, shard, spec, images)) {
-      objects.push_back(std::move(object));
-    }
-  }
+  return objects;
+}
+
+std::vector<WantedObject> WantedRouterObjects(const SetName& set, const model::ShardSetSpec& spec,
+                                              const Images& images) {
+  std::vector<WantedObject> objects;
   AddAccess(objects, BuildRouterAccess(set));
   Add(objects, kube::kConfigMaps, BuildRouterConfigMap(set, spec));
   Add(objects, kube::kServices, BuildRouterService(set, spec.router));

@@ -19,13 +19,16 @@ std::vector<model::ShardId> InitialShards(const ShardSetObservation& seen);
 // Shards with objects that are not wanted any more.
 std::vector<model::ShardId> OrphanedShards(const ShardSetObservation& seen);
 
-// One object that should be there, and how it is kept so.
+// One object that should be there, and how it is kept so. In parts: who finds a difference in the
+// first shard need not build the others.
 struct WantedObject {
   kube::ResourceKind resource;
   std::string name;
   Value json;
 };
-std::vector<WantedObject> WantedObjects(const ShardSetObservation& seen, const Images& images);
+std::vector<WantedObject> WantedAccess(const SetName& set);  // of the shards
+std::vector<WantedObject> WantedRouterObjects(const SetName& set, const model::ShardSetSpec& spec,
+                                              const Images& images);
 std::vector<WantedObject> WantedShardObjects(const SetName& set, const model::ShardId& shard,
                                              const model::ShardSetSpec& spec, const Images& images);
 

@@ -14,6 +14,7 @@
 #include "model/routing_table.h"
 #include "model/shard_set.h"
 #include "operator/api/value.h"
+#include "operator/certificates.h"
 #include "operator/shards/shard_admin.h"
 
 namespace foreshard::op {
@@ -46,6 +47,7 @@ struct ShardSetObservation {
   model::ShardSet set;           // of an invalid one only name, generation, finalizers, status
   std::optional<Error> invalid;  // what is wrong with the spec
   bool paused = false;           // asked for by an annotation: nothing is changed meanwhile
+  bool may_roll = true;          // the fleet has room for one more set that takes on a template
   Children children;
   std::optional<model::RoutingTable> table;
   std::vector<model::ShardMigration> migrations;  // of this set, by name
@@ -54,6 +56,12 @@ struct ShardSetObservation {
   // is missing.
   std::optional<std::map<std::string, std::string>> backup_files;
   bool password_matches = false;  // the verifier that routers have is of the client's password
+  // How long what was seen inside the shards counts: then it is time for another look, if nothing
+  // happens before.
+  std::chrono::milliseconds inspection_age{60'000};
+  bool believed = false;  // of some shards only the status is known: there is more to look at soon
+  // Secret -> what its certificate says, where the set's own authority signed it.
+  std::map<std::string, CertificateFacts> certificates;
 };
 
 // Whether the set may remove it: the operator, Kubernetes' controllers or Patroni made it for this
@@ -96,19 +104,27 @@ class ShardSetObserver {
     DatabaseSeen database;
     std::string question;  // leader and fingerprint: another one makes the answer void
     MonotonicTime at{};
-    bool well = false;  // answered, and everything is as it should be
+    bool well = false;  // answered
   };
   using Key = std::pair<kube::ObjectRef, model::ShardId>;
 
   Status ListChildren(ShardSetObservation& seen, Deadline deadline);
   Status ReadMigrations(ShardSetObservation& seen, Deadline deadline);
   void LookInside(ShardSetObservation& seen, Deadline deadline);
-  // Of an orphan the answer decides whether it is removed: it is asked anew.
-  DatabaseSeen Inspect(const ShardSetObservation& seen, const model::ShardId& shard, bool orphan,
-                       Deadline deadline);
+  struct Question {  // about the shards of one set
+    ShardSetup setup;
+    std::string fingerprint;          // of the setup
+    std::vector<std::string> tables;  // the sharded ones
+  };
+  // Of an orphan the answer decides whether it is removed: it is asked anew, and about rows, which
+  // takes a second login.
+  DatabaseSeen Inspect(const ShardSetObservation& seen, const model::ShardId& shard,
+                       const Question& asked, bool orphan, Deadline deadline);
   bool IsFresh(const Looked& looked, bool orphan) const;
   Status ReadBackupSecrets(ShardSetObservation& seen, Deadline deadline);
+  bool HasLooked(const ShardSetObservation& seen, const model::ShardId& shard);
   bool MatchesPassword(const ShardSetObservation& seen);
+  std::map<std::string, CertificateFacts> ReadCertificates(const ShardSetObservation& seen);
 
   kube::KubeApi& kube_;
   ShardAdmin& admin_;
@@ -117,6 +133,8 @@ class ShardSetObserver {
   std::map<Key, Looked> looked_;
   std::map<std::string, bool>
       matches_;  // digest of (password, verifier): PBKDF2 is slow on purpose
+  std::map<std::string, std::optional<CertificateFacts>>
+      signed_;  // digest of (certificate, authority): a signature is as slow to check
 };
 
 }  // namespace foreshard::op

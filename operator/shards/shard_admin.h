@@ -39,7 +39,7 @@ std::string FingerprintOf(const ShardSetup& setup);
 struct ShardDatabaseSeen {
   bool set_up = false;  // with this very setup
   std::int64_t size_bytes = 0;
-  bool has_rows = false;  // in one of the sharded tables
+  bool has_rows = false;  // in one of the tables that were named
   bool operator==(const ShardDatabaseSeen&) const = default;
 };
 
@@ -47,7 +47,8 @@ class ShardAdmin {
  public:
   virtual ~ShardAdmin() = default;
 
-  // `tables`: the sharded ones, schema.table; those that do not exist have no rows.
+  // `tables`: in which rows are looked for, schema.table; those that do not exist have none. With
+  // none named, has_rows says nothing.
   virtual Result<ShardDatabaseSeen> Inspect(const ShardLogin& login, const ShardSetup& setup,
                                             const std::vector<std::string>& tables,
                                             Deadline deadline) = 0;

@@ -23,13 +23,13 @@ class FakeShardAdmin final : public op::ShardAdmin {
   };
 
   Result<op::ShardDatabaseSeen> Inspect(const op::ShardLogin& login, const op::ShardSetup& setup,
-                                        const std::vector<std::string>&, Deadline) override {
+                                        const std::vector<std::string>& tables, Deadline) override {
     ++inspections;
     const Database& database = databases[login.host];
     if (database.down) return Error::Retry(login.host + " does not answer");
     return op::ShardDatabaseSeen{.set_up = database.fingerprint == Print(setup),
                                  .size_bytes = database.size_bytes,
-                                 .has_rows = database.has_rows};
+                                 .has_rows = !tables.empty() && database.has_rows};
   }
 
   Status SetUp(const op::ShardLogin& login, const op::ShardSetup& setup, Deadline) override {

@@ -111,6 +111,9 @@ class Api:
     def patch(self, path, body):
         return self.call("PATCH", path, body, "application/merge-patch+json")
 
+    def delete(self, path, body=None):
+        return self.call("DELETE", path, body)
+
     def apply(self, path, body):
         return self.call("PATCH", path + "?fieldManager=bench&force=true", body, "application/apply-patch+yaml")
 
@@ -179,8 +182,9 @@ class Cluster:
             raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
-    def install(self, controllers=True):
-        """Our kinds, a namespace for operators (with every right: the chart's own are tested elsewhere), controllers."""
+    def install(self, controllers=True, also=(), arguments=()):
+        """Our kinds, a namespace for operators (with every right: the chart's own are tested elsewhere), controllers:
+        those that make pods, those in `also`, and arguments for them."""
         self.kubectl("apply", "-f", ROOT / "crds")
         self.kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", ROOT / "crds")
         self.kubectl("create", "namespace", "foreshard-system")
@@ -188,7 +192,7 @@ class Cluster:
         if not controllers:
             return
         self.manager = start([PROGRAMS / "kube-controller-manager", f"--kubeconfig={self.directory}/admin.kubeconfig",
-                              f"--controllers={CONTROLLERS}", "--leader-elect=false", "--kube-api-qps=2000",
+                              f"--controllers={','.join([CONTROLLERS, *also])}", *arguments, "--leader-elect=false", "--kube-api-qps=2000",
                               "--kube-api-burst=4000", "--concurrent-statefulset-syncs=10", "--secure-port=0"],
                              self.directory / "log/manager.log")
 

@@ -44,7 +44,7 @@ def make_authority(directory):
 class Database:
     """One PostgreSQL on a loopback address of its own, on the port that shards have."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, settings=()):
         self.directory = directory
         if not (POSTGRES / "initdb").exists():
             raise Missing("PostgreSQL 15")
@@ -67,8 +67,15 @@ class Database:
             [POSTGRES / "postgres", "-D", data, "-h", self.address, "-p", "5432", "-k", directory, "-c", "fsync=off",
              "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "ssl=on", "-c", "shared_buffers=32MB",
              "-c", f"ssl_cert_file={directory}/server.crt", "-c", f"ssl_key_file={directory}/server.key",
-             "-c", "password_encryption=scram-sha-256", "-c", "autovacuum=off"],
+             "-c", "password_encryption=scram-sha-256", "-c", "autovacuum=off",
+             *(part for setting in settings for part in ("-c", setting))],
             directory / "postgres.log", cwd=directory, **as_postgres)
+
+    def ask(self, program, database, *arguments):
+        """What one of PostgreSQL's programs (psql, pg_dump) prints, as its superuser."""
+        conninfo = f"host={self.address} user=postgres password={PASSWORD} dbname={database} sslmode=require"
+        return subprocess.run([str(POSTGRES / program), "-d", conninfo, *arguments], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout
 
     def close(self):
         stop(self.process)
@@ -77,11 +84,11 @@ class Database:
 class Operator:
     """The program as it is built, and what /proc says about it."""
 
-    def __init__(self, cluster, identity, more=()):
+    def __init__(self, cluster, identity, more=(), before=()):
         self.identity = identity
         self.log = cluster.directory / f"log/operator-{identity}.log"
         self.kubeconfig = cluster.operator_kubeconfig(identity)
-        self.process = start([ROOT / "build/release/bin/foreshard-operator", f"--kubeconfig={self.kubeconfig}",
+        self.process = start([*before, ROOT / "build/release/bin/foreshard-operator", f"--kubeconfig={self.kubeconfig}",
                               "--listen=127.0.0.1:0", "--status-listen=off", "--lease-namespace=foreshard-system",
                               # Audits ask every shard by its name in the cluster's DNS, and there is none here.
                               "--audit-interval=0s", f"--temporary-directory={cluster.directory}/operator-files",
@@ -125,7 +132,8 @@ class Operator:
 class Fleet:
     """`with Fleet(...) as fleet`. Raises Missing where a program is not there."""
 
-    def __init__(self, sets, shards_per_set, members=2, forecast=False):
+    def __init__(self, sets, shards_per_set, members=2, forecast=False, controllers=(), arguments=(), settings=()):
+        """`controllers` run beside those that make pods, with `arguments`; `settings` are PostgreSQL's."""
         self.sets, self.shards_per_set, self.members = sets, shards_per_set, members
         self.forecast = forecast  # of every set, from a Prometheus that is played
         self.keep = tempfile.TemporaryDirectory(prefix="foreshard-fleet-")
@@ -137,8 +145,8 @@ class Fleet:
         self.watched = threading.Event()
         (directory / "postgres").mkdir()
         self.cluster = Cluster(directory)
-        self.database = Database(directory / "postgres")
-        self.cluster.install()
+        self.database = Database(directory / "postgres", settings)
+        self.cluster.install(also=controllers, arguments=arguments)
         self.api = self.cluster.api
         self.player = Player(self.api, self.database.address)
         self.player.start()
@@ -178,9 +186,10 @@ class Fleet:
             return sorted((shard, self.player.leaders.get(key) or "") for key, (name, shard) in self.player.labels.items()
                           if name == owner)
 
-    def start_operator(self, identity="one"):
-        more = [f"--prometheus-url={self.metrics.url}"] if self.metrics else []
-        self.operators.append(Operator(self.cluster, identity, more))
+    def start_operator(self, identity="one", more=(), before=()):
+        """`before`: the words of a command that starts it."""
+        prometheus = [f"--prometheus-url={self.metrics.url}"] if self.metrics else []
+        self.operators.append(Operator(self.cluster, identity, [*prometheus, *more], before))
         return self.operators[-1]
 
     def secret(self, name, owner, data):

@@ -1,6 +1,8 @@
 """Plays who else works in a cluster that has no nodes: scheduler, kubelet, volumes, and the Patroni of every shard.
 
-  - a pod runs and is ready as soon as it is seen; it has no node, so its deletion needs nobody;
+  - a pod runs and is ready as soon as it is seen, but for those named in `unready`; it has no node, so its deletion needs
+    nobody, unless `place` names one: then it is bound there, and ends as soon as its end is asked for;
+  - a mover's pod is left to `on_mover`;
   - a claim is bound as soon as it is seen;
   - a shard whose first pod is ready has Patroni's two Endpoints: `-config` with what its own patroni.yml says, and the leader
     lock, renewed every `loop_wait` seconds as Patroni does it;
@@ -17,6 +19,7 @@ import time
 from cluster import CORE, Refused
 
 SET, SHARD, SCOPE = "foreshard.dev/shardset", "foreshard.dev/shard", "foreshard.dev/cluster"
+COMPONENT = "foreshard.dev/component"
 WORKERS = 8
 RENEWERS = 2
 
@@ -25,12 +28,13 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
-def ready_status(pod, address):
+def running_status(pod, address, ready=True):
     began = now()[:19] + "Z"
-    conditions = [{"type": kind, "status": "True", "lastTransitionTime": began, "lastProbeTime": None}
+    conditions = [{"type": kind, "status": "True" if ready or kind not in ("ContainersReady", "Ready") else "False",
+                   "lastTransitionTime": began, "lastProbeTime": None}
                   for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")]
     containers = [{"name": container["name"], "image": container["image"], "imageID": "played@sha256:" + "0" * 64,
-                   "ready": True, "started": True, "restartCount": 0, "state": {"running": {"startedAt": began}},
+                   "ready": ready, "started": True, "restartCount": 0, "state": {"running": {"startedAt": began}},
                    "containerID": "played://" + pod["metadata"]["uid"] + container["name"]}
                   for container in pod["spec"]["containers"]]
     return {"status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}], "startTime": began,
@@ -52,7 +56,10 @@ class Player:
         self.loop_wait = 5.0
         self.problems = []
         self.renewals = 0
-        self.on_pod = None  # called with (type, pod)
+        self.on_pod = None    # called with (type, pod)
+        self.on_mover = None  # called with the pod of a mover, once
+        self.place = None     # pod -> name of its node
+        self.unready = set()  # names of pods
         self.threads = [threading.Thread(target=self.follow, args=("pods", self.see_pod)),
                         threading.Thread(target=self.follow, args=("persistentvolumeclaims", self.see_claim))]
         self.threads += [threading.Thread(target=self.toil) for _ in range(WORKERS)]
@@ -99,9 +106,12 @@ class Player:
                 gone = gone and self.leaders.get(key) == pod["metadata"]["name"]
             if gone:
                 self.work.put((self.elect, key))
+            if event != "DELETED" and pod["spec"].get("nodeName"):
+                self.work.put((self.end, pod))
         elif uid not in self.played:
             self.played.add(uid)
-            self.work.put((self.run_pod, pod, key))
+            is_mover = pod["metadata"]["labels"].get(COMPONENT) == "mover"
+            self.work.put((self.on_mover, pod) if is_mover and self.on_mover else (self.run_pod, pod, key))
 
     def see_claim(self, event, claim):
         uid = claim["metadata"]["uid"]
@@ -110,9 +120,20 @@ class Player:
         self.played.add(uid)
         self.work.put((self.bind, claim))
 
+    def end(self, pod):
+        self.api.delete(f"{CORE}/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}",
+                        {"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}})
+
+    def set_status(self, pod, status):
+        self.api.patch(f"{CORE}/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}/status", status)
+
     def run_pod(self, pod, key):
         name = pod["metadata"]["name"]
-        self.api.patch(f"{CORE}/namespaces/{key[0]}/pods/{name}/status", ready_status(pod, self.address))
+        if self.place:
+            self.api.create(f"{CORE}/namespaces/{key[0]}/pods/{name}/binding", {
+                "apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
+                "target": {"apiVersion": "v1", "kind": "Node", "name": self.place(pod)}})
+        self.set_status(pod, running_status(pod, self.address, name not in self.unready))
         if not key[1]:
             return  # a router's
         labels = pod["metadata"]["labels"]

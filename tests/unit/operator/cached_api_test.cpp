@@ -60,7 +60,7 @@ class CachedApiTest : public testing::Test {
   CachedApi api{server,
                 clock,
                 {.name_space = {},
-                 .kinds = {{kube::kConfigMaps, kLabel}},
+                 .kinds = {{kube::kConfigMaps, kLabel}, {kube::kPods, kLabel}},
                  .note = [this](const kube::ResourceKind&, const kube::Object&) { ++notes; },
                  .may_write = [this] { return leads.load(); }}};
   std::jthread thread;
@@ -133,6 +133,33 @@ TEST_F(CachedApiTest, NothingIsWrittenByWhoDoesNotLead) {
   EXPECT_FALSE(api.Delete(kube::kConfigMaps, {"shop", "before"}, {}, Soon()).ok());
   EXPECT_EQ(fake.write_calls(), before);
   EXPECT_EQ(Count(), 1U);
+}
+
+// Of a StatefulSet the next pod has the same name: evicted again by who still saw the first one, it
+// would go the moment it came.
+// behaviour-14
+TEST_F(CachedApiTest, AnEvictedPodIsGoneBeforeTheCopyKnows) {
+  const std::string pod = R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"member",)"
+                          R"("namespace":"shop","labels":{"foreshard.dev/shardset":"orders"}}})";
+  const auto count = [this] {
+    const auto list =
+        api.List(kube::kPods,
+                 {.name_space = "shop", .label_selector = std::string(kLabel) + "=orders"}, Soon());
+    return list.ok() ? list->items.size() : 999;
+  };
+  ASSERT_TRUE(fake.Create(kube::kPods, {"shop", "member"}, pod, Soon()).ok());
+  ASSERT_TRUE(support::Await("it is seen", std::chrono::seconds(10), [&] {
+                return support::Seen(count() == 1);
+              }).ok());
+  thread = {};  // the copies stand still
+  ASSERT_TRUE(api.Evict({"shop", "member"}, Soon()).ok());
+  EXPECT_EQ(count(), 0U);
+  ASSERT_TRUE(fake.Create(kube::kPods, {"shop", "member"}, pod, Soon()).ok());
+  EXPECT_EQ(count(), 0U) << "its successor is not in the copy yet";
+  thread = std::jthread([this](std::stop_token stop) { api.Run(stop); });
+  EXPECT_TRUE(support::Await("its successor is seen", std::chrono::seconds(10), [&] {
+                return support::Seen(count() == 1);
+              }).ok());
 }
 
 TEST_F(CachedApiTest, WhoseLastFinalizerIsGoneIsGone) {

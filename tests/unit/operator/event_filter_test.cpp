@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "kube/kinds.h"
 
 namespace foreshard::op {
@@ -37,6 +41,50 @@ TEST(EventFilter, WhatAPersonAsksForIsSeen) {
     EXPECT_TRUE(
         filter.Look(kube::kShardSets, Endpoints("2", fmt::format(R"({{"{}":"x"}})", name))).changed)
         << name;
+  }
+}
+
+// Whatever stands in its texts, each other part of an object counts.
+TEST(EventFilter, EveryOtherPartIsSeen) {
+  const auto object = [](const std::string& json) {
+    kube::Object made;
+    made.metadata.name = "pod";
+    made.metadata.resource_version = "1";
+    made.json = json;
+    return made;
+  };
+  const std::string base =
+      R"({"kind":"Pod", "metadata":{"annotations":{"note":"a \"}, {"},"labels":{"x":"{]"},)"
+      R"("name":"pod","resourceVersion":"7"},"spec":{"list":[1,{"a":[]},"]}"],"n":12,"on":true,)"
+      R"("none":null},"status":{"text":"\\"}})";
+  EventFilter filter;
+  ASSERT_TRUE(filter.Look(kube::kPods, object(base)).changed);
+  ASSERT_FALSE(filter.Look(kube::kPods, object(base)).changed);
+  const auto with = [&base](std::string_view from, std::string_view to) {
+    std::string json = base;
+    return json.replace(json.find(from), from.size(), to);
+  };
+  for (const auto& [from, to] :
+       std::vector<std::pair<const char*, const char*>>{{"Pod", "Pot"},
+                                                        {"{]", "{}"},
+                                                        {R"("pod")", R"("pot")"},
+                                                        {"[1,", "[2,"},
+                                                        {"[]", "[0]"},
+                                                        {R"("]}")", R"("]]")"},
+                                                        {"12", "123"},
+                                                        {"true", "false"},
+                                                        {"null", "0"},
+                                                        {R"(\\)", R"(\n)"},
+                                                        {R"("spec":{)", R"("spec":{"new":1,)"}}) {
+    EXPECT_TRUE(filter.Look(kube::kPods, object(with(from, to))).changed) << to;
+    EXPECT_TRUE(filter.Look(kube::kPods, object(base)).changed) << "and back from " << to;
+  }
+  EXPECT_FALSE(filter.Look(kube::kPods, object(with(R"("7")", R"("8")"))).changed);
+  EXPECT_FALSE(filter.Look(kube::kPods, object(with(R"(a \"}, {)", "b"))).changed);
+  // No JSON at all: nothing is known of it, so every version is new.
+  for (const char* broken : {"", "[", "\"", "{\"a", "{\"a\":", "{\"a\":{", "null"}) {
+    kube::Object odd = object(std::string(broken) + " ");
+    filter.Look(kube::kPods, odd);
   }
 }
 

@@ -155,6 +155,22 @@ TEST_F(RollingTest, ATemplateThatBreaksStopsAtItsFirstPodAndIsRepairedByTheNext)
   EXPECT_EQ(Taken(), first);
 }
 
+// behaviour-14
+TEST_F(RollingTest, AFleetWithoutRoomIsWaitedForAndTheRestGoesOn) {
+  ShardSetController held(world.kube, world.admin, world.clock, Images{}, 0);
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  world.Remove(kube::kDeployments, "orders-router");
+  Result<Outcome> last = Outcome::Done();
+  for (int i = 0; i < 10; ++i) last = held.Reconcile(world.ref, world.Soon());
+  ASSERT_TRUE(last.ok());
+  EXPECT_GE(last->look_again_after, std::chrono::seconds(2));
+  EXPECT_TRUE(Missing().empty());
+  EXPECT_TRUE(world.Exists(kube::kDeployments, "orders-router"));
+  EXPECT_NE(Taken(), "") << "with room it goes on";
+}
+
 // behaviour-13
 TEST_F(RollingTest, ABudgetThatForbidsItIsWaitedForWithoutACondition) {
   WantCpu("2000m");

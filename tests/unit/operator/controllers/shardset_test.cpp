@@ -204,6 +204,29 @@ TEST(ShardSetObserver, LooksIntoAtMostAHundredShardsAMinute) {
   EXPECT_EQ(InspectionAge(1'000), std::chrono::minutes(10));
 }
 
+// behaviour-07
+TEST_F(ShardSetControllerTest, ANewLeaderActsBeforeItHasLookedIntoEveryShard) {
+  MakeReady();
+  world.Remove(kube::kPodDisruptionBudgets, "orders-router");
+  ShardSetController successor(world.kube, world.admin, world.clock, Images{});
+  const int before = world.admin.inspections;
+  ASSERT_TRUE(successor.Reconcile(world.ref, world.Soon()).ok());
+  EXPECT_EQ(world.admin.inspections, before + 1);
+  EXPECT_EQ(world.Condition("Ready"), "True") << "it believes what is told";
+  EXPECT_TRUE(world.Exists(kube::kPodDisruptionBudgets, "orders-router"));
+  // And it looks into the other one soon, whatever is told.
+  world.admin.databases["orders-" + world.Shards()[1] + ".shop.svc"].fingerprint = "another";
+  world.admin.databases["orders-" + world.Shards()[0] + ".shop.svc"].fingerprint = "another";
+  ShardSetController third(world.kube, world.admin, world.clock, Images{});
+  for (int i = 0; i < 10; ++i) {
+    const Result<Outcome> pass = third.Reconcile(world.ref, world.Soon());
+    ASSERT_TRUE(pass.ok());
+    EXPECT_LE(pass->look_again_after, std::chrono::minutes(1));
+  }
+  for (const auto& [host, database] : world.admin.databases)
+    EXPECT_NE(database.fingerprint, "another") << host;
+}
+
 // The second of two shards loses its ranges in the table.
 std::string LeaveOnlyTheFirst(ShardSetWorld& world) {
   const std::string rest = world.Shards()[0];
@@ -220,7 +243,6 @@ TEST_F(ShardSetControllerTest, AnOrphanIsAskedAnewBeforeItIsRemoved) {
   world.clock.Advance(std::chrono::minutes(2));
   world.Settle();  // every shard was looked into, and had no rows
   for (auto& [host, database] : world.admin.databases) database.has_rows = true;
-  world.clock.Advance(std::chrono::seconds(3));
   const std::string shard = LeaveOnlyTheFirst(world);
   world.Settle();
   EXPECT_TRUE(world.Exists(kube::kStatefulSets, "orders-" + shard));
