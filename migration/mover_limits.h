@@ -18,13 +18,16 @@ inline constexpr std::chrono::milliseconds kRetryPause = 500ms;
 inline constexpr std::chrono::milliseconds kReport = 500ms;  // between two writes of `progress`
 inline constexpr std::chrono::milliseconds kProbeEvery = 100ms;
 inline constexpr std::chrono::seconds kProbeWindow = 30s;  // of the 99th percentile
-inline constexpr std::chrono::seconds kCall = 30s;         // one ordinary statement
+// Bytes that a server does not take. Linux counts a server that waits for a lock or a disk and does
+// not read like one that is frozen (router/tcp_patience.h); the mover is in no hurry to know.
+inline constexpr std::chrono::milliseconds kUserTimeout = 120s;
+inline constexpr std::chrono::seconds kCall = 30s;  // one ordinary statement
 inline constexpr std::chrono::seconds kSlotCreation =
     20s;  // waits for every open write transaction
 inline constexpr std::chrono::hours kLongStatement =
     6h;  // an index, a digest, a chunk: ends with the phase's deadline
 inline constexpr std::chrono::seconds kLagForCatchUp = 1s;
-inline constexpr std::int64_t kDeletePages = 64;  // about 5,000 rows a batch
+inline constexpr std::int64_t kDeletePages = 64;   // about 5,000 rows a batch
 inline constexpr std::int64_t kPageBytes = 8'192;  // for the throttle, which need not be exact
 inline constexpr int kApplyRestartsMax = 3;
 inline constexpr int kVerifyPasses = 5;

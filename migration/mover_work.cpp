@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "pg/conninfo.h"
+
 namespace foreshard::migration {
 
 namespace {
@@ -64,8 +66,13 @@ std::string SessionPattern(const MigrationSpec& spec) {
 }
 
 Result<std::unique_ptr<pg::Connection>> Work::Connect(Side side) const {
+  const Result<pg::Conninfo> given = pg::Conninfo::Parse(conninfo(side));
+  if (!given) return given.error();
   auto made = pg::Connection::Connect(
-      {.conninfo = conninfo(side), .application_name = SessionName(options)}, clock, In(10s));
+      {.conninfo =
+           given->WithDefault("tcp_user_timeout", std::to_string(kUserTimeout.count())).text(),
+       .application_name = SessionName(options)},
+      clock, In(10s));
   if (!made) return made;
   const Result<pg::Rows> set = (*made)->Exec(kSessionSettings, In(10s));
   if (!set) return set.error();
