@@ -81,17 +81,18 @@ std::string ShardConfig(const SetName& set, const model::ShardId& shard,
       kTlsDirectory, BackupTlsSecret(set), shard, shard, kServer);
 }
 
-// Of whom it copies is in the Job's environment.
+// Of whom it copies is in the Job's environment. What is said of that host belongs to the stanza's
+// part: in the global one pgBackRest warns and leaves it out.
 std::string JobConfig(const SetName& set, const model::ShardId& shard,
                       const model::BackupSpec& backup) {
   return fmt::format(
       "[global]\n{}{}repo1-retention-full={}\nstart-fast=y\n"
+      "[{}]\n{}"
       "pg1-host-type=tls\npg1-host-port={}\n"
       "pg1-host-ca-file={}/ca.crt\npg1-host-cert-file={}/tls.crt\npg1-host-key-file={}/tls.key\n"
-      "pg1-host-config={}/shard.conf\npg1-host-config-include-path={}\n"
-      "[{}]\n{}",
-      Repository(set, backup), Common("info"), backup.retain_full, kBackupPort, kJobTlsDirectory,
-      kJobTlsDirectory, kJobTlsDirectory, kConfigDirectory, kSecretDirectory, shard, kServer);
+      "pg1-host-config={}/shard.conf\npg1-host-config-include-path={}\n",
+      Repository(set, backup), Common("info"), backup.retain_full, shard, kServer, kBackupPort,
+      kJobTlsDirectory, kJobTlsDirectory, kJobTlsDirectory, kConfigDirectory, kSecretDirectory);
 }
 
 Result<std::string> OneLine(const SecretReader& read, const std::string& secret,
