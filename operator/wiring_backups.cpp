@@ -37,8 +37,7 @@ void Wiring::AddBackups() {
                  return std::make_shared<KubeRouterDirectory>(direct_, clock_, ca_files_);
                },
                .transitions = [this] { return lease_.transitions(); },
-               .pause = [this](std::chrono::milliseconds duration) { return Pause(duration); },
-               .on_hold = [this](double seconds) { exporter_.OnHold(seconds); }}),
+               .pause = [this](std::chrono::milliseconds duration) { return Pause(duration); }}),
            kWorkers);
 }
 

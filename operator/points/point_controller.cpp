@@ -97,8 +97,6 @@ Status PointController::MakePoint(const model::ShardSet& set, model::BackupStatu
       options_.clock);
   const Result<backup::Point> point = barrier.Run(options_.pause);
   const backup::BarrierReport& report = barrier.report();
-  if (options_.on_hold && report.hold.count() > 0)
-    options_.on_hold(std::chrono::duration<double>(report.hold).count());
   if (!point) return point.error();
   log::Info("point_made", {{"set", set.name},
                            {"namespace", set.name_space},

@@ -26,7 +26,6 @@ struct PointControllerOptions {
   std::function<std::int64_t()> transitions;  // of the leader's lease
   // Waits; false: the process is to end.
   std::function<bool(std::chrono::milliseconds)> pause;
-  std::function<void(double seconds)> on_hold{};
 };
 
 // Makes a point over all shards each `spec.backup.points.interval` (backup/barrier.h), once all
