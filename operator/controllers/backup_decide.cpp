@@ -87,10 +87,15 @@ model::BackupRun NewRun(const BackupObservation& seen, const model::BackupStatus
           .problem = {}};
 }
 
-// From where pgBackRest says what was wrong; before that its log repeats the options.
+// What pgBackRest says was wrong, with its hints, which are indented; before that its log repeats
+// the options, and then it says that it ends.
 std::string ProblemOf(const std::string& message) {
   const std::size_t error = message.find("ERROR:");
   std::string problem = error != std::string::npos ? message.substr(error) : message;
+  for (std::size_t end = problem.find('\n'); end != std::string::npos && error != std::string::npos;
+       end = problem.find('\n', end + 1)) {
+    if (problem.substr(end + 1, 1) != " ") problem.resize(end);
+  }
   while (problem.ends_with('\n')) problem.pop_back();
   if (problem.size() > kProblemBytesMax) problem.resize(kProblemBytesMax);
   return problem.empty() ? "the Job failed and left no message" : problem;
@@ -212,7 +217,8 @@ model::Condition ConditionOf(const BackupObservation& seen, const model::BackupS
     condition.message = seen.secret_problem;
   } else if (run.failures >= kFailuresToTell || (run.failures > 0 && !AllBackedUp(seen, status))) {
     condition.reason = "BackupFails";
-    condition.message = fmt::format("{} times in a row: {}", run.failures, run.problem);
+    condition.message =
+        fmt::format("failures in a row: {}; the last one: {}", run.failures, run.problem);
   } else if (seen.shards.empty() || !AllBackedUp(seen, status)) {
     condition.reason = "NoBaseBackup";
     condition.message = "not every shard has a base backup yet";

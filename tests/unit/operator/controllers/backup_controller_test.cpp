@@ -227,10 +227,11 @@ TEST_F(BackupControllerTest, TheScheduleIsKeptAlsoAfterASleep) {
 
 TEST_F(BackupControllerTest, AFailureIsCountedOnceToldAndTriedAgainWithPatience) {
   Settle();
-  End("s-a", false, "INFO: many options\nERROR: [055]: no space left\n");
+  End("s-a", false,
+      "INFO: many options\nERROR: [055]: no space left\n  HINT: more\n2026-05-01 INFO: it ends\n");
   Settle();
   EXPECT_EQ(Told().backup->failures, 1);
-  EXPECT_EQ(Told().backup->running->problem, "ERROR: [055]: no space left");
+  EXPECT_EQ(Told().backup->running->problem, "ERROR: [055]: no space left\n  HINT: more");
   EXPECT_EQ(Condition(), "False BackupFails");
   EXPECT_EQ(waits_, 30s);
   EXPECT_TRUE(Job("s-a")) << "its log stays until the next attempt";
