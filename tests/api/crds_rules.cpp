@@ -67,16 +67,24 @@ constexpr char kFieldNotGiven[] = "{}";
 
 std::vector<SchemaRule> ShardSetChanges() {
   return {
-      {"TheRepositoryIsImmutable", "spec.backup.repository", "repository is immutable",
+      {"TheRepositoryIsImmutable", "spec.backup.repository",
+       "repository is immutable: remove backup, then give it anew; backups in the old repository "
+       "stay there",
        Backup(kVolume), Backup(kVolume, R"(,"retention":{"full":7})"),
        Backup(R"("volume":{"claimName":"others"})")},
-      {"TheRepositoryKeepsItsKind", "spec.backup.repository", "repository is immutable",
+      {"TheRepositoryKeepsItsKind", "spec.backup.repository",
+       "repository is immutable: remove backup, then give it anew; backups in the old repository "
+       "stay there",
        Backup(kVolume), R"({"spec":{"backup":null}})", Backup(R"("volume":null,)" + Store(""))},
       {"ThePassphraseIsImmutable", "spec.backup.encryptionSecretName",
-       "encryptionSecretName is immutable", Backup(kVolume, R"(,"encryptionSecretName":"a")"),
+       "encryptionSecretName is immutable: what is in the repository was written with its "
+       "passphrase",
+       Backup(kVolume, R"(,"encryptionSecretName":"a")"),
        Backup(kVolume, R"(,"encryptionSecretName":"a")"),
        Backup(kVolume, R"(,"encryptionSecretName":"b")")},
-      {"EncryptionStays", "spec.backup.encryptionSecretName", "encryptionSecretName is immutable",
+      {"EncryptionStays", "spec.backup.encryptionSecretName",
+       "encryptionSecretName is immutable: what is in the repository was written with its "
+       "passphrase",
        Backup(kVolume), Backup(kVolume, R"(,"points":{"interval":"1m"})"),
        Backup(kVolume, R"(,"encryptionSecretName":"b")")},
       {"DatabaseIsImmutable", "spec.postgres.database", "database is immutable", "{}",
@@ -179,8 +187,6 @@ std::vector<SchemaRule> ShardSetPolicies() {
        Backup(Store(R"(,"endpoint":"https://s3")"))},
       {"AStoreHasAPath", "spec.backup.repository.s3.path", "should match", "",
        Backup(Store(R"(,"path":"/shop")")), Backup(Store(R"(,"path":"shop")"))},
-      {"AStoreHasAStyle", "spec.backup.repository.s3.uriStyle", "Unsupported value", "",
-       Backup(Store(R"(,"uriStyle":"Path")")), Backup(Store(R"(,"uriStyle":"path")"))},
       {"ABackupHasFiveFields", "spec.backup.schedule.full",
        "must be five cron fields: minute, hour, day of month, month, day of week", "",
        Backup(kVolume, R"(,"schedule":{"full":"0 2 * * 6"})"),
