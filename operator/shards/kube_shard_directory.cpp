@@ -87,7 +87,7 @@ Result<migration::HighWater> KubeShardDirectory::ReadHighWater(const std::string
   const auto object = kube_.Get(kube::kShardSets, {name_space, shard_set}, deadline);
   if (!object) return object.error();
   if (!*object) return Error::Reobserve(fmt::format("ShardSet '{}' is gone", shard_set));
-  const auto set = ParseShardSetFrame((*object)->json);
+  const auto set = ParseShardSet((*object)->json);  // the whole of it: its database
   if (!set) return set.error();
   const auto conninfo =
       ConninfoOf(name_space, shard_set, shard, set->spec.postgres.database, false, deadline);
