@@ -160,6 +160,7 @@ std::vector<std::string> Arguments(const Configuration& configuration) {
 
 // The server knows every field of every kind, so a misspelt one is refused; hooks of `helm test`
 // too.
+// behaviour-24
 TEST(Chart, EveryConfigurationIsAcceptedFieldByField) {
   World().Kubectl({"apply", "--server-side", "-f", "tests/api/monitoring_crds.yaml"});
   World().Kubectl({"wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"});
@@ -193,6 +194,7 @@ TEST(Chart, RefusesWhatCannotBeMeant) {
   }
 }
 
+// behaviour-24
 TEST(Chart, AlertsCarryTheirPagesAndLabels) {
   const std::string rules = Template({"--set", "alerts.prometheusRule=true", "--set",
                                       "alerts.labels.team=data,alerts.disabled={ForeshardFailover}",

@@ -96,6 +96,7 @@ class DeathTest : public testing::Test {
   int moves_ = 0;
 };
 
+// behaviour-02
 TEST_F(DeathTest, InsideTheCutover) {
   MoveAndDie("GateClose", true);
   MoveAndDie("GateTake", false);
@@ -103,6 +104,7 @@ TEST_F(DeathTest, InsideTheCutover) {
   ExpectNothingLost();
 }
 
+// behaviour-02
 TEST_F(DeathTest, AtEachEffectBeforeAndAfterIt) {
   for (const char* call : kEffects) {
     for (const bool after : {false, true}) {
@@ -112,6 +114,7 @@ TEST_F(DeathTest, AtEachEffectBeforeAndAfterIt) {
   ExpectNothingLost();
 }
 
+// behaviour-02
 TEST_F(DeathTest, OnTheWayBack) {
   for (const char* call : {"GateClose", "GateTake"}) {
     for (const bool after : {false, true}) {

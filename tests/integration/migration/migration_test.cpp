@@ -104,7 +104,7 @@ TEST(Migration, FillsANewShardWithItsSchemaAndReferenceTables) {
   ExpectNothingLeft(**shards);
 }
 
-// behaviour-15
+// behaviour-15 behaviour-02
 TEST(Migration, AMoverKilledInEveryPhaseResumes) {
   auto shards = TwoShards::Make();
   ASSERT_TRUE(Good(shards));
@@ -165,6 +165,7 @@ INSTANTIATE_TEST_SUITE_P(Migration, AbortIn,
                          testing::Values(Phase::kPreparing, Phase::kCatchingUp, Phase::kReady),
                          [](const auto& phase) { return std::string(ToString(phase.param)); });
 
+// behaviour-16
 TEST(Migration, RolledBackInTheSoakTheSourceHasEverything) {
   auto shards = TwoShards::Make();
   ASSERT_TRUE(Good(shards));
@@ -184,6 +185,7 @@ TEST(Migration, RolledBackInTheSoakTheSourceHasEverything) {
   ExpectNothingLeft(**shards);
 }
 
+// behaviour-16
 TEST(Migration, AnAttemptWhoseLeaderDiedIsEndedByTheMover) {
   auto shards = TwoShards::Make();
   ASSERT_TRUE(Good(shards));

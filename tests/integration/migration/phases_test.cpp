@@ -61,6 +61,7 @@ class InPhase : public testing::TestWithParam<Phase> {
   std::unique_ptr<LocalOperator> controller_;
 };
 
+// behaviour-15
 TEST_P(InPhase, AbortEndsItBeforeTheKeysHaveANewOwnerAndNotAfterwards) {
   controller_->object().spec.abort = true;
   const Phase end = controller_->RunToEnd();
@@ -70,6 +71,7 @@ TEST_P(InPhase, AbortEndsItBeforeTheKeysHaveANewOwnerAndNotAfterwards) {
   ExpectAWholeEnd(end);
 }
 
+// behaviour-15
 TEST_P(InPhase, DeletingTheObjectEndsItWhole) {
   controller_->object().deleting = true;
   const Phase end = controller_->RunToEnd();
@@ -80,6 +82,7 @@ TEST_P(InPhase, DeletingTheObjectEndsItWhole) {
   EXPECT_TRUE(controller_->object().finalizers.empty()) << "now it may go";
 }
 
+// behaviour-15
 TEST_P(InPhase, PausedItStopsBeforeTheNextPhaseAndGoesOnWhenAsked) {
   controller_->object().spec.paused = true;
   const Deadline end = Deadline::After(shards_->clock(), 4s);

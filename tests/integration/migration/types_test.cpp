@@ -90,6 +90,7 @@ class TypesTest : public testing::Test {
   std::unique_ptr<Oracle> oracle_;
 };
 
+// behaviour-15
 TEST_F(TypesTest, ThereAndBackInEveryWayUntilTheSourceIsMergedAway) {
   ASSERT_NO_FATAL_FAILURE(Make({}, {.clients = 2, .keys_per_client = 6}));
   const std::vector<std::string> keys = oracle_->ids();
@@ -132,6 +133,7 @@ TEST_F(TypesTest, ThereAndBackInEveryWayUntilTheSourceIsMergedAway) {
   ExpectAllOn(Side::kDestination);
 }
 
+// behaviour-15
 TEST_F(TypesTest, AHotKeyGetsAShardOfItsOwn) {
   ASSERT_NO_FATAL_FAILURE(
       Make({.tables_on_destination = false}, {.clients = 1, .keys_per_client = 1}));

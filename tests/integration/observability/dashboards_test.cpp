@@ -86,6 +86,7 @@ World& TheWorld() {
 }
 const auto* const kWorld = testing::AddGlobalTestEnvironment(&TheWorld());
 
+// behaviour-24
 TEST(Dashboards, EveryPanelHasData) {
   std::size_t queries = 0;
   for (const auto& [name, dashboard] : Dashboards()) {
@@ -101,6 +102,7 @@ TEST(Dashboards, EveryPanelHasData) {
   EXPECT_GE(queries, 70U);
 }
 
+// behaviour-24
 TEST(Dashboards, EveryVariableHasValues) {
   static const std::regex kValues(R"(label_values\((.*), ([a-z]+)\))");
   for (const auto& [name, dashboard] : Dashboards()) {

@@ -40,6 +40,7 @@ std::vector<std::string> ExporterFlags() {
   return flags;
 }
 
+// behaviour-24
 TEST(ForeignMetrics, ThePostgresExporterExportsWhatWeUse) {
   auto postgres = support::PostgresServer::Create();
   ASSERT_TRUE(Good(postgres));

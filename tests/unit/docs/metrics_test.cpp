@@ -123,6 +123,7 @@ TEST(MetricsReference, EveryNameInAnExporterHasASample) {
 }
 
 // What dashboards made elsewhere rely on: a renamed metric or label breaks them.
+// behaviour-24
 TEST(MetricsReference, PromisedNamesAndLabelsAreThere) {
   const std::map<std::string, std::set<std::string>> promised = {
       {"controller_runtime_reconcile_total", {"controller", "result"}},

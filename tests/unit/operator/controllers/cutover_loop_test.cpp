@@ -151,6 +151,7 @@ TEST_F(CutoverLoopTest, HalfATakeIsFinished) {
 
 // Without its sentinel the gaining shard takes nothing, and each asking is followed by a look at
 // both: an asynchronous standby of the losing one may have lost the close.
+// behaviour-16
 TEST_F(CutoverLoopTest, ASentinelThatDoesNotComeIsLookedForAndThenGivenUp) {
   stream_stands_after_hold_ = true;
   const migration::CutoverDecision end = Run();
