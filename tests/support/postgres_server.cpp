@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iterator>
 #include <sstream>
@@ -46,6 +47,13 @@ std::string Program(std::string_view name) {
 
 bool LostThePort(const std::string& log) {
   return log.find("Address already in use") != std::string::npos;
+}
+
+// Gone, or a zombie that nobody asks for.
+bool HasEnded(pid_t pid) {
+  const std::string stat = ReadFile("/proc/" + std::to_string(pid) + "/stat");
+  const std::size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos || stat.compare(name_end, 3, ") Z") == 0;
 }
 
 }  // namespace
@@ -213,9 +221,15 @@ Status PostgresServer::Stop(StopMode mode) {
 void PostgresServer::Crash() {
   if (!Running()) return;
   FreezeProcess(process_->pid());  // So that it starts no other while its children are killed.
+  const std::vector<pid_t> children = Children();
   SignalAll(SIGKILL);
   const Result<ExitStatus> ended = process_->Wait(30s);
   CHECK(ended.ok(), "a killed server does not end");
+  // While one of them is still on its way out, its shared memory is in use and nothing starts
+  // there.
+  const Status gone = Await("the killed processes end", 30s,
+                            [&children] { return Seen(std::ranges::all_of(children, HasEnded)); });
+  CHECK(gone.ok(), "a killed process of a server does not end");
 }
 
 void PostgresServer::Freeze() {
