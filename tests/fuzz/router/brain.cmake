@@ -10,9 +10,11 @@ foreshard_test(fuzz.router.copy
   SOURCES copy_fuzz_test.cpp
   DEPS foreshard_router_brain)
 # Five minutes and more with sanitizers: other seeds at each repetition.
-foreach(target normalize copy)
+set(long_targets normalize copy)
+set(long_repetitions 40 800)
+foreach(target repetitions IN ZIP_LISTS long_targets long_repetitions)
   foreshard_script_test(fuzz.router.${target}_long
-    COMMAND fuzz_router_${target} --gtest_repeat=40 --gtest_shuffle --gtest_random_seed=1
+    COMMAND fuzz_router_${target} --gtest_repeat=${repetitions} --gtest_shuffle --gtest_random_seed=1
     LABELS long
     TIMEOUT 3600)
 endforeach()
