@@ -259,9 +259,9 @@ TEST(StartupFuzz, AServerThatDoesNotKnowTheKeyIsNotBelieved) { ExpectNoBelief(1,
 
 // Five minutes and more with sanitizers: for `make test-long`.
 TEST(StartupFuzz, LongAllOfThem) {
-  ExpectCutsToChangeNothing(20'001, 2'000'000);
-  ExpectDamageToLetNobodyIn(5'001, 500'000);
-  ExpectNoBelief(20'001, 2'000'000);
+  ExpectCutsToChangeNothing(20'001, 4'000'000);
+  ExpectDamageToLetNobodyIn(5'001, 1'000'000);
+  ExpectNoBelief(20'001, 4'000'000);
 }
 
 }  // namespace
