@@ -1,8 +1,12 @@
 # The half that talks SQL: the body of the seam, the schema of a shard, the mover's steps.
-file(READ "${CMAKE_CURRENT_SOURCE_DIR}/shard_schema.sql" FORESHARD_SHARD_SCHEMA)
+set(FORESHARD_SHARD_SCHEMA "")
+foreach(part shard_schema.sql shard_decisions.sql)
+  file(READ "${CMAKE_CURRENT_SOURCE_DIR}/${part}" text)
+  string(APPEND FORESHARD_SHARD_SCHEMA "${text}")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${part}")
+endforeach()
 string(SHA256 FORESHARD_SHARD_SCHEMA_DIGEST "${FORESHARD_SHARD_SCHEMA}")
 string(SUBSTRING "${FORESHARD_SHARD_SCHEMA_DIGEST}" 0 16 FORESHARD_SHARD_SCHEMA_DIGEST)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/shard_schema.sql")
 configure_file(shard_schema_text.h.in "${CMAKE_BINARY_DIR}/generated/migration/shard_schema_text.h" @ONLY)
 
 foreshard_library(foreshard_crash_points

@@ -163,10 +163,9 @@ Status PgShard::Enter(model::Token token, std::string_view phase, Deadline deadl
 }
 
 Status PgShard::GateClose(const GateChange& change, Deadline deadline) {
-  const MigrationSpec& spec = options_.spec;
   return Call("SELECT foreshard.gate_close($1, $2, $3, $4, $5, $6)",
-              {spec.number.value, change.token.value, change.attempt.value,
-               ShardOf(spec, options_.side).value, change.owner.value, change.epoch.value},
+              {options_.spec.number.value, change.token.value, change.attempt.value,
+               ShardOf(options_.spec, options_.side).value, change.owner.value, change.epoch.value},
               deadline);
 }
 
@@ -191,6 +190,10 @@ Result<bool> PgShard::GateTake(const GateChange& change, std::chrono::millisecon
            deadline);
   if (!rows) return rows.error();
   return rows->Bool(0, 0);
+}
+
+Status PgShard::RehearseGates(Deadline deadline) {
+  return Call("SELECT foreshard.gate_rehearse()", {}, deadline);
 }
 
 Result<GateState> PgShard::GateRevoke(model::Token token, model::Attempt attempt,

@@ -33,6 +33,7 @@ class PgShard final : public Shard {
   Status GateOpen(const GateChange& change, Deadline deadline) override;
   Result<bool> GateTake(const GateChange& change, std::chrono::milliseconds wait,
                         Deadline deadline) override;
+  Status RehearseGates(Deadline deadline) override;
   Result<GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                Deadline deadline) override;
   Status GateReopen(const GateChange& change, Deadline deadline) override;

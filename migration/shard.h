@@ -168,6 +168,9 @@ class Shard {
   // not come within `wait`, and nothing was done.
   virtual Result<bool> GateTake(const GateChange& change, std::chrono::milliseconds wait,
                                 Deadline deadline) = 0;
+  // Changes nothing. Calls the gate functions for keys that nobody has, and undoes it: their first
+  // calls in a session are several times slower than the next ones, and clients wait for those.
+  virtual Status RehearseGates(Deadline deadline) = 0;
   virtual Result<GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                        Deadline deadline) = 0;
   virtual Status GateReopen(const GateChange& change, Deadline deadline) = 0;

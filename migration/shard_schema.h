@@ -8,7 +8,7 @@
 
 namespace foreshard::migration {
 
-// The text of migration/shard_schema.sql, compiled in.
+// The text of migration/shard_schema.sql and migration/shard_decisions.sql, compiled in.
 std::string_view ShardSchemaSql();
 
 // Makes or upgrades schema `foreshard` in the connection's database. Does nothing, and writes

@@ -8,7 +8,7 @@
 
 // Decisions of two-phase transactions that nobody can need any more are removed: every shard is
 // asked what is prepared there, and then the shards that keep decisions are told. They know which
-// of theirs are old enough, and which shards each concerns (migration/shard_schema.sql, forget()).
+// of theirs are old enough, and which shards each concerns (migration/shard_decisions.sql, forget()).
 
 namespace foreshard::router {
 namespace {

@@ -90,7 +90,16 @@ class CutoverLoop {
   Result<model::RoutingTable> TableAfter(const migration::CutoverDecision& decision) const;
 
  private:
-  enum class Stage { kEntry, kMarkLeased, kLease, kEndConnections, kReconnect, kProbe, kSwitch };
+  enum class Stage {
+    kEntry,
+    kMarkLeased,
+    kLease,
+    kEndConnections,
+    kReconnect,
+    kRehearse,
+    kProbe,
+    kSwitch
+  };
   struct Gates {
     migration::GateSeen lose;
     migration::GateSeen gain;
@@ -108,6 +117,7 @@ class CutoverLoop {
   Result<Turn> LeaseReads(Deadline deadline);
   Result<Turn> EndConnections(Deadline deadline);
   Result<Turn> Reconnect(Deadline deadline);
+  Result<Turn> Rehearse(Deadline deadline);
   Result<Turn> Probe(Deadline deadline);
   Result<Turn> Look(Deadline deadline);
   Result<Gates> LookAtBoth(Deadline deadline);

@@ -155,6 +155,27 @@ TEST_P(ShardContract, TakingWaitsForTheSentinelThenDrainsAndOpensAtOnce) {
   EXPECT_EQ(seen.range->epoch.value, 13);
 }
 
+TEST_P(ShardContract, RehearsingTheGatesChangesNothing) {
+  Ready();
+  const model::Token token = Enter("Cutover");
+  for (migration::Shard* shard : {&source(), &destination()}) {
+    const auto before = shard->Look({1}, Soon());
+    ExpectOk(shard->RehearseGates(Soon()), "rehearse");
+    const auto after = shard->Look({1}, Soon());
+    ASSERT_TRUE(before.ok() && after.ok());
+    EXPECT_EQ(after->leftovers.size(), before->leftovers.size());
+  }
+  EXPECT_TRUE(Source().gate);
+  EXPECT_EQ(Source().row->state, GateState::kOpen);
+  EXPECT_FALSE(Destination().gate);
+  EXPECT_EQ(Destination().row->state, GateState::kClosed);
+  const auto change = Change(token, 1, D(*world_), 13);
+  ExpectOk(source().GateClose(change, Soon()), "and then in earnest");
+  world_->BringSentinel({1});
+  const auto taken = destination().GateTake(change, std::chrono::milliseconds(1), Soon());
+  EXPECT_TRUE(taken.ok() && *taken);
+}
+
 TEST_P(ShardContract, WhatWasRevokedIsNotTaken) {
   Ready();
   const model::Token token = Enter("Cutover");

@@ -187,6 +187,7 @@ class FakeShard final : public migration::Shard {
   Result<bool> GateTake(const migration::GateChange& change, std::chrono::milliseconds wait,
                         Deadline deadline) override;
   Status GateOpen(const migration::GateChange& change, Deadline deadline) override;
+  Status RehearseGates(Deadline) override { return Ok(); }
   Result<migration::GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                           Deadline deadline) override;
   Status GateReopen(const migration::GateChange& change, Deadline deadline) override;

@@ -65,6 +65,9 @@ class FaultyShard final : public migration::Shard {
     return Effect("GateTake",
                   [=](migration::Shard& shard) { return shard.GateTake(change, wait, deadline); });
   }
+  Status RehearseGates(Deadline deadline) override {
+    return With(faults_, "RehearseGates", [&] { return inner_->RehearseGates(deadline); });
+  }
   Result<migration::GateState> GateRevoke(model::Token token, model::Attempt attempt,
                                           Deadline deadline) override {
     return Effect("GateRevoke", [=](migration::Shard& shard) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "migration/shard_schema.h"
 #include "operator/certificates.h"
 #include "router/scram.h"
 #include "router/table_feed.h"
@@ -91,7 +92,7 @@ Status BackupBed::StartShards() {
     for (const auto& [sql, database] : std::vector<std::pair<std::string, std::string>>{
              {fmt::format("CREATE ROLE app LOGIN PASSWORD '{}'", verifier), "postgres"},
              {"CREATE DATABASE app OWNER app", "postgres"},
-             {support::ReadFile("migration/shard_schema.sql"), "app"}}) {
+             {std::string(migration::ShardSchemaSql()), "app"}}) {
       const auto done = shard.Sql(sql, database);
       if (!done) return done.error();
     }

@@ -114,6 +114,25 @@ TEST_F(ShardSchema, AClosedGateRefusesBeforeAnyEffectAndNamesTheOwner) {
             "cutover1s-aaaa");
 }
 
+// The trigger runs with the writer's rights and search path.
+TEST_F(ShardSchema, NothingThatAWriterSetsOpensTheGate) {
+  const std::int64_t key = KeyWhere(true);
+  ASSERT_EQ(Code(*client_, Insert(true)), "");
+  ASSERT_EQ(Call("gate_close(7, 100, 1, 's-aaaa', 's-bbbb', 13)"), "");
+  Exec("CREATE SCHEMA evil AUTHORIZATION app;"
+       "CREATE FUNCTION evil.yes(text, text) RETURNS boolean LANGUAGE sql AS 'SELECT true';"
+       "CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.yes);"
+       "CREATE FUNCTION evil.gate_pass(bigint) RETURNS void LANGUAGE sql AS 'SELECT';"
+       "CREATE FUNCTION evil.current_setting(text) RETURNS text LANGUAGE sql AS 'SELECT $1';"
+       "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA evil TO app");
+  ASSERT_EQ(Code(*client_, "SET search_path = evil, pg_catalog, public"), "");
+  EXPECT_EQ(Code(*client_, fmt::format("UPDATE customers SET v = 9 WHERE id = {}", key)), "FS001");
+  EXPECT_EQ(Code(*client_, fmt::format("DELETE FROM customers WHERE id = {}", key)), "FS001");
+  EXPECT_EQ(Code(*client_, "SELECT foreshard.gate_pass(0)"), "FS001") << "no migration, no pass";
+  EXPECT_EQ(Code(*client_, "SELECT foreshard.gate_take(7, 101, 1, 's-aaaa', 14, '0 s')"), "42501");
+  EXPECT_EQ(Code(*client_, "SELECT foreshard.gate_rehearse()"), "42501");
+}
+
 TEST_F(ShardSchema, EveryWayOfWritingAsksTheGate) {
   const std::int64_t key = KeyWhere(true);
   ASSERT_EQ(Code(*client_, Insert(true)), "");

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/clock.h"
+#include "migration/shard_schema.h"
 #include "operator/metrics/prometheus_http.h"
 #include "tests/fakes/metric_samples.h"
 #include "tests/support/needs.h"
@@ -103,7 +104,7 @@ TEST(Runbooks, StatementsRun) {
   auto postgres = support::PostgresServer::Create();
   ASSERT_TRUE(Good(postgres));
   // A shard, with the table of the pages' examples.
-  ASSERT_TRUE(Good((*postgres)->Sql(support::ReadFile("migration/shard_schema.sql"))));
+  ASSERT_TRUE(Good((*postgres)->Sql(migration::ShardSchemaSql())));
   ASSERT_TRUE(Good((*postgres)->Sql("CREATE TABLE public.orders (customer_id bigint)")));
   static const std::regex kInCommand(R"re(psql .* -c "(SELECT [^"]*)")re");
   static const std::regex kAlone(R"(    (SELECT .*;))");

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "migration/shard_schema.h"
 #include "router/scram.h"
 #include "tests/support/await.h"
 
@@ -85,7 +86,7 @@ Status RouterBed::Prepare(const Options& options) {
         postgres_->Sql(fmt::format("CREATE DATABASE {} OWNER app", ShardName(shard)));
     if (!made) return made.error();
     const Result<std::string> schema =
-        postgres_->Sql(support::ReadFile("migration/shard_schema.sql"), ShardName(shard));
+        postgres_->Sql(migration::ShardSchemaSql(), ShardName(shard));
     if (!schema) return schema.error();
   }
   directory_.Write("router.json", kConfig);

@@ -81,6 +81,10 @@ class CutoverLoopTest : public testing::Test {
           if (router_.holds && call != "GateTakeHalf") {
             ++asked_[std::string(migration::ToString(side)) + " " + std::string(call)];
           }
+          if (call == "RehearseGates" && !router_.holds) {
+            ++rehearsed_;
+            if (cannot_rehearse_) return fakes::CallFault::kBefore;
+          }
           const bool lost = call == lost_;
           if (lost) lost_.clear();
           return lost ? fakes::CallFault::kAfter : fakes::CallFault::kNone;
@@ -120,6 +124,8 @@ class CutoverLoopTest : public testing::Test {
   WillingRouter router_;
   std::map<std::string, int> asked_;
   std::string lost_;  // the reply to the next call of this name gets lost
+  int rehearsed_ = 0;
+  bool cannot_rehearse_ = false;
   bool stream_stands_after_hold_ = false;
   std::unique_ptr<migration::Shard> source_;
   std::unique_ptr<migration::Shard> destination_;
@@ -130,6 +136,18 @@ TEST_F(CutoverLoopTest, BetweenHoldAndReleaseNothingIsAskedTwice) {
   EXPECT_EQ(Run().step, migration::CutoverStep::kPublish);
   EXPECT_EQ(asked_,
             (std::map<std::string, int>{{"source GateClose", 1}, {"destination GateTake", 1}}));
+}
+
+TEST_F(CutoverLoopTest, BothShardsRehearseTheGatesBeforeTheHold) {
+  EXPECT_EQ(Run().step, migration::CutoverStep::kPublish);
+  EXPECT_EQ(rehearsed_, 2);
+}
+
+TEST_F(CutoverLoopTest, AShardThatCannotRehearseIsOnlySlower) {
+  cannot_rehearse_ = true;
+  const migration::CutoverDecision end = Run();
+  EXPECT_EQ(end.step, migration::CutoverStep::kPublish);
+  EXPECT_TRUE(end.owner_gains);
 }
 
 TEST_F(CutoverLoopTest, OnlyAnAnswerThatGotLostIsLookedFor) {
