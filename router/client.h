@@ -92,23 +92,23 @@ class Client final : public StreamEvents, public SessionHost {
   Stream* stream_;
   Slot slot_;
   std::uint32_t secret_;
-  std::unique_ptr<Greeter> greeter_;
-  std::optional<Session> session_;
-  std::string user_;
-  std::string database_;
-  std::map<std::string, std::string> settings_;
-  std::string buffer_;      // of the client: not consumed yet
-  std::string_view heard_;  // while it is dealt with where it lies
-  std::string nowhere_;
-  std::vector<std::optional<GroupId>> groups_;  // by shard
-  std::optional<Loop::TimerId> timer_;
-  std::optional<std::uint32_t> welcome_shard_;  // waits for a server to learn its parameters
-  MonotonicTime greeting_deadline_;
   bool paused_ = false;
   bool servers_paused_ = false;
   bool closing_ = false;
-  bool admitted_ = false;  // counts against the limit of clients
+  bool admitted_ = false;                       // counts against the limit of clients
+  std::string buffer_;                          // of the client: not consumed yet
+  std::string_view heard_;                      // while it is dealt with where it lies
+  std::vector<std::optional<GroupId>> groups_;  // by shard
   std::vector<Upstream*> lent_;
+  std::unique_ptr<Greeter> greeter_;
+  std::optional<Session> session_;
+  std::optional<Loop::TimerId> timer_;
+  std::optional<std::uint32_t> welcome_shard_;  // waits for a server to learn its parameters
+  MonotonicTime greeting_deadline_;
+  std::string nowhere_;
+  std::string user_;
+  std::string database_;
+  std::map<std::string, std::string> settings_;
 };
 
 }  // namespace foreshard::router

@@ -27,17 +27,10 @@ inline std::string SystemError(int code) { return std::generic_category().messag
 struct Stream::Impl {
   explicit Impl(Loop& owner) : loop(owner) {}
 
+  // First what each read and write touches.
   Loop& loop;
-  int fd = -1;
-  uv_getaddrinfo_t resolve{};
-  ConnectOptions options;
   StreamEvents* events = nullptr;
-  std::string out;               // gathered in this turn, plain
-  std::string sealed;            // encrypted, not yet given to the kernel
-  std::string sending;           // what the kernel did not take at once
-  std::size_t sending_from = 0;  // the first byte of `sending` that it did not take
-  std::unique_ptr<TlsStream> tls;
-  std::optional<TcpPatience> patience;  // of a server
+  int fd = -1;
   bool resolving = false;
   bool connected = false;
   bool readable =
@@ -48,6 +41,14 @@ struct Stream::Impl {
   bool dirty = false;
   bool closing = false;
   bool close_when_sent = false;
+  std::string out;      // gathered in this turn, plain
+  std::string sending;  // what the kernel did not take at once
+  std::unique_ptr<TlsStream> tls;
+  std::size_t sending_from = 0;         // the first byte of `sending` that it did not take
+  std::string sealed;                   // encrypted, not yet given to the kernel
+  std::optional<TcpPatience> patience;  // of a server
+  ConnectOptions options;
+  uv_getaddrinfo_t resolve{};
 
   bool writing() const { return !sending.empty(); }
 };

@@ -20,11 +20,11 @@ namespace foreshard::router {
 struct PreparedStatement {
   std::uint64_t id =
       0;  // unique in the thread; on servers its name is "fs<id>", but the unnamed one has no name
-  std::string sql;
-  std::vector<std::uint32_t> types;  // OIDs as Parse declared them
-  Normalized normalized;             // of sql
-  std::shared_ptr<const Statement> statement;
   std::uint64_t plan_context = 0;  // fingerprint it was classified under
+  std::shared_ptr<const Statement> statement;
+  Normalized normalized;             // of sql
+  std::vector<std::uint32_t> types;  // OIDs as Parse declared them
+  std::string sql;
 
   std::string ServerName() const;
 };

@@ -16,6 +16,8 @@ Session::Session(SessionHost& host, SessionContext context, Options options)
 Session::~Session() = default;
 
 std::size_t Session::Advance(std::string_view input) {
+  const SessionScratches::Use use(context_.scratches);
+  scratch_ = use.get();
   input_ = input;
   while (wait_ == Wait::kNone) {
     if (wait_failure_ && in_parts_) {
@@ -50,6 +52,7 @@ std::size_t Session::Advance(std::string_view input) {
   done_ -= cycle_begin_;
   cycle_begin_ = 0;
   input_ = {};
+  scratch_ = nullptr;
   return consumed;
 }
 
@@ -123,9 +126,9 @@ void Session::Say(std::string_view bytes) {
   }
   Expect expect;
   expect.kind = Expect::Kind::kLocal;
-  expect.begin = local_.size();
+  expect.begin = static_cast<std::uint32_t>(local_.size());
   local_.append(bytes);
-  expect.end = local_.size();
+  expect.end = static_cast<std::uint32_t>(local_.size());
   Push(expect);
 }
 

@@ -19,6 +19,7 @@
 #include "router/route.h"
 #include "router/session_host.h"
 #include "router/session_parts.h"
+#include "router/session_scratch.h"
 #include "router/session_settings.h"
 
 // One client after its login: what did it say, and what may happen next? A protocol state machine
@@ -52,6 +53,7 @@ struct SessionContext {
   PlanCache& plans;
   PreparedRegistry& prepared;
   AccessSampler& access;
+  SessionScratches& scratches;
 };
 
 class Session {
@@ -146,7 +148,6 @@ class Session {
   const PlanContext& CurrentPlanContext();
   std::shared_ptr<const Statement> Meaning(std::string_view text, Normalized& normalized);
   const Statement* Refused(const Statement& statement, Refusal* why) const;
-  const CompiledTable* routed_by_ = nullptr;  // only compared
   bool RouteStatement(const Statement& statement, std::string_view text,
                       const Normalized& normalized);
   std::optional<Outcome> AdmitWork(const Statement& statement, std::size_t bytes);
@@ -308,49 +309,21 @@ class Session {
   Outcome Learn(const Statement& statement);  // REQUIRES: MayLearn()
   void CheckLearned(std::string_view code);
 
+  // A thousand sessions take turns: what each message touches comes first and lies together, by
+  // cache lines.
   SessionHost& host_;
   SessionContext context_;
-  std::string user_;
-  SessionSettings settings_;
-  SessionSettings settings_at_begin_;
-  SessionFacts facts_;
-  std::optional<Consistency> consistency_;  // as the client said
-  MonotonicTime last_write_{};              // when its last write was answered
-  std::vector<std::string> search_path_;
-  PlanContext plan_context_;
-  std::uint64_t plan_catalogue_ = 0;
-
+  SessionScratch* scratch_ = nullptr;  // during Advance() only
+  std::string_view input_;             // during Advance() only
+  std::size_t cycle_begin_ = 0;        // of the input: what lies before need not come again
+  std::size_t done_ = 0;               // of the input: messages handled
   Wait wait_ = Wait::kNone;
-  std::string_view input_;       // during Advance() only
-  std::size_t cycle_begin_ = 0;  // of the input: what lies before need not come again
-  std::size_t done_ = 0;         // of the input: messages handled
-  bool retained_ = true;         // the whole cycle is still there
-
-  // Transaction.
   Tx tx_ = Tx::kIdle;
-  std::vector<Proof> proofs_;        // that the shard of the statement still owns its keys
-  bool implicit_ = false;            // the block of a multi-statement Query
-  std::string begin_;                // the client's BEGIN
-  std::vector<std::string> replay_;  // SAVEPOINT, SET LOCAL, SET TRANSACTION: for later shards
-  std::vector<Savepoint> savepoints_;
-  std::optional<std::string> isolation_;  // as BEGIN or SET TRANSACTION said
-  bool answered_ = false;     // the client has seen a server's answer in this transaction
-  bool said_locals_ = false;  // the client has seen an answer of ours in this cycle
-  std::string described_;     // of the Describe that is read again
-  std::vector<ServerLink*> attached_;
-  ServerLink* current_ = nullptr;  // where replies are outstanding, or were last
+  bool retained_ = true;  // the whole cycle is still there
 
   // Cycle.
-  std::vector<Expect> expects_;
-  std::size_t expects_head_ = 0;
-  std::string local_;
-  std::vector<Work> works_;
-  std::vector<SessionCommand> configs_;  // of the statement that is being routed
-  std::size_t works_used_ = 0;
   bool skip_to_sync_ = false;
-  bool extended_ = false;        // the cycle has extended messages
-  std::set<std::string> asked_;  // in this cycle, once for each thing: nothing asks for ever
-  static constexpr const char* kParsed = "parsed";  // in asked_: what PREPARE prepares is good
+  bool extended_ = false;         // the cycle has extended messages
   bool learned_columns_ = false;  // the statement under way names columns that we have learned
   bool flushed_ = false;          // the client asked for answers before Sync
   bool wrote_ = false;            // a statement of this cycle may have written, outside of a block
@@ -361,40 +334,63 @@ class Session {
   bool primary_only_ = false;     // a replica could not answer this cycle
   bool failed_here_ = false;      // the transaction failed here and its servers do not know
   bool doomed_ = false;           // the transaction has lost a server: it can only end
-  std::string doomed_by_;         // what the client must still be told of that
-  std::size_t frame_left_ = 0;    // bytes of a large row that are still to be passed on
+  bool answered_ = false;         // the client has seen a server's answer in this transaction
+  bool said_locals_ = false;      // the client has seen an answer of ours in this cycle
+  bool implicit_ = false;         // the block of a multi-statement Query
+  bool in_parts_ = false;         // Simple
+  bool unnamed_dropped_ = false;  // by a Query
+  bool retrying_ = false;         // the refused statement's server is being made ready
   bool frame_shown_ = false;
+  std::uint32_t retries_ = 0;
+  std::optional<std::uint32_t> retry_at_;       // the shard that the last refusal named
+  const CompiledTable* retry_table_ = nullptr;  // as it was then; for comparison only
+  std::vector<ServerLink*> attached_;
+  ServerLink* current_ = nullptr;  // where replies are outstanding, or were last
+  std::vector<Expect> expects_;
+  std::size_t expects_head_ = 0;
+  std::vector<Work> works_;
+  std::size_t works_used_ = 0;
+  const CompiledTable* routed_by_ = nullptr;  // only compared
+  std::uint64_t plan_catalogue_ = 0;
+  std::shared_ptr<PreparedStatement> unnamed_;
+  std::vector<PendingParse> pending_parses_;
+  std::vector<Unproven> unproven_;       // named in this cycle
+  std::vector<Proof> proofs_;            // that the shard of the statement still owns its keys
+  std::vector<SessionCommand> configs_;  // of the statement that is being routed
+  std::string local_;
+  std::unique_ptr<Fanout> fanout_;
+  MonotonicTime last_write_{};  // when its last write was answered
+  std::optional<MonotonicTime> retry_since_;
+  std::string described_;           // of the Describe that is read again
+  std::vector<std::string> parts_;  // of a Query of several statements
+  std::size_t part_ = 0;
+  std::set<std::string> asked_;  // in this cycle, once for each thing: nothing asks for ever
+  static constexpr const char* kParsed = "parsed";  // in asked_: what PREPARE prepares is good
+  std::map<std::string, Portal, std::less<>> portals_;
+  SessionFacts facts_;
+  SessionSettings settings_;
+  Portal unnamed_portal_;
+  std::optional<Consistency> consistency_;  // as the client said
+  std::size_t frame_left_ = 0;              // bytes of a large row that are still to be passed on
 
   // Retry.
-  std::optional<MonotonicTime> retry_since_;
-  std::uint32_t retries_ = 0;
-  bool retrying_ = false;                  // the refused statement's server is being made ready
-  std::optional<std::uint32_t> retry_at_;  // the shard that the last refusal named
-  const CompiledTable* retry_table_ = nullptr;  // as it was then; for comparison only
-  std::optional<Refusal> wait_failure_;         // what ends the message that is read again
-
-  // Simple.
-  std::vector<std::string> parts_;
-  std::size_t part_ = 0;
-  bool in_parts_ = false;
-
-  // Extended.
-  std::map<std::string, std::shared_ptr<PreparedStatement>, std::less<>> named_;
-  std::shared_ptr<PreparedStatement> unnamed_;
-  bool unnamed_dropped_ = false;  // by a Query
-  std::vector<PendingParse> pending_parses_;
-  std::vector<Unproven> unproven_;  // named in this cycle
-  Portal unnamed_portal_;
-  std::map<std::string, Portal, std::less<>> portals_;
-
-  // Buffers.
-  Normalized normalized_;
-  RouteDecision decision_;
-  Footprint footprint_;
-  std::vector<ParameterValue> parameters_;
-
-  std::unique_ptr<Fanout> fanout_;
+  std::optional<Refusal> wait_failure_;  // what ends the message that is read again
   std::optional<Aside> aside_;
+
+  // Transaction.
+  std::string begin_;                // the client's BEGIN
+  std::vector<std::string> replay_;  // SAVEPOINT, SET LOCAL, SET TRANSACTION: for later shards
+  std::vector<Savepoint> savepoints_;
+  std::optional<std::string> isolation_;  // as BEGIN or SET TRANSACTION said
+  std::string doomed_by_;                 // what the client must still be told of that
+  SessionSettings settings_at_begin_;
+
+  // Extended, by name.
+  std::map<std::string, std::shared_ptr<PreparedStatement>, std::less<>> named_;
+
+  std::string user_;
+  std::vector<std::string> search_path_;
+  PlanContext plan_context_;
 };
 
 }  // namespace foreshard::router

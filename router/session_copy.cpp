@@ -31,7 +31,7 @@ Session::Outcome Session::StartCopyIn(const Statement& statement, std::string_vi
     settings_at_begin_ = settings_;
   }
   writes_now_ = true;
-  fanout_->work = NewWork(shards.front(), statement, decision_, text);
+  fanout_->work = NewWork(shards.front(), statement, scratch_->decision, text);
   works_[fanout_->work].write = true;
   for (const std::uint32_t shard : shards) {
     ServerLink* link = Attached(shard);

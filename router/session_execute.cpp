@@ -121,17 +121,17 @@ Session::Outcome Session::ExecuteSql(const Statement& statement) {
   const std::optional<pg::BindMessage> bind = pg::DecodeBind(portal.bind);
   DecodeParameters(*bind, *prepared);
   const bool routed = RouteStatement(inner, prepared->sql, prepared->normalized);
-  parameters_.clear();
+  scratch_->parameters.clear();
   if (!routed) return Outcome::kDone;
-  if (decision_.kind == RouteKind::kAnyShard) {
+  if (scratch_->decision.kind == RouteKind::kAnyShard) {
     // The shard in use, as for any other statement.
     const std::uint32_t wanted = AnyShard();
     for (std::uint32_t index = 0; index < host_.table()->shards(); ++index) {
       if (host_.ShardNumber(index) != wanted) continue;
-      decision_.parts.emplace_back();
-      decision_.parts.back().shard = index;
+      scratch_->decision.parts.emplace_back();
+      scratch_->decision.parts.back().shard = index;
     }
-    if (decision_.parts.empty()) decision_.parts.emplace_back();
+    if (scratch_->decision.parts.empty()) scratch_->decision.parts.emplace_back();
   }
   if (const std::optional<Outcome> later = AdmitWork(inner, portal.bind.size())) return *later;
   return RunSeveral(inner, prepared->sql, true, &portal);

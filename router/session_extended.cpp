@@ -53,7 +53,7 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
     return Outcome::kDone;
   }
   if (statement.kind == StatementKind::kEmpty) {
-    decision_.Clear();
+    scratch_->decision.Clear();
     return BindToServer(frame, *bind, std::move(prepared), AnyShard(), false);
   }
   if (IsLocal(statement) && statement.kind != StatementKind::kDeclareCursor &&
@@ -63,35 +63,38 @@ Session::Outcome Session::OnBind(const pg::WireFrame& frame) {
   }
   if (bind->value_count <
       prepared->normalized.parameters_max) {  // The server says so in its own words.
-    decision_.Clear();
+    scratch_->decision.Clear();
     return BindToServer(frame, *bind, std::move(prepared), AnyShard(), false);
   }
   DecodeParameters(*bind, *prepared);
   const bool routed = RouteStatement(statement, prepared->sql, prepared->normalized);
-  parameters_.clear();
+  scratch_->parameters.clear();
   if (!routed) return Outcome::kDone;
-  if (decision_.kind == RouteKind::kLocal) decision_.kind = RouteKind::kAnyShard;  // cursors, SHOW
-  const bool one = decision_.kind == RouteKind::kOneShard && decision_.parts[0].text.empty();
-  if ((!one && decision_.kind != RouteKind::kAnyShard) || (one && NeedsProof(statement))) {
+  if (scratch_->decision.kind == RouteKind::kLocal)
+    scratch_->decision.kind = RouteKind::kAnyShard;  // cursors, SHOW
+  const bool one =
+      scratch_->decision.kind == RouteKind::kOneShard && scratch_->decision.parts[0].text.empty();
+  if ((!one && scratch_->decision.kind != RouteKind::kAnyShard) || (one && NeedsProof(statement))) {
     const std::uint32_t shard = ShardsOfDecision().front();
     const Outcome bound = BindLocal(frame, *bind, std::move(prepared), Portal::Where::kFanout);
     PortalFor(bind->portal).describe_on = shard;
     return bound;
   }
   if (const std::optional<Outcome> later = AdmitWork(statement, frame.whole.size())) return *later;
-  const std::uint32_t shard = one ? ReaderOf(TargetOf(decision_.parts[0]), statement) : AnyShard();
+  const std::uint32_t shard =
+      one ? ReaderOf(TargetOf(scratch_->decision.parts[0]), statement) : AnyShard();
   return BindToServer(frame, *bind, std::move(prepared), shard, true);
 }
 
 void Session::DecodeParameters(const pg::BindMessage& bind, const PreparedStatement& prepared) {
-  parameters_.clear();
+  scratch_->parameters.clear();
   pg::BindValues values(bind);
   for (std::size_t i = 0; !values.Done(); ++i) {
     const std::optional<std::string_view> value = values.Next();
-    parameters_.push_back({.is_null = !value.has_value(),
-                           .binary = bind.Format(i) == 1,
-                           .type_oid = i < prepared.types.size() ? prepared.types[i] : 0,
-                           .bytes = value.value_or(std::string_view())});
+    scratch_->parameters.push_back({.is_null = !value.has_value(),
+                                    .binary = bind.Format(i) == 1,
+                                    .type_oid = i < prepared.types.size() ? prepared.types[i] : 0,
+                                    .bytes = value.value_or(std::string_view())});
   }
 }
 
@@ -131,7 +134,7 @@ Session::Outcome Session::BindToServer(const pg::WireFrame& frame, const pg::Bin
   Portal& portal = PortalFor(bind.portal);
   portal.where = Portal::Where::kServer;
   portal.link = link;
-  portal.work = NewWork(shard, statement, decision_, prepared->sql);
+  portal.work = NewWork(shard, statement, scratch_->decision, prepared->sql);
   return Outcome::kDone;
 }
 
@@ -268,7 +271,7 @@ Session::Outcome Session::OnExecute(const pg::WireFrame& frame) {
     const std::optional<pg::BindMessage> bind = pg::DecodeBind(portal->bind);
     DecodeParameters(*bind, *prepared);
     const bool routed = RouteStatement(*prepared->statement, prepared->sql, prepared->normalized);
-    parameters_.clear();
+    scratch_->parameters.clear();
     if (!routed) return Outcome::kDone;
     if (const std::optional<Outcome> later = AdmitWork(*prepared->statement, portal->bind.size()))
       return *later;

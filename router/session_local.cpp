@@ -89,9 +89,10 @@ Session::Outcome Session::RunLocal(const std::shared_ptr<const Statement>& state
               .hint = "Use BEGIN before DECLARE."});
         return Outcome::kDone;
       }
-      decision_.Clear();
-      if (!RouteStatement(*statement, text, normalized_)) return Outcome::kDone;
-      if (decision_.kind == RouteKind::kLocal) decision_.kind = RouteKind::kAnyShard;
+      scratch_->decision.Clear();
+      if (!RouteStatement(*statement, text, scratch_->normalized)) return Outcome::kDone;
+      if (scratch_->decision.kind == RouteKind::kLocal)
+        scratch_->decision.kind = RouteKind::kAnyShard;
       return RunRouted(*statement, text, frame);
     }
     case StatementKind::kSavepoint:
@@ -148,7 +149,7 @@ Session::Outcome Session::Begin(const Statement& statement, std::string_view tex
 // several shards in use it goes to each; with none, to the first.
 Session::Outcome Session::ForwardOrAll(const std::shared_ptr<const Statement>& statement,
                                        std::string_view text, std::string_view frame, bool simple) {
-  decision_.Clear();
+  scratch_->decision.Clear();
   if (attached_.size() > 1 && statement->kind == StatementKind::kFetch) {
     Fail({.sqlstate = "0A000",
           .message = "FETCH and MOVE in a transaction on several shards",
@@ -212,7 +213,7 @@ Session::Outcome Session::EndTransaction(const std::shared_ptr<const Statement>&
   }
   if (!commit || tx_ == Tx::kFailed) return ControlAll("ROLLBACK", "ROLLBACK", nullptr);
   if (attached_.size() == 1 && simple && attached_.front()->began) {
-    decision_.Clear();
+    scratch_->decision.Clear();
     commits_now_ = true;
     writes_now_ = attached_.front()->wrote;
     return ForwardQuery(attached_.front()->shard, text, frame, nullptr);

@@ -79,7 +79,7 @@ void Session::StartMove(const KeyChange& change) {
   move.table = change.table;
   move.column = change.column;
   const model::KeySpace& space = host_.catalogue().key_space();
-  move.new_key = CanonicalText(space.key_type, decision_.keys.back());
+  move.new_key = CanonicalText(space.key_type, scratch_->decision.keys.back());
 }
 
 void Session::MoveFrame(std::size_t index, const pg::WireFrame& frame) {

@@ -60,28 +60,31 @@ struct SessionExpect {
   std::uint32_t work = 0;      // kExecute, kQuery: index into works_
   std::uint64_t prepared = 0;  // kParse: its id
   std::uint32_t hidden = 0;    // kQuery: results of ours that come before the client's
-  std::size_t shift = 0;       // kQuery: characters of ours before the client's text
-  std::size_t begin = 0;       // kLocal: bytes of local_
-  std::size_t end = 0;
+  std::uint32_t shift = 0;     // kQuery: characters of ours before the client's text
+  std::uint32_t begin = 0;     // kLocal: bytes of local_
+  std::uint32_t end = 0;
 };
+// Every statement writes a few of them into memory that its session last touched a thousand
+// sessions ago.
+static_assert(sizeof(SessionExpect) == 32);
 
 // A statement that was sent, until its end; objects are reused.
 struct SessionWork {
   bool write = false;
   bool insert = false;
+  bool failed = false;
   std::uint32_t shard = 0;
   const CompiledTable* table = nullptr;
   std::vector<Key> keys;
   std::vector<Owner> owners;
-  std::string text;                         // of `effect`
-  std::shared_ptr<const Statement> effect;  // SET and the like: to be remembered once it succeeded
-  std::vector<SessionCommand> configs;      // what set_config() set, likewise
   MonotonicTime started;
   std::optional<MonotonicTime> ended;
-  bool failed = false;
-  std::unique_ptr<AccessSample> sample;  // nearly always null
   std::uint64_t rows = 0;
   std::uint64_t bytes = 0;
+  std::unique_ptr<AccessSample> sample;     // nearly always null
+  std::vector<SessionCommand> configs;      // what set_config() set, likewise
+  std::shared_ptr<const Statement> effect;  // SET and the like: to be remembered once it succeeded
+  std::string text;                         // of `effect`
 };
 
 struct SessionPortal {

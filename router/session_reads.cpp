@@ -14,7 +14,7 @@ std::uint32_t Session::ReaderOf(std::uint32_t shard, const Statement& statement)
   const Consistency wanted = consistency();
   if (wanted == Consistency::kStrong || tx_ != Tx::kIdle || in_parts_ || primary_only_)
     return shard;
-  if (!decision_.read_only || statement.kind != StatementKind::kRead) return shard;
+  if (!scratch_->decision.read_only || statement.kind != StatementKind::kRead) return shard;
   // In a pipeline that wrote, or is at work on that shard, what is said next may follow from it.
   if (has_written_ || Attached(shard) != nullptr) return shard;
   for (const ServerLink* link : attached_) {

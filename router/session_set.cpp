@@ -61,14 +61,14 @@ bool Session::ReadConfigs(const Statement& statement) {
     set.local = call.local;
     set.value = call.value;
     set.to_default = call.is_null;
-    if (call.parameter > parameters_.size()) {
+    if (call.parameter > scratch_->parameters.size()) {
       Fail({.sqlstate = "42P02",
             .message = fmt::format("there is no parameter ${}", call.parameter),
             .hint = {}});
       return false;
     }
     if (call.parameter > 0) {  // Text, whose two formats are the same bytes.
-      const ParameterValue& value = parameters_[call.parameter - 1];
+      const ParameterValue& value = scratch_->parameters[call.parameter - 1];
       set.value = value.bytes;
       set.to_default = value.is_null;
     }

@@ -35,10 +35,10 @@ class SessionSettings {
  private:
   void Rebuild();
 
+  std::shared_ptr<const std::string> script_;  // first: each message of a session looks at it
+  std::map<std::string, std::optional<std::string>> locals_;
   std::map<std::string, std::string> initial_;
   std::map<std::string, std::string> values_;
-  std::map<std::string, std::optional<std::string>> locals_;
-  std::shared_ptr<const std::string> script_;
   std::size_t bytes_ = 0;
 };
 

@@ -17,8 +17,9 @@ constexpr std::string_view kProofPortal = "foreshard_proof";
 // in the same order.
 std::vector<std::uint32_t> Session::ShardsOfDecision() {
   std::vector<std::uint32_t> shards;
-  for (const RoutePart& part : decision_.parts) shards.push_back(host_.ShardNumber(part.shard));
-  if (decision_.parts.empty()) {
+  for (const RoutePart& part : scratch_->decision.parts)
+    shards.push_back(host_.ShardNumber(part.shard));
+  if (scratch_->decision.parts.empty()) {
     for (std::uint32_t i = 0; i < host_.table()->shards(); ++i)
       shards.push_back(host_.ShardNumber(i));
   }
@@ -31,7 +32,7 @@ std::vector<std::uint32_t> Session::ShardsOfDecision() {
 bool Session::NeedsProof(const Statement& statement) {
   proofs_.clear();
   if (!IsPlain(statement.kind)) return false;
-  host_.ProofsFor(decision_.scatter, decision_.keys, proofs_);
+  host_.ProofsFor(scratch_->decision.scatter, scratch_->decision.keys, proofs_);
   const bool reads = statement.kind == StatementKind::kRead && !statement.writes;
   return reads && tx_ == Tx::kIdle && !proofs_.empty();
 }
@@ -48,8 +49,8 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
   for (const std::uint32_t shard : ordered) {
     if (Need(shard) == nullptr) return Outcome::kAgain;
   }
-  const bool writes = decision_.two_phase || statement.writes || statement.writes_reference ||
-                      statement.kind == StatementKind::kDdl ||
+  const bool writes = scratch_->decision.two_phase || statement.writes ||
+                      statement.writes_reference || statement.kind == StatementKind::kDdl ||
                       statement.kind == StatementKind::kTruncate;
   learned_columns_ = statement.names_columns.has_value();
   fanout_ = std::make_unique<Fanout>();
@@ -69,23 +70,23 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
                                     : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     settings_at_begin_ = settings_;
   }
-  if (decision_.rows_in_order) {
+  if (scratch_->decision.rows_in_order) {
     std::vector<std::vector<std::uint32_t>> rows;
-    for (const RoutePart& part : decision_.parts) rows.push_back(part.rows);
+    for (const RoutePart& part : scratch_->decision.parts) rows.push_back(part.rows);
     fanout_->in_order = std::make_unique<RowInterleaver>(std::move(rows));
-  } else if (decision_.moves_rows) {
+  } else if (scratch_->decision.moves_rows) {
     StartMove(*statement.key_change);
   } else {
     fanout_->merger = std::make_unique<Merger>(
-        decision_.merge, MergeOptions{.shards = fanout_->alike ? 1 : shards.size(),
-                                      .limit = decision_.limit,
-                                      .offset = decision_.offset,
-                                      .text_orders_as_bytes = host_.text_orders_as_bytes(),
-                                      .bytes_max = kScatterBytesMax,
-                                      .send_row_description = simple});
+        scratch_->decision.merge, MergeOptions{.shards = fanout_->alike ? 1 : shards.size(),
+                                               .limit = scratch_->decision.limit,
+                                               .offset = scratch_->decision.offset,
+                                               .text_orders_as_bytes = host_.text_orders_as_bytes(),
+                                               .bytes_max = kScatterBytesMax,
+                                               .send_row_description = simple});
   }
   writes_now_ = writes;
-  fanout_->work = NewWork(shards.front(), statement, decision_, text);
+  fanout_->work = NewWork(shards.front(), statement, scratch_->decision, text);
   for (std::size_t i = 0; i < shards.size(); ++i) {
     ServerLink* link = Attached(shards[i]);
     fanout_->parts.push_back({.link = link,
@@ -100,7 +101,9 @@ Session::Outcome Session::RunSeveral(const Statement& statement, std::string_vie
     has_written_ = has_written_ || writes;
     link->used = true;
     link->unnamed = 0;
-    AppendPart(&link->out(), decision_.parts.empty() ? nullptr : &decision_.parts[i], text, portal);
+    AppendPart(&link->out(),
+               scratch_->decision.parts.empty() ? nullptr : &scratch_->decision.parts[i], text,
+               portal);
   }
   wait_ = Wait::kFanout;
   return Outcome::kDone;
@@ -126,7 +129,7 @@ void Session::AppendPart(std::string* out, const RoutePart* part, std::string_vi
     formats.push_back(
         static_cast<std::int16_t>(pg::LoadUint16(bind->result_formats.data() + 2 * i)));
   // One for each column must be one for each hidden column too.
-  if (formats.size() > 1) formats = ShardFormats(decision_.merge, std::move(formats));
+  if (formats.size() > 1) formats = ShardFormats(scratch_->decision.merge, std::move(formats));
   if (part == nullptr || !part->renumbered) {
     message.Int16(static_cast<std::int16_t>(declared.size()));
     for (const std::uint32_t type : declared) message.Int32(static_cast<std::int32_t>(type));
@@ -255,7 +258,7 @@ std::string Session::ProofText(const ServerLink& link, Expect* expect) const {
     text.append(proof.lock).append(";").append(proof.sql).append(";");
     expect->hidden += 2;
   }
-  expect->shift = text.size();
+  expect->shift = static_cast<std::uint32_t>(text.size());
   return text;
 }
 

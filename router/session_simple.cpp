@@ -66,18 +66,18 @@ Session::Outcome Session::OnQuery(const pg::WireFrame& frame) {
   unnamed_dropped_ = true;
   *text = WithoutEnd(*text);
   if (const std::shared_ptr<const Statement> known =
-          context_.plans.Recall(*text, CurrentPlanContext(), normalized_)) {
+          context_.plans.Recall(*text, CurrentPlanContext(), scratch_->normalized)) {
     return RunMeant(known, *text, frame.whole);
   }
-  Normalize(*text, normalized_);
-  if (normalized_.statements == 0 && normalized_.complete) {
+  Normalize(*text, scratch_->normalized);
+  if (scratch_->normalized.statements == 0 && scratch_->normalized.complete) {
     std::string empty;
     pg::AppendEmpty(&empty, 'I');
     Say(empty);
     SendReady();
     return Outcome::kDone;
   }
-  if (normalized_.statements <= 1) return RunText(*text, frame.whole);
+  if (scratch_->normalized.statements <= 1) return RunText(*text, frame.whole);
   for (const std::string_view part : SplitStatements(*text)) parts_.emplace_back(part);
   std::uint32_t shard = 0;
   if (AllOnOneShard(&shard)) {
@@ -94,7 +94,7 @@ Session::Outcome Session::OnQuery(const pg::WireFrame& frame) {
 }
 
 // Several statements that all go to the same shard travel as they came. Leaves the decision of the
-// last one in decision_.
+// last one in scratch_->decision.
 bool Session::AllOnOneShard(std::uint32_t* shard) {
   std::optional<std::uint32_t> common;
   if (tx_ == Tx::kFailed || host_.table() == nullptr) return false;
@@ -102,13 +102,13 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
   Footprint all;
   std::vector<Proof> proofs;
   for (const std::string& part : parts_) {
-    Normalize(part, normalized_);
-    const std::shared_ptr<const Statement> statement = Meaning(part, normalized_);
+    Normalize(part, scratch_->normalized);
+    const std::shared_ptr<const Statement> statement = Meaning(part, scratch_->normalized);
     if (!IsPlain(statement->kind) || MayLearn(*statement) || !statement->set_configs.empty())
       return false;
-    if (!RouteStatement(*statement, part, normalized_)) return false;
-    if (decision_.kind != RouteKind::kOneShard || !decision_.parts[0].text.empty() ||
-        NeedsProof(*statement))
+    if (!RouteStatement(*statement, part, scratch_->normalized)) return false;
+    if (scratch_->decision.kind != RouteKind::kOneShard ||
+        !scratch_->decision.parts[0].text.empty() || NeedsProof(*statement))
       return false;
     for (const Proof& proof : proofs_) {
       const bool known = std::any_of(proofs.begin(), proofs.end(), [&proof](const Proof& other) {
@@ -116,18 +116,18 @@ bool Session::AllOnOneShard(std::uint32_t* shard) {
       });
       if (!known) proofs.push_back(proof);
     }
-    const std::uint32_t number = host_.ShardNumber(decision_.parts[0].shard);
+    const std::uint32_t number = host_.ShardNumber(scratch_->decision.parts[0].shard);
     if (common && *common != number) return false;
     common = number;
     writes = writes || statement->writes;
-    for (std::size_t i = 0; i < decision_.keys.size(); ++i) {
-      all.keys.push_back(decision_.keys[i]);
-      all.pinned.push_back(decision_.owners[i].pinned ? 1 : 0);
+    for (std::size_t i = 0; i < scratch_->decision.keys.size(); ++i) {
+      all.keys.push_back(scratch_->decision.keys[i]);
+      all.pinned.push_back(scratch_->decision.owners[i].pinned ? 1 : 0);
     }
   }
   if (!common) return false;
-  footprint_ = std::move(all);
-  const Admission admission = host_.Admit(footprint_, 0, tx_ != Tx::kIdle);
+  scratch_->footprint = std::move(all);
+  const Admission admission = host_.Admit(scratch_->footprint, 0, tx_ != Tx::kIdle);
   if (admission == Admission::kParked) wait_ = Wait::kParked;
   if (admission != Admission::kGo) return false;
   proofs_ = std::move(proofs);
@@ -146,8 +146,8 @@ Session::Outcome Session::NextPart() {
     return Outcome::kDone;
   }
   const std::string& text = parts_[part_];
-  Normalize(text, normalized_);
-  const std::shared_ptr<const Statement> statement = Meaning(text, normalized_);
+  Normalize(text, scratch_->normalized);
+  const std::shared_ptr<const Statement> statement = Meaning(text, scratch_->normalized);
   if (tx_ == Tx::kIdle && !IsTransactionControl(statement->kind)) {
     tx_ = Tx::kOpen;
     implicit_ = true;
@@ -162,7 +162,7 @@ Session::Outcome Session::NextPart() {
 
 // One statement as text. `frame`: the client's message if it holds nothing else.
 Session::Outcome Session::RunText(std::string_view text, std::string_view frame) {
-  return RunMeant(Meaning(text, normalized_), text, frame);
+  return RunMeant(Meaning(text, scratch_->normalized), text, frame);
 }
 
 Session::Outcome Session::RunMeant(const std::shared_ptr<const Statement>& statement,
@@ -182,7 +182,7 @@ Session::Outcome Session::RunMeant(const std::shared_ptr<const Statement>& state
   }
   if (may_learn) return Learn(*statement);
   if (IsLocal(*statement)) return RunLocal(statement, text, frame, true);
-  if (!RouteStatement(*statement, text, normalized_)) return Outcome::kDone;
+  if (!RouteStatement(*statement, text, scratch_->normalized)) return Outcome::kDone;
   return RunRouted(*statement, text, frame);
 }
 
@@ -205,7 +205,7 @@ const Statement* Session::Refused(const Statement& statement, Refusal* why) cons
   return nullptr;
 }
 
-// Fills decision_. False: the client was told why not.
+// Fills scratch_->decision. False: the client was told why not.
 bool Session::RouteStatement(const Statement& statement, std::string_view text,
                              const Normalized& normalized) {
   const CompiledTable* table = host_.table();
@@ -219,27 +219,29 @@ bool Session::RouteStatement(const Statement& statement, std::string_view text,
   Route({.statement = statement,
          .text = text,
          .normalized = normalized,
-         .parameters = parameters_,
+         .parameters = scratch_->parameters,
          .catalogue = host_.catalogue(),
          .table = *table,
          .facts = facts_},
-        decision_);
-  if (decision_.kind != RouteKind::kRefused) return ReadConfigs(statement);
+        scratch_->decision);
+  if (scratch_->decision.kind != RouteKind::kRefused) return ReadConfigs(statement);
   if (!in_parts_ && !parts_.empty())
     return false;  // Only tried (AllOnOneShard); the part says so when its turn comes.
-  Fail(decision_.refusal);
+  Fail(scratch_->decision.refusal);
   return false;
 }
 
 // Asks the hold. A value: the statement does not start now.
 std::optional<Session::Outcome> Session::AdmitWork(const Statement&, std::size_t bytes) {
-  if (decision_.keys.empty() && !decision_.scatter) return std::nullopt;
-  footprint_.scatter = decision_.scatter;
-  footprint_.pinned.clear();
-  for (const Owner& owner : decision_.owners) footprint_.pinned.push_back(owner.pinned ? 1 : 0);
-  footprint_.keys.swap(decision_.keys);  // Not a copy: this is every statement's way.
-  const Admission admission = host_.Admit(footprint_, bytes, tx_ != Tx::kIdle);
-  footprint_.keys.swap(decision_.keys);
+  if (scratch_->decision.keys.empty() && !scratch_->decision.scatter) return std::nullopt;
+  scratch_->footprint.scatter = scratch_->decision.scatter;
+  scratch_->footprint.pinned.clear();
+  for (const Owner& owner : scratch_->decision.owners)
+    scratch_->footprint.pinned.push_back(owner.pinned ? 1 : 0);
+  scratch_->footprint.keys.swap(
+      scratch_->decision.keys);  // Not a copy: this is every statement's way.
+  const Admission admission = host_.Admit(scratch_->footprint, bytes, tx_ != Tx::kIdle);
+  scratch_->footprint.keys.swap(scratch_->decision.keys);
   switch (admission) {
     case Admission::kGo:
       return std::nullopt;
@@ -259,10 +261,10 @@ Session::Outcome Session::RunRouted(const Statement& statement, std::string_view
   if (const std::optional<Outcome> later = AdmitWork(statement, text.size())) return *later;
   writes_now_ = statement.writes || statement.writes_reference || statement.locks_rows ||
                 statement.runs_unseen;
-  switch (decision_.kind) {
+  switch (scratch_->decision.kind) {
     case RouteKind::kOneShard: {
       if (NeedsProof(statement) && !in_parts_) return RunSeveral(statement, text, true, nullptr);
-      const RoutePart& part = decision_.parts[0];
+      const RoutePart& part = scratch_->decision.parts[0];
       const std::uint32_t shard = ReaderOf(TargetOf(part), statement);
       learned_columns_ = statement.names_columns.has_value();
       const Outcome sent = part.text.empty() ? ForwardQuery(shard, text, frame, nullptr)
@@ -285,7 +287,7 @@ Session::Outcome Session::RunRouted(const Statement& statement, std::string_view
             .hint = {}});
       return Outcome::kDone;
   }
-  Unreachable(decision_.kind);
+  Unreachable(scratch_->decision.kind);
 }
 
 Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view text,
@@ -296,7 +298,7 @@ Session::Outcome Session::ForwardQuery(std::uint32_t shard, std::string_view tex
   current_ = link;
   BeginBefore(*link);
   static const Statement kNone;
-  const std::uint32_t work = NewWork(shard, kNone, decision_, text);
+  const std::uint32_t work = NewWork(shard, kNone, scratch_->decision, text);
   works_[work].write = writes_now_;
   if (effect) works_[work].text = std::string(text);
   link->used = link->used || effect == nullptr;

@@ -96,7 +96,7 @@ class Worker {
   void Refresh();
   Pool& pool() { return pool_; }
   Hold& hold() { return hold_; }
-  SessionContext session_context() { return {plans_, prepared_, access_}; }
+  SessionContext session_context() { return {plans_, prepared_, access_, scratches_}; }
   const ScramKey& mock_secret() const { return mock_secret_; }
 
   Upstream* Acquire(GroupId group, Slot slot);
@@ -240,6 +240,7 @@ class Worker {
   PlanCache plans_;
   PreparedRegistry prepared_;
   AccessSampler access_;
+  SessionScratches scratches_;
   Pool pool_;
   Hold hold_;
   std::unique_ptr<Heat> heat_;

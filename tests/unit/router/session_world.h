@@ -28,7 +28,8 @@ class SessionWorld : public SessionHost {
   // `registry`: of the statements of several sessions whose servers are one pool's.
   explicit SessionWorld(PreparedRegistry* registry = nullptr)
       : session_(*this,
-                 SessionContext{plans_, registry == nullptr ? prepared_ : *registry, access_},
+                 SessionContext{plans_, registry == nullptr ? prepared_ : *registry, access_,
+                                scratches_},
                  {.user = "app", .settings = {}}) {
     for (std::uint32_t shard = 0; shard < 4; ++shard) links_[shard].shard = shard;
   }
@@ -164,6 +165,7 @@ class SessionWorld : public SessionHost {
   PlanCache plans_;
   PreparedRegistry prepared_;
   AccessSampler access_{1};
+  SessionScratches scratches_;
   std::map<std::uint32_t, FakeLink> links_;
   std::string input_;
   std::string client_;
