@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "migration/partitions.h"
 #include "migration/predicate.h"
 #include "migration/shard_objects.h"
 
@@ -25,7 +26,9 @@ constexpr const char* kColumnsSql =
     "WHERE attrelid = $1::bigint::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
 
 // $1: tables as an array of regclass texts. Constraint triggers of foreign keys are internal and
-// follow their constraint.
+// follow their constraint. What a partition has from the table above it comes with that one:
+// constraints, indexes, triggers. But a replica identity by index needs its index, and that one has
+// to have its name before the one above is made.
 constexpr const char* kDefinitionsSql = R"(
 WITH t AS (SELECT r AS oid, r::text AS name FROM unnest($1::text[]::regclass[]) r)
 SELECT 'column' AS kind, t.name AS tab, a.attname::text AS name,
@@ -38,17 +41,27 @@ SELECT 'column' AS kind, t.name AS tab, a.attname::text AS name,
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
-SELECT CASE contype WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key' WHEN 'c' THEN 'check'
+SELECT CASE contype WHEN 'p' THEN 'primary key' WHEN 'c' THEN 'check'
+      WHEN 'f' THEN CASE r.relkind WHEN 'p' THEN 'partitioned foreign key' ELSE 'foreign key' END
       ELSE 'constraint' END,
     t.name, conname,
     format('ALTER TABLE %s ADD CONSTRAINT %I %s', t.name, conname, pg_get_constraintdef(c.oid))
-  FROM t JOIN pg_constraint c ON c.conrelid = t.oid
-  WHERE contype IN ('p', 'u', 'x', 'f', 'c') AND conparentid = 0
+  FROM t JOIN pg_constraint c ON c.conrelid = t.oid JOIN pg_class r ON r.oid = t.oid
+  WHERE contype IN ('p', 'u', 'x', 'f', 'c') AND (conparentid = 0 OR contype = 'u'
+    AND EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = c.conindid AND i.indisreplident))
 UNION ALL
-SELECT 'index', t.name, i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid)
+SELECT 'index', t.name, i.indexrelid::regclass::text,
+    replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ' || t.name || ' ', ' ON ' || t.name || ' ')
   FROM t JOIN pg_index i ON i.indrelid = t.oid WHERE i.indisvalid
     AND NOT EXISTS (SELECT FROM pg_constraint c
       WHERE c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x'))
+    AND (i.indisreplident OR NOT EXISTS (SELECT FROM pg_inherits h JOIN pg_index above
+      ON above.indexrelid = h.inhparent WHERE h.inhrelid = i.indexrelid AND above.indisvalid))
+UNION ALL
+SELECT 'partition', t.name, '', concat_ws(' ', (SELECT inhparent::regclass::text FROM pg_inherits
+      WHERE inhrelid = c.oid), pg_get_expr(c.relpartbound, c.oid),
+      CASE c.relkind WHEN 'p' THEN pg_get_partkeydef(c.oid) END)
+  FROM t JOIN pg_class c ON c.oid = t.oid WHERE c.relispartition OR c.relkind = 'p'
 UNION ALL
 SELECT 'replica identity', t.name, '', CASE c.relreplident
       WHEN 'd' THEN format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', t.name)
@@ -63,7 +76,13 @@ SELECT 'trigger', t.name, tgname, pg_get_triggerdef(g.oid) || CASE tgenabled WHE
       ELSE format('; ALTER TABLE %s %s TRIGGER %I', t.name, CASE tgenabled WHEN 'D' THEN 'DISABLE'
         WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, tgname) END
   FROM t JOIN pg_trigger g ON g.tgrelid = t.oid
-  WHERE NOT tgisinternal AND tgname NOT LIKE 'zzz\_foreshard\_%'
+  WHERE NOT tgisinternal AND tgparentid = 0 AND tgname NOT LIKE 'zzz\_foreshard\_%'
+UNION ALL
+SELECT 'trigger state', t.name, g.tgname, format('ALTER TABLE %s %s TRIGGER %I', t.name,
+      CASE g.tgenabled WHEN 'O' THEN 'ENABLE' WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA'
+        ELSE 'ENABLE ALWAYS' END, g.tgname)
+  FROM t JOIN pg_trigger g ON g.tgrelid = t.oid JOIN pg_trigger above ON above.oid = g.tgparentid
+  WHERE NOT g.tgisinternal AND g.tgenabled <> above.tgenabled
 UNION ALL
 SELECT 'rule', t.name, rulename, pg_get_ruledef(w.oid)
   FROM t JOIN pg_rewrite w ON w.ev_class = t.oid WHERE rulename <> '_RETURN'
@@ -114,9 +133,11 @@ Result<std::optional<TableInfo>> ReadTable(pg::Connection& connection, std::stri
 
 Result<std::vector<TableInfo>> ReadTables(pg::Connection& connection, const MigrationSpec& spec,
                                           Deadline deadline) {
-  std::vector<TableSpec> wanted = spec.tables;
+  const Result<MigrationSpec> here = WithLeaves(connection, spec, deadline);
+  if (!here) return here.error();
+  std::vector<TableSpec> wanted = here->tables;
   if (spec.new_destination) {
-    for (const std::string& table : spec.reference_tables) wanted.push_back({table, ""});
+    for (const std::string& table : here->reference_tables) wanted.push_back({table, ""});
   }
   std::vector<TableInfo> tables;
   for (const TableSpec& one : wanted) {

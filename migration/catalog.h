@@ -36,7 +36,7 @@ struct TableInfo {
 // No value: no such table.
 Result<std::optional<TableInfo>> ReadTable(pg::Connection& connection, std::string_view name,
                                            std::string_view column, Deadline deadline);
-// All tables of the group, then reference tables where they travel along (a new destination).
+// All tables of the group, then reference tables where they travel along (a new destination); of a partitioned one its leaves.
 // Errors: kGiveUp (TableMissing).
 Result<std::vector<TableInfo>> ReadTables(pg::Connection& connection, const MigrationSpec& spec,
                                           Deadline deadline);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "migration/crash_points.h"
 #include "migration/mover_steps.h"
+#include "migration/partitions.h"
 #include "migration/predicate.h"
 #include "migration/shard_objects.h"
 #include "pg/statement.h"
@@ -119,7 +120,7 @@ Status EndOlderSessions(pg::Connection& connection, const Work& work, const Turn
 Status DropTriggers(pg::Connection& connection, const Work& work, const Turn& turn, Side side) {
   const MigrationSpec& spec = work.spec();
   CrashPoint(Edge::kBefore, "mover.cleanup.triggers");
-  for (const char* suffix : {"ddl", "drop"}) {
+  for (const char* suffix : {"ddl", "start", "drop"}) {
     const Status dropped = ExecClaimed(
         connection, spec, turn.token(side),
         {{fmt::format("DROP EVENT TRIGGER IF EXISTS foreshard_{}_{}", spec.number, suffix)}},
@@ -173,9 +174,10 @@ Result<std::string> StateOf(pg::Connection& connection, const Work& work) {
 }
 
 // What a scan of the group reads.
-Result<std::int64_t> HeapBytes(pg::Connection& connection, const Work& work) {
+Result<std::int64_t> HeapBytes(pg::Connection& connection, const Work& work,
+                               const MigrationSpec& here) {
   std::int64_t bytes = 0;
-  for (const TableSpec& table : work.spec().tables) {
+  for (const TableSpec& table : here.tables) {
     const Result<pg::Rows> size =
         connection.Exec("SELECT coalesce(pg_relation_size(to_regclass($1)), 0)",
                         {QuoteTable(table.name)}, work.In(kCall));
@@ -189,11 +191,13 @@ Status DeleteGroup(pg::Connection& connection, const Work& work, const Turn& tur
   const Result<pg::Rows> replica =
       connection.Exec("SET session_replication_role = replica", work.In(kCall));
   if (!replica) return replica.error();
-  const Result<std::int64_t> bytes = HeapBytes(connection, work);
+  const Result<MigrationSpec> here = WithLeaves(connection, work.spec(), work.In(kCall));
+  if (!here) return here.error();
+  const Result<std::int64_t> bytes = HeapBytes(connection, work, *here);
   if (!bytes) return bytes.error();
   const BulkWork bulk(work.throttle, *bytes, work.stop);
   // Children first, though the replica role would not ask.
-  for (auto table = work.spec().tables.rbegin(); table != work.spec().tables.rend(); ++table) {
+  for (auto table = here->tables.rbegin(); table != here->tables.rend(); ++table) {
     const Result<std::optional<TableInfo>> info =
         ReadTable(connection, table->name, table->column, work.In(kCall));
     if (!info) return info.error();
@@ -209,7 +213,9 @@ Status Vacuum(pg::Connection& connection, const Work& work) {
   if (const Result<pg::Rows> set = connection.Exec("SET vacuum_cost_delay = '2ms'", work.In(kCall));
       !set)
     return set.error();
-  for (const TableSpec& table : work.spec().tables) {
+  const Result<MigrationSpec> here = WithLeaves(connection, work.spec(), work.In(kCall));
+  if (!here) return here.error();
+  for (const TableSpec& table : here->tables) {
     const Result<pg::Rows> there = connection.Exec("SELECT to_regclass($1) IS NOT NULL",
                                                    {QuoteTable(table.name)}, work.In(kCall));
     if (!there) return there.error();

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "migration/crash_points.h"
 #include "migration/mover_steps.h"
+#include "migration/partitions.h"
 #include "migration/pg_dump.h"
 #include "migration/shard_objects.h"
 
@@ -12,20 +13,46 @@ namespace foreshard::migration {
 
 namespace {
 
+// Tells the DDL guards what to watch: the group's tables and all that hangs from them.
+Statement WatchSql(const MigrationSpec& spec) {
+  std::vector<std::string> names;
+  for (const TableSpec& table : spec.tables) names.push_back(QuoteTable(table.name));
+  return {std::string(kPartitionTreeSql) +
+              "UPDATE foreshard.migration SET tables = (SELECT array_agg(DISTINCT oid) FROM tree "
+              "WHERE oid IS NOT NULL) WHERE migration_id = $2",
+          {pg::ArrayLiteral(names), spec.number.value}};
+}
+
+// A partition that somebody attached or took away while the guards came: whoever did has committed
+// when the lock is ours, and whoever comes later meets the guards. Clients' statements do not wait
+// for this lock.
+Status WatchWhatHangsThereNow(pg::Connection& connection, const Work& work, const Turn& turn,
+                              Side side) {
+  const Result<std::vector<std::string>> trees =
+      ReadPartitionedTables(connection, work.spec(), work.In(kCall));
+  if (!trees) return trees.error();
+  std::vector<Statement> statements = {{"SET LOCAL lock_timeout = '100ms'"}};
+  for (const std::string& table : *trees) {
+    statements.push_back(
+        {fmt::format("LOCK TABLE ONLY {} IN SHARE UPDATE EXCLUSIVE MODE", QuoteTable(table))});
+  }
+  statements.push_back(WatchSql(work.spec()));
+  return Repeat(work, 30s, [&] {
+    return ExecClaimed(connection, work.spec(), turn.token(side), statements, work.In(kCall));
+  });
+}
+
 // The DDL guards watch what `tables` names, so the names come before the event triggers.
 Status MakeGuards(pg::Connection& connection, const Work& work, const Turn& turn, Side side) {
   const MigrationSpec& spec = work.spec();
-  std::vector<std::string> names;
-  for (const TableSpec& table : spec.tables) names.push_back(QuoteTable(table.name));
   CrashPoint(Edge::kBefore, "mover.prepare.guards");
   std::vector<Statement> statements = {IntentSql(spec, "guards", PublicationName(spec.number)),
-                                       {"UPDATE foreshard.migration SET tables = (SELECT "
-                                        "array_agg(n::regclass::oid) FROM unnest($2::text[]) n) "
-                                        "WHERE migration_id = $1",
-                                        {spec.number.value, pg::ArrayLiteral(names)}}};
+                                       WatchSql(spec)};
   for (const std::string& sql : EventTriggerSql(spec)) statements.push_back({sql});
   const Status made = ExecClaimed(connection, spec, turn.token(side), statements, work.In(kCall));
   if (!made) return made;
+  if (Status watched = WatchWhatHangsThereNow(connection, work, turn, side); !watched)
+    return watched;
   const Status guarded = Repeat(work, 30s, [&] {
     return MakeTriggers(connection, spec, turn.token(side), GuardTriggerSql, work.In(kCall));
   });
@@ -106,14 +133,28 @@ Status MakePublication(pg::Connection& connection, const Work& work, const Turn&
       "SELECT pubname FROM pg_publication WHERE pubname = $1", {name}, work.In(kCall));
   if (!there) return there.error();
   if (!there->empty()) return Ok();
+  const Result<MigrationSpec> here = WithLeaves(connection, work.spec(), work.In(kCall));
+  if (!here) return here.error();
   CrashPoint(Edge::kBefore, "mover.prepare.publication");
   const Status made = Repeat(work, 30s, [&] {
     return ExecClaimed(connection, work.spec(), turn.token(side),
-                       {{"SET LOCAL lock_timeout = '100ms'"}, {PublicationSql(work.spec(), side)}},
+                       {{"SET LOCAL lock_timeout = '100ms'"}, {PublicationSql(*here, side)}},
                        work.In(kCall));
   });
   CrashPoint(Edge::kAfter, "mover.prepare.publication");
   return made;
+}
+
+// Between the preflight and the guards somebody may have changed one side: a leaf that only one of
+// them has cannot move.
+Status TreesAgree(pg::Connection& source, pg::Connection& destination, const Work& work) {
+  const Result<std::vector<TreeTable>> left = ReadTrees(source, work.spec(), work.In(kCall));
+  if (!left) return left.error();
+  const Result<std::vector<TreeTable>> right = ReadTrees(destination, work.spec(), work.In(kCall));
+  if (!right) return right.error();
+  const std::optional<std::string> difference = FirstTreeDifference(*left, *right);
+  if (!difference) return Ok();
+  return Error::GiveUp(*difference, "PartitionsDiffer");
 }
 
 // Transactions that a new slot would wait for. Waiting here is free; inside CREATE_REPLICATION_SLOT
@@ -224,6 +265,7 @@ Status Prepare(const Work& work, const Turn& turn, Keepers& keepers) {
     if (Status made = MakeSchema(work, turn, **source); !made) return made;
   }
   if (Status made = MakeGuards(**destination, work, turn, Side::kDestination); !made) return made;
+  if (Status agree = TreesAgree(**source, **destination, work); !agree) return agree;
   if (Status closed = CloseDestination(**destination, work, turn); !closed) return closed;
   // A slot older than its publication cannot decode, so publications come first, in both
   // directions.

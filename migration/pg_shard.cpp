@@ -88,10 +88,7 @@ Result<ShardSeen> PgShard::Look(model::Attempt attempt, Deadline deadline) {
   const MigrationSpec& spec = options_.spec;
   // A new shard has no tables yet: names that mean nothing here are left out, and the count of
   // triggers says so.
-  Result<pg::Rows> known = Exec(
-      "SELECT coalesce(array_agg(n) FILTER (WHERE to_regclass(n) IS NOT NULL), '{}')::text FROM "
-      "unnest($1::text[]) n",
-      {TableArray(spec)}, deadline);
+  const Result<pg::Rows> known = Exec(LeavesSql(), {TableArray(spec)}, deadline);
   if (!known) return known.error();
   std::vector<std::string> triggers;
   for (const char* suffix : {"insert", "update", "delete"})
@@ -103,7 +100,7 @@ Result<ShardSeen> PgShard::Look(model::Attempt attempt, Deadline deadline) {
             known->Text(0, 0)},
            deadline);
   if (!rows) return rows.error();
-  Result<ShardSeen> seen = ReadLook(*rows, spec.tables.size());
+  Result<ShardSeen> seen = ReadLook(*rows, static_cast<std::size_t>(known->Int(0, 1)));
   if (!seen) return seen;
   const Result<pg::Rows> left = Exec(LeftoverSql(spec.number), {}, deadline);
   if (!left) return left.error();

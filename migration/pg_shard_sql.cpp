@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "migration/partitions.h"
+
 namespace foreshard::migration {
 
 namespace {
@@ -114,6 +116,13 @@ Result<GateSeen> ReadGate(const pg::Rows& rows) {
   seen.sentinel = rows.Bool(0, 14);
   seen.probe = rows.Int(0, 15);
   return seen;
+}
+
+std::string LeavesSql() {
+  return std::string(kPartitionTreeSql) +
+         "SELECT coalesce(array_agg(tree.oid::regclass::text) FILTER (WHERE tree.oid IS NOT NULL), "
+         "'{}')::text, count(*) FROM tree LEFT JOIN pg_class c ON c.oid = tree.oid WHERE c.relkind "
+         "IS DISTINCT FROM 'p'";
 }
 
 std::string LookSql() {

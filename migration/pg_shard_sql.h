@@ -22,6 +22,9 @@ Result<GateSeen> ReadGate(const pg::Rows& rows);
 // and plays an attempt through.
 std::string WarmUpSql();
 
+// One row: the tables and leaves of $1 (quoted names) that are here, as an array of regclass texts, and how many there ought to be.
+std::string LeavesSql();
+
 // One row: columns of GateSql(), then what a pass of the controller looks at. Parameters: $1
 // number, $2 attempt, $3 slot, $4 subscription, $5 trigger names, $6 tables (array of regclass
 // texts).

@@ -34,6 +34,8 @@ Check CheckSource(pg::Connection& source, const Work& work, const std::vector<Ta
                   const Estimate& estimate) {
   if (Check seen = CheckServer(source, work, Side::kSource); !seen || seen->has_value())
     return seen;
+  if (Check seen = CheckPartitions(source, work, Side::kSource); !seen || seen->has_value())
+    return seen;
   if (Check seen = CheckTables(source, work, tables, Side::kSource); !seen || seen->has_value())
     return seen;
   if (Check seen = CheckTransactions(source, work); !seen || seen->has_value()) return seen;
@@ -53,6 +55,9 @@ Check CheckTheOther(pg::Connection& source, const Work& work, const Estimate& es
     const Result<std::vector<TableInfo>> there =
         ReadTables(destination, work.spec(), work.In(kCall));
     if (!there) return there.error();
+    if (Check seen = CheckPartitions(destination, work, Side::kDestination);
+        !seen || seen->has_value())
+      return seen;
     Check seen = CheckTables(destination, work, *there, Side::kDestination);
     if (!seen || seen->has_value()) return seen;
   }

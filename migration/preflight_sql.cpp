@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "migration/partitions.h"
 #include "migration/shard_objects.h"
 
 namespace foreshard::migration {
@@ -39,10 +40,6 @@ bool FitsKeyType(const std::string& type, model::KeyType key) {
 }
 
 Check CheckKind(const TableInfo& table) {
-  if (table.kind == "p")
-    return Refuse(
-        "PartitionedTable",
-        fmt::format("{} is partitioned; moving partitions is not supported yet", table.name));
   if (table.kind != "r")
     return Refuse("NotATable", fmt::format("{} is not an ordinary table", table.name));
   if (table.persistence != "p")
@@ -192,15 +189,56 @@ Check CheckTable(pg::Connection& connection, const Work& work, const TableInfo& 
   return std::optional<Refusal>();
 }
 
+Check CheckPartitions(pg::Connection& connection, const Work& work, Side side) {
+  const Result<std::vector<TreeTable>> trees = ReadTrees(connection, work.spec(), work.In(kCall));
+  if (!trees) return trees.error();
+  const std::string where = ShardOf(work.spec(), side).value;
+  for (const TreeTable& table : *trees) {
+    if (!table.part_of.empty()) {
+      return Refuse(
+          "PartOfAnotherTable",
+          fmt::format(
+              "{} is a partition of {}: rows would leave it unseen; shard {} as a whole (on {})",
+              table.name, table.part_of, table.part_of, where));
+    }
+    if (table.kind == "f") {
+      return Refuse("ForeignPartition",
+                    fmt::format("{} [{}] lies on another server and does not replicate (on {})",
+                                table.name, table.shape, where));
+    }
+    if (table.detaching) {
+      return Refuse(
+          "PartitionDetaching",
+          fmt::format(
+              "DETACH CONCURRENTLY of {} was not finished: ALTER TABLE ... DETACH PARTITION "
+              "... FINALIZE (on {})",
+              table.name, where));
+    }
+    if (!table.fed_by.empty()) {
+      return Refuse("FedBySubscription", fmt::format("subscription {} writes to {} (on {})",
+                                                     table.fed_by, table.name, where));
+    }
+  }
+  return std::optional<Refusal>();
+}
+
 Check CheckDestination(pg::Connection& source, pg::Connection& destination, const Work& work) {
-  std::vector<std::string> names;
-  for (const TableSpec& table : work.spec().tables) names.push_back(table.name);
-  for (const std::string& name : names) {
-    const Result<std::optional<TableInfo>> there = ReadTable(destination, name, "", work.In(kCall));
+  for (const TableSpec& table : work.spec().tables) {
+    const Result<std::optional<TableInfo>> there =
+        ReadTable(destination, table.name, "", work.In(kCall));
     if (!there) return there.error();
     if (!there->has_value())
-      return Refuse("TableMissing", fmt::format("{} is not on the destination", name));
+      return Refuse("TableMissing", fmt::format("{} is not on the destination", table.name));
   }
+  const Result<std::vector<TreeTable>> here = ReadTrees(source, work.spec(), work.In(kCall));
+  if (!here) return here.error();
+  const Result<std::vector<TreeTable>> over_there =
+      ReadTrees(destination, work.spec(), work.In(kCall));
+  if (!over_there) return over_there.error();
+  if (const auto difference = FirstTreeDifference(*here, *over_there))
+    return Refuse("PartitionsDiffer", *difference);
+  std::vector<std::string> names;
+  for (const TreeTable& table : *here) names.push_back(table.name);
   const Result<std::vector<Definition>> left = ReadDefinitions(source, names, work.In(kCall));
   if (!left) return left.error();
   const Result<std::vector<Definition>> right = ReadDefinitions(destination, names, work.In(kCall));

@@ -20,7 +20,9 @@ Check CheckServer(pg::Connection& connection, const Work& work, Side side);
 Check CheckTransactions(pg::Connection& source, const Work& work);
 // Form, key, identity, uniqueness, triggers of one table.
 Check CheckTable(pg::Connection& connection, const Work& work, const TableInfo& table, Side side);
-// The same definitions and no row of K on a destination that exists already.
+// Partitioned tables of which every row can be followed.
+Check CheckPartitions(pg::Connection& connection, const Work& work, Side side);
+// The same definitions, partitions too, and no row of K on a destination that exists already.
 Check CheckDestination(pg::Connection& source, pg::Connection& destination, const Work& work);
 // Room for the copy on the destination.
 Check CheckDisk(pg::Connection& destination, const Work& work, std::int64_t bytes);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "migration/partitions.h"
 #include "migration/predicate.h"
 #include "pg/conninfo.h"
 
@@ -83,7 +84,8 @@ std::vector<std::string> EventTriggerSql(const MigrationSpec& spec) {
                "ddl_command_end WHEN TAG IN ('ALTER TABLE', 'ALTER INDEX', 'ALTER TRIGGER', 'ALTER "
                "TYPE', 'CREATE INDEX', "
                "'CREATE TRIGGER', 'CREATE TABLE', 'CREATE RULE')"),
-          make("drop", "sql_drop")};
+          // DETACH ... CONCURRENTLY has committed its first half when ddl_command_end comes.
+          make("start", "ddl_command_start WHEN TAG IN ('ALTER TABLE')"), make("drop", "sql_drop")};
 }
 
 std::vector<std::string> TriggerNames(const MigrationSpec& spec) {
@@ -179,7 +181,9 @@ Status RecordIntent(pg::Connection& connection, const MigrationSpec& spec, model
 
 Status MakeTriggers(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
                     TriggerSql sql, Deadline deadline) {
-  for (const TableSpec& table : spec.tables) {
+  const Result<MigrationSpec> here = WithLeaves(connection, spec, deadline);
+  if (!here) return here.error();
+  for (const TableSpec& table : here->tables) {
     const Status named = RecordIntent(connection, spec, token, "triggers", table.name, deadline);
     if (!named) return named;
     std::vector<Statement> statements = {{"SET LOCAL lock_timeout = '100ms'"}};

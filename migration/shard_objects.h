@@ -32,7 +32,7 @@ std::vector<std::string> EventTriggerSql(const MigrationSpec& spec);
 // Names of all row and statement triggers of one table.
 std::vector<std::string> TriggerNames(const MigrationSpec& spec);
 
-// CREATE PUBLICATION on `side` for K and the barrier rows that `side` itself writes. Reference
+// CREATE PUBLICATION on `side` for K (`spec` names leaves, see partitions.h: changes travel as those of the leaf) and the barrier rows that `side` itself writes. Reference
 // tables go along, unfiltered, to a new destination only.
 std::string PublicationSql(const MigrationSpec& spec, Side side);
 
@@ -62,7 +62,7 @@ Statement IntentSql(const MigrationSpec& spec, std::string_view kind, std::strin
 Status RecordIntent(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
                     std::string_view kind, std::string_view name, Deadline deadline);
 
-// Makes the triggers of `sql` on every table of the group, one transaction a table, each waiting at
+// Makes the triggers of `sql` on every table of the group (of a partitioned one on its leaves), one transaction a table, each waiting at
 // most 100 ms for its lock: clients queue behind us while we wait. Errors: kRetry when a lock was
 // not to be had; what was made stays.
 using TriggerSql = std::vector<std::string> (*)(const MigrationSpec& spec, const TableSpec& table);

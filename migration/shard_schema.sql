@@ -338,7 +338,13 @@ BEGIN
   IF session_user = 'foreshard' THEN
     RETURN;
   END IF;
-  IF TG_EVENT = 'sql_drop' THEN
+  IF TG_EVENT = 'ddl_command_start' THEN
+    -- Two transactions: at ddl_command_end the first is committed. Never inside a function or a block, so the text is it.
+    SELECT m.migration_id, p.oid::regclass::text AS object_identity INTO hit
+    FROM foreshard.migration m JOIN pg_class p ON p.oid = ANY (m.tables) AND p.relkind = 'p'
+    WHERE current_query() ~* '\mdetach\M.*\mconcurrently\M'
+    LIMIT 1;
+  ELSIF TG_EVENT = 'sql_drop' THEN
     SELECT m.migration_id, d.object_identity INTO hit
     FROM pg_event_trigger_dropped_objects() d
     JOIN foreshard.migration m ON m.tables <> '{}'

@@ -25,8 +25,8 @@ inline constexpr const char* kFailures[] = {
     // refused
     "UnknownShard", "NotOnePiece", "RangeNotOwned", "RangeEmpty", "KeysAreMoving",
     "TypeNotSupported", "NoPrimaryKey", "UniqueWithoutKey", "ReplicaIdentityWithoutKey",
-    "KeyMissing", "KeyNullable", "KeyGenerated", "KeyType", "KeyCollation", "PartitionedTable",
-    "NotATable", "UnloggedTable", "LargeObjects", "TableMissing", "SchemaDiffers",
+    "KeyMissing", "KeyNullable", "KeyGenerated", "KeyType", "KeyCollation", "PartOfAnotherTable",
+    "ForeignPartition", "PartitionDetaching", "PartitionsDiffer", "NotATable", "UnloggedTable", "LargeObjects", "TableMissing", "SchemaDiffers",
     "TriggerFiresOnReplication", "TriggerAfterGate", "FedBySubscription", "DestinationNotEmpty",
     "WalLevelTooLow", "NoFreeReplicationSlot", "NoFreeWalSender", "NoFreeReplicationWorker",
     "OldPreparedTransaction", "LongTransaction", "NotEnoughDisk", "WalFuseTooSmall"};

@@ -151,7 +151,32 @@ struct TableCase {
 TEST_F(PreflightTest, EachKindOfTableThatCannotMoveHasItsOwnReason) {
   const std::vector<TableCase> cases = {
       {"CREATE TABLE public.odd (k bigint PRIMARY KEY) PARTITION BY HASH (k)",
-       model::KeyType::kBigint, "k", "PartitionedTable"},
+       model::KeyType::kBigint, "k", ""},
+      {"CREATE TABLE public.odd (k bigint NOT NULL, d int NOT NULL, PRIMARY KEY (d)) PARTITION BY "
+       "RANGE (d); CREATE TABLE public.odd_1 PARTITION OF public.odd DEFAULT",
+       model::KeyType::kBigint, "k", "ReplicaIdentityWithoutKey"},
+      {"CREATE TABLE public.odd (k bigint NOT NULL, d int NOT NULL, PRIMARY KEY (k, d), UNIQUE "
+       "(d)) "
+       "PARTITION BY RANGE (d); CREATE TABLE public.odd_1 PARTITION OF public.odd DEFAULT",
+       model::KeyType::kBigint, "k", "UniqueWithoutKey"},
+      {"CREATE TABLE public.odd (k bigint, d int) PARTITION BY RANGE (d); CREATE TABLE "
+       "public.odd_1 "
+       "PARTITION OF public.odd DEFAULT",
+       model::KeyType::kBigint, "k", "NoPrimaryKey"},
+      {"CREATE TABLE public.odd (k bigint, d int, PRIMARY KEY (k, d)) PARTITION BY RANGE (d); "
+       "CREATE "
+       "UNLOGGED TABLE public.odd_1 PARTITION OF public.odd DEFAULT",
+       model::KeyType::kBigint, "k", "UnloggedTable"},
+      {"CREATE TABLE public.odd (k bigint, d int) PARTITION BY RANGE (d); CREATE FOREIGN DATA "
+       "WRAPPER "
+       "far; CREATE SERVER far FOREIGN DATA WRAPPER far; CREATE FOREIGN TABLE public.odd_1 "
+       "PARTITION "
+       "OF public.odd DEFAULT SERVER far",
+       model::KeyType::kBigint, "k", "ForeignPartition"},
+      {"CREATE TABLE public.whole (k bigint, d int, PRIMARY KEY (k, d)) PARTITION BY RANGE (d); "
+       "CREATE "
+       "TABLE public.odd PARTITION OF public.whole DEFAULT",
+       model::KeyType::kBigint, "k", "PartOfAnotherTable"},
       {"CREATE VIEW public.odd AS SELECT 1::bigint AS k", model::KeyType::kBigint, "k",
        "NotATable"},
       {"CREATE TABLE public.odd (k bigint PRIMARY KEY)", model::KeyType::kBigint, "nowhere",
@@ -175,8 +200,64 @@ TEST_F(PreflightTest, EachKindOfTableThatCannotMoveHasItsOwnReason) {
     for (const Side side : {Side::kSource, Side::kDestination})
       shards_->Sql(side,
                    "DO $$ BEGIN DROP TABLE IF EXISTS public.odd; EXCEPTION WHEN wrong_object_type "
-                   "THEN DROP VIEW public.odd; END $$; DROP COLLATION IF EXISTS public.loose");
+                   "THEN DROP VIEW public.odd; END $$; DROP COLLATION IF EXISTS public.loose; DROP "
+                   "TABLE IF EXISTS public.whole; DROP FOREIGN DATA WRAPPER IF EXISTS far CASCADE");
   }
+}
+
+// Both shards have to agree on every leaf and its bounds; a half-finished DETACH hides rows from
+// whoever reads the root.
+TEST_F(PreflightTest, PartitionsThatDifferOrAreLeavingAreRefused) {
+  const auto both = [](std::string_view sql) {
+    for (const Side side : {Side::kSource, Side::kDestination}) shards_->Sql(side, sql);
+  };
+  both(
+      "CREATE TABLE public.parts (k bigint, d int, PRIMARY KEY (k, d)) PARTITION BY RANGE (d); "
+      "CREATE "
+      "TABLE public.parts_1 PARTITION OF public.parts FOR VALUES FROM (0) TO (10) PARTITION BY "
+      "HASH (k); "
+      "CREATE TABLE public.parts_1_0 PARTITION OF public.parts_1 FOR VALUES WITH (MODULUS 2, "
+      "REMAINDER 0)");
+  const auto reason = [] {
+    Stage stage(*shards_);
+    stage.options().spec.tables = {{"public.parts", "k"}};
+    const auto result = Preflight(stage.work());
+    EXPECT_TRUE(Good(result));
+    return result ? result->reason : "";
+  };
+  EXPECT_EQ(reason(), "");
+  shards_->Sql(
+      Side::kSource,
+      "CREATE TABLE public.parts_2 PARTITION OF public.parts FOR VALUES FROM (10) TO (20)");
+  EXPECT_EQ(reason(), "PartitionsDiffer") << "a leaf of the source only";
+  shards_->Sql(
+      Side::kDestination,
+      "CREATE TABLE public.parts_2 PARTITION OF public.parts FOR VALUES FROM (10) TO (21)");
+  EXPECT_EQ(reason(), "PartitionsDiffer") << "other bounds";
+  both("DROP TABLE public.parts_2");
+  EXPECT_EQ(reason(), "");
+  shards_->Sql(Side::kSource, "DROP TABLE public.parts_1_0");
+  shards_->Sql(
+      Side::kSource,
+      "CREATE TABLE public.parts_1_0 PARTITION OF public.parts_1 FOR VALUES WITH (MODULUS 2, "
+      "REMAINDER 1)");
+  EXPECT_EQ(reason(), "PartitionsDiffer") << "other bounds one level down";
+  shards_->Sql(Side::kSource, "DROP TABLE public.parts_1_0");
+  shards_->Sql(
+      Side::kSource,
+      "CREATE TABLE public.parts_1_0 PARTITION OF public.parts_1 FOR VALUES WITH (MODULUS 2, "
+      "REMAINDER 0)");
+  EXPECT_EQ(reason(), "");
+  // Somebody reads the leaf, so DETACH waits with its first half committed, and is cancelled there.
+  const auto reader = shards_->Connect(Side::kSource);
+  ASSERT_TRUE(Good(reader->Exec("BEGIN; SELECT count(*) FROM public.parts", shards_->Soon())));
+  const auto detacher = shards_->Connect(Side::kSource);
+  ASSERT_TRUE(Good(detacher->Exec("SET statement_timeout = '1s'", shards_->Soon())));
+  EXPECT_FALSE(detacher->Exec(
+      "ALTER TABLE public.parts DETACH PARTITION public.parts_1 CONCURRENTLY", shards_->Soon()));
+  ASSERT_TRUE(Good(reader->Exec("ROLLBACK", shards_->Soon())));
+  EXPECT_EQ(reason(), "PartitionDetaching");
+  both("DROP TABLE public.parts; DROP TABLE IF EXISTS public.parts_1");
 }
 
 // Two streams into one table: which row came last is nobody's to say.

@@ -348,7 +348,7 @@ TEST_F(ShardSchema, GuardsRefuseWhatReplicationWouldLose) {
   EXPECT_EQ(Code(*client_, "CREATE INDEX ON orders (price)"), "55006");
   EXPECT_EQ(Code(*client_, "CREATE TABLE elsewhere (a int)"), "") << "other tables are free";
   EXPECT_EQ(Code(*client_, "DROP TABLE elsewhere"), "");
-  for (const char* name : {"ddl", "drop"})
+  for (const char* name : {"ddl", "start", "drop"})
     Exec(fmt::format("DROP EVENT TRIGGER foreshard_7_{}", name));
   for (const TableSpec& table : spec.tables) {
     for (const char* suffix : {"key", "truncate"}) {
