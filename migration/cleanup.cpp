@@ -89,6 +89,7 @@ Status EndOlderSessions(pg::Connection& connection, const Work& work, const Turn
   if (!begin) return begin.error();
   if (begin->empty()) return Error::Reobserve("the row is gone");
   const std::string before = begin->Text(0, 0);
+  CrashPoint(Edge::kBefore, "mover.cleanup.sessions");
   const Status kept =
       WriteProgress(connection, work.spec(), turn.token(side),
                     fmt::format(R"({{"sessions_before": "{}"}})", before), work.In(kCall));
@@ -109,12 +110,14 @@ Status EndOlderSessions(pg::Connection& connection, const Work& work, const Turn
     const Result<pg::Rows> left =
         connection.Exec(fmt::format("SELECT count(*){}", older), parameters, work.In(kCall));
     if (!left) return left.error();
-    if (left->Int(0, 0) == 0) return Ok();
+    if (left->Int(0, 0) == 0) break;
     const Status ours = StillOurs(connection, work.spec(), turn.token(side), work.In(kCall));
     if (!ours) return ours;
     work.board.Change([](Progress& progress) { progress.waiting = "OlderSessions"; });
     if (!Pause(work.stop, 20ms)) return Error::Reobserve("the process ends");
   }
+  CrashPoint(Edge::kAfter, "mover.cleanup.sessions");
+  return Ok();
 }
 
 Status DropTriggers(pg::Connection& connection, const Work& work, const Turn& turn, Side side) {
@@ -215,6 +218,7 @@ Status Vacuum(pg::Connection& connection, const Work& work) {
     return set.error();
   const Result<MigrationSpec> here = WithLeaves(connection, work.spec(), work.In(kCall));
   if (!here) return here.error();
+  CrashPoint(Edge::kBefore, "mover.cleanup.vacuum");
   for (const TableSpec& table : here->tables) {
     const Result<pg::Rows> there = connection.Exec("SELECT to_regclass($1) IS NOT NULL",
                                                    {QuoteTable(table.name)}, work.In(kCall));
@@ -224,6 +228,7 @@ Status Vacuum(pg::Connection& connection, const Work& work) {
         fmt::format("VACUUM (SKIP_LOCKED) {}", QuoteTable(table.name)), work.In(kLongStatement));
     if (!done) return done.error();
   }
+  CrashPoint(Edge::kAfter, "mover.cleanup.vacuum");
   return Ok();
 }
 

@@ -20,19 +20,21 @@ namespace foreshard::migration {
 enum class Edge { kBefore, kAfter };
 
 // <program>.<step>.<effect>
-inline constexpr std::array<std::string_view, 36> kCrashEffects = {
-    "mover.prepare.guards",      "mover.prepare.schema",       "mover.prepare.gate",
-    "mover.prepare.publication", "mover.prepare.slot",         "mover.prepare.keeper",
-    "mover.copy.chunk_commit",   "mover.catchup.subscription", "mover.catchup.index",
-    "mover.verify.bucket",       "mover.cleanup.streams",      "mover.cleanup.delete_batch",
-    "mover.cleanup.triggers",    "mover.cleanup.rows",         "operator.prepare.rows",
-    "operator.ready.gate_row",   "operator.ready.triggers",    "operator.ready.reverse_slot",
-    "operator.ready.sequences",  "operator.ready.lease",       "operator.cutover.record",
-    "operator.cutover.enter",    "operator.cutover.hold",      "operator.cutover.close_gate",
-    "operator.cutover.drained",  "operator.cutover.open_gate", "operator.cutover.release",
-    "operator.cutover.publish",  "operator.cutover.revoke",    "operator.cutover.reopen",
-    "operator.soak.forward_off", "operator.soak.reverse_on",   "operator.soak.forward_drop",
-    "operator.abort.enter",      "operator.abort.reopen",      "operator.abort.done",
+inline constexpr std::array<std::string_view, 41> kCrashEffects = {
+    "mover.prepare.guards",       "mover.prepare.schema",        "mover.prepare.gate",
+    "mover.prepare.publication",  "mover.prepare.slot",          "mover.prepare.keeper",
+    "mover.copy.chunk_commit",    "mover.catchup.subscription",  "mover.catchup.index",
+    "mover.catchup.statistics",   "mover.catchup.lag",           "mover.phase.done",
+    "mover.cleanup.sessions",     "mover.cleanup.vacuum",        "mover.verify.bucket",
+    "mover.cleanup.streams",      "mover.cleanup.delete_batch",  "mover.cleanup.triggers",
+    "mover.cleanup.rows",         "operator.prepare.rows",       "operator.ready.gate_row",
+    "operator.ready.triggers",    "operator.ready.reverse_slot", "operator.ready.sequences",
+    "operator.ready.lease",       "operator.cutover.record",     "operator.cutover.enter",
+    "operator.cutover.hold",      "operator.cutover.close_gate", "operator.cutover.drained",
+    "operator.cutover.open_gate", "operator.cutover.release",    "operator.cutover.publish",
+    "operator.cutover.revoke",    "operator.cutover.reopen",     "operator.soak.forward_off",
+    "operator.soak.reverse_on",   "operator.soak.forward_drop",  "operator.abort.enter",
+    "operator.abort.reopen",      "operator.abort.done",
 };
 
 // Ends the process with _exit(137), as SIGKILL would, when this is the armed place and its turn has

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "migration/crash_points.h"
 #include "migration/shard_objects.h"
 
 namespace foreshard::migration {
@@ -139,8 +140,10 @@ Result<Mover::Outcome> Mover::WorkIn(Phase phase, const Rows& rows) {
     mine.waiting.clear();
     mine.done = Done{ToString(phase), turn.record()};
   });
+  CrashPoint(Edge::kBefore, "mover.phase.done");
   const Status written = Write(turn);
   if (!written) return written.error();
+  CrashPoint(Edge::kAfter, "mover.phase.done");
   log::Info("mover_phase_done", {{"migration", options_.spec.name}, {"phase", ToString(phase)}});
   return ends ? Outcome::kFinished : Outcome::kGoOn;
 }

@@ -146,13 +146,18 @@ Status CatchUp(const Work& work, const Turn& turn) {
     if (Status made = CompleteSchema(**source, **destination, work, turn); !made) return made;
   }
   if (Status made = MakeSubscription(**destination, work, turn); !made) return made;
+  CrashPoint(Edge::kBefore, "mover.catchup.statistics");
   for (const TableSpec& table : work.spec().tables) {
     const Result<pg::Rows> analyzed =
         (*destination)
             ->Exec(fmt::format("ANALYZE {}", QuoteTable(table.name)), work.In(kLongStatement));
     if (!analyzed) return analyzed.error();
   }
-  return WaitForSmallLag(**source, **destination, work, turn);
+  CrashPoint(Edge::kAfter, "mover.catchup.statistics");
+  CrashPoint(Edge::kBefore, "mover.catchup.lag");
+  Status settled = WaitForSmallLag(**source, **destination, work, turn);
+  CrashPoint(Edge::kAfter, "mover.catchup.lag");
+  return settled;
 }
 
 }  // namespace foreshard::migration

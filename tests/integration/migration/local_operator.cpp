@@ -32,6 +32,8 @@ void LocalJob::Start(std::string_view command) {
                                         "65536",
                                         "--throttle",
                                         throttle_ ? "true" : "false"};
+  if (command == "run" && !crashes_.at.empty())
+    arguments.insert(arguments.end(), {"--crash-at", crashes_.at.front()});
   auto started = support::ChildProcess::Start({.command = std::move(arguments)});
   CHECK(started.ok(), "the mover cannot be started", started.ok() ? "" : started.error().message);
   process_ = std::move(*started);
@@ -44,6 +46,8 @@ void LocalJob::Tick() {
   if (process_->Running()) return;
   const auto ended = process_->Wait(std::chrono::seconds(1));
   const bool good = ended.ok() && ended->ok();
+  if (ended.ok() && ended->code == 137 && !crashes_.at.empty())
+    crashes_.at.erase(crashes_.at.begin());
   if (!preflight_) {
     if (!good) return Start("preflight");
     const auto result = ParsePreflightResult(support::ReadFile(files_.File("termination-log")));
@@ -267,7 +271,7 @@ Status LocalOperator::PublishTable(const std::string&, const model::RoutingTable
 Status LocalOperator::CreateJob(const model::ShardMigration&, const model::ShardSet&,
                                 const MigrationSpec& spec, Deadline) {
   return Write("CreateJob", [&] {
-    if (job_ == nullptr) job_ = std::make_unique<LocalJob>(shards_, spec, throttle);
+    if (job_ == nullptr) job_ = std::make_unique<LocalJob>(shards_, spec, throttle, crashes);
     return Ok();
   });
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "operator/controllers/migration_controller.h"
 #include "tests/fakes/faulty_migration.h"
@@ -13,14 +14,21 @@
 
 namespace foreshard::migration {
 
+// Where movers end themselves (migration/crash_points.h), one after the other; for a mover that has
+// crash points.
+struct MoverCrashes {
+  std::vector<std::string>
+      at;  // NAME[:nth]; the first is where the next mover ends. Each that ended takes its own away
+};
+
 // The mover's Job as the kubelet would run it: `preflight` to its end, then `run`, both again when
 // they fail.
 //
 // Owner: the test's main thread, which must outlive it.
 class LocalJob {
  public:
-  LocalJob(const TwoShards& shards, MigrationSpec spec, bool throttle)
-      : shards_(shards), spec_(std::move(spec)), throttle_(throttle) {}
+  LocalJob(const TwoShards& shards, MigrationSpec spec, bool throttle, MoverCrashes& crashes)
+      : shards_(shards), spec_(std::move(spec)), throttle_(throttle), crashes_(crashes) {}
 
   // Looks after the processes; call it often.
   void Tick();
@@ -37,6 +45,7 @@ class LocalJob {
   const TwoShards& shards_;
   MigrationSpec spec_;
   bool throttle_;
+  MoverCrashes& crashes_;
   support::TemporaryDirectory files_{"job"};
   std::unique_ptr<support::ChildProcess> process_;
   std::optional<PreflightResult> preflight_;
@@ -91,6 +100,7 @@ class LocalOperator final : private op::MigrationStore,
     bool after = false;
   };
   std::optional<Death> death;
+  MoverCrashes crashes;
   int deaths() const { return deaths_; }
   // Called after each pass: people, crashes.
   std::function<void()> after_pass;

@@ -1,0 +1,196 @@
+#include "migration/crash_points.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+
+#include "migration/mover_work.h"
+#include "migration/predicate.h"
+#include "migration/shard_objects.h"
+#include "tests/integration/migration/local_operator.h"
+#include "tests/integration/migration/oracle.h"
+#include "tests/integration/migration/partitioned_orders.h"
+#include "tests/support/needs.h"
+#include "tests/support/wait.h"
+
+// The mover ends itself before and after each of its numbered steps, on real PostgreSQL under load.
+// Another one goes on from the rows, and at its end the keys are where they belong, equal, with
+// nothing left of the migration.
+
+namespace foreshard::migration {
+namespace {
+
+const support::Needs kNeeds({"postgres", "initdb", "psql", "pg_dump"});
+
+using namespace std::chrono_literals;
+using support::Good;
+
+// The mover's effects in the order in which one migration to a new shard comes to them; a clean-up
+// after an abort ends no sessions.
+constexpr std::array kInOrder = {
+    "mover.prepare.guards",       "mover.prepare.schema",     "mover.prepare.gate",
+    "mover.prepare.publication",  "mover.prepare.slot",       "mover.prepare.keeper",
+    "mover.phase.done",           "mover.copy.chunk_commit",  "mover.catchup.index",
+    "mover.catchup.subscription", "mover.catchup.statistics", "mover.catchup.lag",
+    "mover.verify.bucket",        "mover.cleanup.streams",    "mover.cleanup.sessions",
+    "mover.cleanup.delete_batch", "mover.cleanup.triggers",   "mover.cleanup.rows",
+    "mover.cleanup.vacuum"};
+constexpr std::array kUndone = {"mover.cleanup.streams", "mover.cleanup.delete_batch",
+                                "mover.cleanup.triggers", "mover.cleanup.rows",
+                                "mover.cleanup.vacuum"};
+
+std::string NameOf(Edge edge, std::string_view effect) {
+  const std::size_t dot = effect.rfind('.');
+  return fmt::format("{}.{}.{}", effect.substr(0, dot), edge == Edge::kBefore ? "before" : "after",
+                     effect.substr(dot + 1));
+}
+
+class CrashPointsTest : public testing::Test {
+ protected:
+  void Make(bool new_destination) {
+    auto made = TwoShards::Make({.tables_on_destination = !new_destination});
+    ASSERT_TRUE(Good(made));
+    controller_.reset();
+    shards_ = std::move(*made);
+    shards_->Sql(Side::kSource, kPartitionOrders);
+    if (!new_destination) shards_->Sql(Side::kDestination, kPartitionOrders);
+    oracle_ = std::make_unique<Oracle>(*shards_, Oracle::Options{.clients = 2});
+    oracle_->Load();
+    old_orders_ = OldOrders(Side::kSource);
+    oracle_->Start();
+    first_owns_ = true;
+    moves_ = 0;
+    controller_ = std::make_unique<LocalOperator>(*shards_, NextSpec());
+    if (new_destination) controller_->MakeNewDestination({});
+  }
+  void TearDown() override {
+    oracle_.reset();
+    controller_.reset();
+  }
+
+  // Back and forth; an abort leaves the keys where they are.
+  model::ShardMigrationSpec NextSpec() const {
+    model::ShardMigrationSpec spec;
+    spec.type = MigrationType::kMove;
+    spec.source = {first_owns_ ? "s-aaaa" : "s-bbbb"};
+    spec.destination = {first_owns_ ? "s-bbbb" : "s-aaaa"};
+    spec.range = model::KeyRange{"40", "80"};
+    spec.soak = 200ms;
+    spec.approved = true;
+    return spec;
+  }
+  std::string OldOrders(Side side) const {
+    return shards_->Sql(
+        side, fmt::format("SELECT count(*) || ' ' || coalesce(sum(hashtextextended(o::text, "
+                          "0)::numeric), 0) FROM orders o WHERE id = -1 AND {}",
+                          PredicateSql(shards_->Spec(), "customer_id")));
+  }
+
+  // One migration, in which a mover ends at each of these places, in their order.
+  void MoveAndCrash(std::vector<std::string> at, Phase end = Phase::kCompleted) {
+    SCOPED_TRACE(fmt::format("on the way to {}", ToString(end)));
+    if (moves_++ > 0) controller_->Next(fmt::format("move-{}", moves_), NextSpec());
+    controller_->crashes.at = std::move(at);
+    if (end == Phase::kAborted) {
+      ASSERT_EQ(controller_->RunUntil(Phase::kVerifying), Phase::kVerifying) << controller_->Why();
+      controller_->object().spec.abort = true;
+    }
+    ASSERT_EQ(controller_->RunToEnd(240s), end) << controller_->Why();
+    controller_->Settle();
+    EXPECT_EQ(fmt::format("{}", fmt::join(controller_->crashes.at, " ")), "")
+        << "no mover ever came there";
+    if (end == Phase::kCompleted) first_owns_ = !first_owns_;
+    const Side owner = first_owns_ ? Side::kSource : Side::kDestination;
+    EXPECT_EQ(OldOrders(owner), old_orders_);
+    EXPECT_EQ(OldOrders(Peer(owner)), "0 0");
+    for (const Side side : {Side::kSource, Side::kDestination}) {
+      EXPECT_EQ(shards_->Sql(side, fmt::format("SELECT string_agg(kind || ' ' || name, ', ') FROM "
+                                               "({}) x",
+                                               LeftoverSql(std::nullopt))),
+                "NULL")
+          << ToString(side);
+    }
+    EXPECT_EQ(oracle_->errors(), 0) << oracle_->first_error();
+  }
+  void ExpectNothingLost() {
+    oracle_->Stop();
+    EXPECT_EQ(oracle_->Check(first_owns_ ? Side::kSource : Side::kDestination), "");
+    EXPECT_GT(oracle_->acknowledged(), 10);
+  }
+
+  std::unique_ptr<TwoShards> shards_;
+  std::unique_ptr<Oracle> oracle_;
+  std::unique_ptr<LocalOperator> controller_;
+  std::string old_orders_;
+  bool first_owns_ = true;
+  int moves_ = 0;
+};
+
+// behaviour-02
+TEST_F(CrashPointsTest, OneOfEachPhase) {
+  ASSERT_NO_FATAL_FAILURE(Make(false));
+  ASSERT_NO_FATAL_FAILURE(
+      MoveAndCrash({"mover.prepare.after.slot", "mover.copy.after.chunk_commit:3",
+                    "mover.catchup.after.subscription", "mover.verify.before.bucket:2",
+                    "mover.cleanup.after.delete_batch:2", "mover.cleanup.before.triggers",
+                    "mover.phase.before.done"}));
+  ExpectNothingLost();
+}
+
+TEST_F(CrashPointsTest, EveryDeclaredPointOfTheMoverIsWalked) {
+  std::vector<std::string_view> declared;
+  for (const std::string_view effect : kCrashEffects) {
+    if (effect.substr(0, 6) == "mover.") declared.push_back(effect);
+  }
+  std::vector<std::string_view> walked(kInOrder.begin(), kInOrder.end());
+  std::sort(declared.begin(), declared.end());
+  std::sort(walked.begin(), walked.end());
+  EXPECT_EQ(walked, declared);
+}
+
+class CrashSweep : public CrashPointsTest, public testing::WithParamInterface<Edge> {
+ protected:
+  template <typename Effects>
+  std::vector<std::string> All(const Effects& effects) const {
+    std::vector<std::string> names;
+    for (const char* effect : effects) names.push_back(NameOf(GetParam(), effect));
+    return names;
+  }
+};
+
+// behaviour-02
+TEST_P(CrashSweep, EachStepToANewShard) {
+  ASSERT_NO_FATAL_FAILURE(Make(true));
+  ASSERT_NO_FATAL_FAILURE(MoveAndCrash(All(kInOrder)));
+  ExpectNothingLost();
+}
+
+// What happens on each shard, for each table or in each phase: not only the first time; then back
+// again, and an abort.
+TEST_P(CrashSweep, EachStepASecondTimeAndEachOfAnAbort) {
+  const std::string edge = GetParam() == Edge::kBefore ? "before" : "after";
+  ASSERT_NO_FATAL_FAILURE(Make(false));
+  std::vector<std::string> places;
+  for (const char* at :
+       {"mover.prepare.{}.guards:2", "mover.prepare.{}.publication:2", "mover.phase.{}.done",
+        "mover.copy.{}.chunk_commit:7", "mover.phase.{}.done", "mover.phase.{}.done",
+        "mover.verify.{}.bucket:5", "mover.phase.{}.done", "mover.verify.{}.bucket:3",
+        "mover.phase.{}.done", "mover.cleanup.{}.delete_batch:4", "mover.cleanup.{}.triggers:2",
+        "mover.cleanup.{}.rows:2"}) {
+    places.push_back(fmt::format(fmt::runtime(at), edge));
+  }
+  ASSERT_NO_FATAL_FAILURE(MoveAndCrash(places));
+  ASSERT_NO_FATAL_FAILURE(MoveAndCrash(All(kUndone), Phase::kAborted));
+  ExpectNothingLost();
+}
+
+INSTANTIATE_TEST_SUITE_P(Mover, CrashSweep, testing::Values(Edge::kBefore, Edge::kAfter),
+                         [](const auto& edge) {
+                           return std::string(edge.param == Edge::kBefore ? "Before" : "After");
+                         });
+
+}  // namespace
+}  // namespace foreshard::migration
