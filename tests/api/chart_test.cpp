@@ -181,6 +181,37 @@ TEST(Chart, EveryConfigurationIsAcceptedFieldByField) {
   }
 }
 
+// Of templates the server only warns; here each is made a pod.
+// behaviour-23
+TEST(Chart, ItsPodsPassTheStrictestStandard) {
+  World().Kubectl({"label", "--overwrite", "namespace", "foreshard-system",
+                   "pod-security.kubernetes.io/enforce=restricted"});
+  World().Kubectl({"-n", "foreshard-system", "apply", "--server-side", "-f", "-"},
+                  "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default}\n");
+  const Said rendered = Template({"--skip-tests"});
+  ASSERT_TRUE(rendered.good) << rendered.error_output;
+  const auto list = op::ParseJson(
+      World().Kubectl({"apply", "--dry-run=client", "-o", "json", "-f", "-"}, rendered.output));
+  ASSERT_TRUE(list.ok());
+  int pods = 0;
+  for (const op::Value& object : (*list)["items"].Items()) {
+    const op::Value& pod_template = object.At("spec.template");
+    if (!pod_template.is_object()) continue;
+    op::Value pod = pod_template;
+    pod.Set("apiVersion", "v1").Set("kind", "Pod");
+    pod.Member("metadata")
+        .Set("name", object.At("metadata.name"))
+        .Set("namespace", "foreshard-system");
+    pod.Member("spec").Set("serviceAccountName", "default");
+    World().Kubectl({"create", "--dry-run=server", "-f", "-"}, op::ToJson(pod));
+    EXPECT_TRUE(
+        pod.At("spec.containers").Items().at(0).At("securityContext.readOnlyRootFilesystem").Bool())
+        << object.At("metadata.name").Text();
+    ++pods;
+  }
+  EXPECT_EQ(pods, 2) << "the operator and its Prometheus";
+}
+
 TEST(Chart, RefusesWhatCannotBeMeant) {
   for (const char* wrong :
        {"serviceMonitor.enable=true", "alerts.prometheusRule=yes please",
