@@ -83,8 +83,10 @@ void Wiring::AddShardSets() {
   auto admin = std::make_shared<PgShardAdmin>(clock_, ca_files_);
   helpers_.push_back(admin);
   shard_sets_ = &Add("shardset",
-                     std::make_unique<ShardSetController>(cached_, *admin, clock_, options_.images,
-                                                          options_.rolling_sets_max),
+                     std::make_unique<ShardSetController>(
+                         cached_, *admin, clock_, options_.images,
+                         ShardSetOptions{.rolling_sets_max = options_.rolling_sets_max,
+                                         .name_space = options_.name_space}),
                      kWorkers);
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <mutex>
 #include <set>
+#include <vector>
 
 #include "kube/kube_api.h"
 
@@ -13,15 +14,19 @@ namespace foreshard::op {
 // once, and one that breaks must stop before it has broken the whole fleet. A set keeps its place
 // until it is ready again, so sets that a change broke hold up the others.
 //
-// In memory: after a change of the leader sets in the middle of a change may have to wait, or as
-// many again go on for a moment. Threads: any.
+// Who already has a place is remembered; whoever asks for a new one says which sets are seen in the
+// middle of a change (SetsInAChange), so that those that another leader began count as well.
+// Threads: any.
 class RollLimit {
  public:
   explicit RollLimit(std::size_t most) : most_(most) {}
 
+  // It has a place.
+  bool Has(const kube::ObjectRef& set) const;
   // It has a place, or there is one.
   bool May(const kube::ObjectRef& set) const;
-  void Enter(const kube::ObjectRef& set);
+  // Gives each of `seen` a place, and then `set`, if there is room; whether it has one.
+  bool Enter(const kube::ObjectRef& set, const std::set<kube::ObjectRef>& seen);
   void Leave(const kube::ObjectRef& set);
 
  private:
@@ -29,5 +34,12 @@ class RollLimit {
   mutable std::mutex mutex_;
   std::set<kube::ObjectRef> rolling_;
 };
+
+// Of StatefulSets and ShardSets as the API has them: the sets of which some pods have the newest
+// template and some do not, or of which one is away that would come back with it. Not those that
+// wait for their turn, are paused or being deleted, nor those whose last pod is on its way: that
+// one looks like any pod that is missing.
+std::set<kube::ObjectRef> SetsInAChange(const std::vector<kube::Object>& stateful_sets,
+                                        const std::vector<kube::Object>& shard_sets);
 
 }  // namespace foreshard::op

@@ -55,6 +55,19 @@ void ShardSetController::TellProblem(const ShardSetObservation& seen, const Erro
     log::Warning("status_not_told", {{"name", seen.set.name}, {"message", told.error().message}});
 }
 
+// Counted anew for each set that begins, not for each pod: another leader may have begun more.
+Result<bool> ShardSetController::TakesPlace(const kube::ObjectRef& ref, Deadline deadline) {
+  if (roll_limit_.Has(ref)) return true;
+  const Result<kube::ObjectList> stateful_sets =
+      hands_.kube.List(kube::kStatefulSets,
+                       {.name_space = options_.name_space, .label_selector = kSetLabel}, deadline);
+  if (!stateful_sets) return stateful_sets.error();
+  const Result<kube::ObjectList> shard_sets =
+      hands_.kube.List(kube::kShardSets, {.name_space = options_.name_space}, deadline);
+  if (!shard_sets) return shard_sets.error();
+  return roll_limit_.Enter(ref, SetsInAChange(stateful_sets->items, shard_sets->items));
+}
+
 Result<Outcome> ShardSetController::AfterEffect(const ShardSetObservation& seen,
                                                 const Effect& effect, const Status& done,
                                                 Deadline deadline) {
@@ -90,7 +103,11 @@ Result<Outcome> ShardSetController::Reconcile(const kube::ObjectRef& ref, Deadli
   const bool stands = (*seen)->set.deleting || (*seen)->paused || (*seen)->invalid;
   if (decision.whole || stands) roll_limit_.Leave(ref);
   if (!decision.effect) return decision.settled;
-  if (decision.effect->kind == EffectKind::kEvict) roll_limit_.Enter(ref);
+  if (decision.effect->kind == EffectKind::kEvict) {
+    const Result<bool> room = TakesPlace(ref, deadline);
+    if (!room) return room.error();
+    if (!*room) return Outcome::LookAgain(kAtOnce);  // it now waits, and the rest goes on
+  }
   if (IsFutile(ref, *decision.effect)) {
     const Error futile =
         Error::GiveUp(fmt::format("{} {} is written differently by the server each time",

@@ -157,7 +157,7 @@ TEST_F(RollingTest, ATemplateThatBreaksStopsAtItsFirstPodAndIsRepairedByTheNext)
 
 // behaviour-14
 TEST_F(RollingTest, AFleetWithoutRoomIsWaitedForAndTheRestGoesOn) {
-  ShardSetController held(world.kube, world.admin, world.clock, Images{}, 0);
+  ShardSetController held(world.kube, world.admin, world.clock, Images{}, {.rolling_sets_max = 0});
   WantCpu("2000m");
   world.Settle();
   PlayRevisions();
@@ -169,6 +169,30 @@ TEST_F(RollingTest, AFleetWithoutRoomIsWaitedForAndTheRestGoesOn) {
   EXPECT_TRUE(Missing().empty());
   EXPECT_TRUE(world.Exists(kube::kDeployments, "orders-router"));
   EXPECT_NE(Taken(), "") << "with room it goes on";
+}
+
+// behaviour-14
+TEST_F(RollingTest, ANewLeaderCountsTheSetsThatTheOldOneBegan) {
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  const kube::ObjectRef other{"shop", "bills"};
+  Value set = world.Get(kube::kShardSets, "orders");
+  set.Set("metadata", Value::Object({{"name", "bills"}, {"namespace", "shop"}}));
+  world.Create(kube::kShardSets, "bills", ToJson(set));
+  world.Create(kube::kStatefulSets, "bills-s-aaaa",
+               R"({"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"bills-s-aaaa",
+      "namespace":"shop","labels":{"foreshard.dev/shardset":"bills"}},"spec":{"replicas":2}})");
+  world.Patch(kube::kStatefulSets, "bills-s-aaaa", R"({"status":{"replicas":2,"readyReplicas":2,
+      "updatedReplicas":1,"currentRevision":"a","updateRevision":"b","observedGeneration":1}})",
+              "status");
+  ShardSetController next(world.kube, world.admin, world.clock, Images{}, {.rolling_sets_max = 1});
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(next.Reconcile(world.ref, world.Soon()).ok());
+  EXPECT_TRUE(Missing().empty()) << "the only place is that of the set in the middle of a change";
+  world.Remove(kube::kShardSets, "bills");
+  EXPECT_TRUE(next.Reconcile(other, world.Soon()).ok());
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(next.Reconcile(world.ref, world.Soon()).ok());
+  EXPECT_EQ(Missing().size(), 1U);
 }
 
 // behaviour-13
