@@ -24,6 +24,9 @@ struct Freer {
     kFree(pointer);
   }
 };
+constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
+
 using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using Memory = std::unique_ptr<BIO, Freer<BIO_free>>;
@@ -198,6 +201,23 @@ Result<CertificateFacts> ReadCertificate(std::string_view pem) {
   name.resize(static_cast<std::size_t>(std::max(length, 0)));
   facts.common_name = name;
   return facts;
+}
+
+std::vector<std::string> SplitCertificates(std::string_view pem) {
+  std::vector<std::string> certificates;
+  for (std::size_t at = pem.find(kBegin); at != std::string_view::npos; at = pem.find(kBegin)) {
+    const std::size_t end = pem.find(kEnd, at);
+    if (end == std::string_view::npos) break;
+    certificates.push_back(std::string(pem.substr(at, end + kEnd.size() - at)) + "\n");
+    pem.remove_prefix(end + kEnd.size());
+  }
+  return certificates;
+}
+
+std::string JoinCertificates(const std::vector<std::string>& certificates) {
+  std::string joined;
+  for (const std::string& one : certificates) joined += one;
+  return joined;
 }
 
 bool BelongTogether(const KeyPair& pair) {

@@ -44,10 +44,15 @@ struct CertificateFacts {
   std::string common_name;
   std::vector<std::string> dns_names;  // ordered
 
+  WallTime made_at() const { return not_before + kCertificateClockSkew; }
   // When two thirds of its life are over.
   WallTime renew_at() const { return not_before + (not_after - not_before) * 2 / 3; }
 };
 Result<CertificateFacts> ReadCertificate(std::string_view pem);
+
+// The certificates in a text, each as PEM of its own; what is between them is dropped.
+std::vector<std::string> SplitCertificates(std::string_view pem);
+std::string JoinCertificates(const std::vector<std::string>& certificates);
 
 // The key is that of the certificate. False for what cannot be read.
 bool BelongTogether(const KeyPair& pair);

@@ -16,6 +16,9 @@ inline constexpr double kReconcileBurst = 200.0;
 inline constexpr std::chrono::seconds kReconcileTimeLimit{60};
 inline constexpr std::size_t kWorkers = 4;
 inline constexpr std::size_t kRollingSetsMax = 20;  // unless the operator is told otherwise
+// Until everybody trusts a list of authorities that was written into Secrets: kubelets look once in
+// one or two minutes, what runs in pods follows within a minute.
+inline constexpr std::chrono::milliseconds kAuthoritySettles{600'000};
 inline constexpr std::size_t kQueueKeysMax = 100'000;
 
 }  // namespace foreshard::op

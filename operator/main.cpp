@@ -38,6 +38,19 @@ std::string Environment(const char* name) {
   return value != nullptr ? value : "";
 }
 
+void DeclareDuration(CLI::App& app, const std::string& name, std::chrono::milliseconds& duration,
+                     const std::string& usual, const std::string& what) {
+  app.add_option_function<std::string>(
+         name,
+         [name, &duration](const std::string& text) {
+           const Result<std::chrono::milliseconds> parsed = ParseDuration(text);
+           if (!parsed) throw CLI::ValidationError(name, parsed.error().message);
+           duration = *parsed;
+         },
+         what)
+      ->default_str(usual);
+}
+
 void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--kubeconfig", flags.kubeconfig,
                  "Connect with this file; default: the pod's service account");
@@ -84,15 +97,11 @@ void Declare(CLI::App& app, Flags& flags) {
                  "Sets that take on a new image or template at the same time, over all")
       ->check(CLI::Range(1, 100'000))
       ->capture_default_str();
-  app.add_option_function<std::string>(
-         "--audit-interval",
-         [&flags](const std::string& text) {
-           const Result<std::chrono::milliseconds> parsed = ParseDuration(text);
-           if (!parsed) throw CLI::ValidationError("--audit-interval", parsed.error().message);
-           flags.options.audit_interval = *parsed;
-         },
-         "Between looks for stray rows in each set; 0s: only when asked")
-      ->default_str("24h");
+  DeclareDuration(app, "--audit-interval", flags.options.audit_interval, "24h",
+                  "Between looks for stray rows in each set; 0s: only when asked");
+  DeclareDuration(app, "--authority-settles", flags.options.authority_settles, "10m",
+                  "Until all pods have read a set's new authority from their Secrets; its first "
+                  "certificates wait so long");
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();

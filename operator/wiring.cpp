@@ -86,7 +86,8 @@ void Wiring::AddShardSets() {
                      std::make_unique<ShardSetController>(
                          cached_, *admin, clock_, options_.images,
                          ShardSetOptions{.rolling_sets_max = options_.rolling_sets_max,
-                                         .name_space = options_.name_space}),
+                                         .name_space = options_.name_space,
+                                         .authority_settles = options_.authority_settles}),
                      kWorkers);
 }
 

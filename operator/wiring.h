@@ -41,6 +41,7 @@ struct OperatorOptions {
   std::string prometheus_url;  // for sets that name none
   std::string temporary_directory = "/tmp/foreshard-operator";
   std::size_t rolling_sets_max = kRollingSetsMax;
+  std::chrono::milliseconds authority_settles = kAuthoritySettles;
   std::chrono::milliseconds audit_interval = std::chrono::hours(24);  // 0: only when asked
   kube::LeaderLeaseOptions lease;
   WebhookOptions webhook = {};

@@ -37,6 +37,10 @@ std::map<std::string, std::string> SecretData(const Value& secret) {
   return data;
 }
 
+std::string AuthorityName(const SetName& set) {
+  return fmt::format("{}.{} CA", set.name, set.name_space);
+}
+
 CertificateRequest RouterCertificate(const SetName& set) {
   return {.common_name = RouterName(set), .dns_names = ServiceDnsNames(set, RouterName(set))};
 }

@@ -20,6 +20,9 @@ std::map<std::string, std::string> ClientData(const SetName& set, const model::S
 // The texts of a Secret as the server sent it; empty where it is none.
 std::map<std::string, std::string> SecretData(const Value& secret);
 
+// Of the authority that the operator makes for a set, by which it knows its own.
+std::string AuthorityName(const SetName& set);
+
 CertificateRequest RouterCertificate(const SetName& set);
 CertificateRequest OperatorCertificate();
 // Names of all shards' Services and pods. `shards` ordered, so that the request is the same in

@@ -122,19 +122,26 @@ Status MakeUsers(const ShardSetHands& hands, const ShardSetObservation& seen, co
 
 Status MakeSetAuthority(const ShardSetHands& hands, const ShardSetObservation& seen,
                         const Effect& effect, Deadline deadline) {
-  const Result<KeyPair> authority =
-      MakeAuthority(fmt::format("{}.{} CA", seen.set.name, seen.set.name_space), seen.now);
+  const Result<KeyPair> authority = MakeAuthority(AuthorityName(NameOf(seen.set)), seen.now);
   if (!authority) return authority.error();
   return WriteSecret(hands, seen, effect, Component::kShard,
-                     {{"ca.crt", authority->certificate_pem}, {"ca.key", authority->key_pem}},
+                     {{"ca.crt", authority->certificate_pem + effect.data.at("ca.crt")},
+                      {"ca.key", authority->key_pem}},
                      deadline);
 }
 
 Status Issue(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
              Deadline deadline) {
-  const std::string& authority = effect.data.at("ca.crt");
-  const Result<KeyPair> pair =
-      IssueCertificate({authority, effect.data.at("ca.key")}, effect.certificate, seen.now);
+  const std::string& authority = effect.data.at("ca.crt");  // the first of them signs
+  const KeyPair signer{authority, effect.data.at("ca.key")};
+  if (!BelongTogether(signer)) {
+    return Error::GiveUp(
+        fmt::format("Secret {}: ca.key is not the key of the first certificate in ca.crt; write "
+                    "the right one, or delete the Secret to have the operator make an authority",
+                    AuthoritySecret(NameOf(seen.set))),
+        "CertificateError");
+  }
+  const Result<KeyPair> pair = IssueCertificate(signer, effect.certificate, seen.now);
   if (!pair) return pair.error();
   return WriteSecret(
       hands, seen, effect, effect.component,

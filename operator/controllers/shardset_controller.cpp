@@ -99,6 +99,7 @@ Result<Outcome> ShardSetController::Reconcile(const kube::ObjectRef& ref, Deadli
     return Outcome::Done();
   }
   (*seen)->may_roll = roll_limit_.May(ref);
+  (*seen)->authority_settles = options_.authority_settles;
   const ShardSetDecision decision = DecideShardSet(**seen, images_);
   const bool stands = (*seen)->set.deleting || (*seen)->paused || (*seen)->invalid;
   if (decision.whole || stands) roll_limit_.Leave(ref);

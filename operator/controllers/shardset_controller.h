@@ -13,6 +13,7 @@ namespace foreshard::op {
 struct ShardSetOptions {
   std::size_t rolling_sets_max = kRollingSetsMax;  // that take on a new template at the same time
   std::string name_space = {};                     // of all that count for that; "": everywhere
+  std::chrono::milliseconds authority_settles = kAuthoritySettles;
 };
 
 // Makes what a ShardSet describes, and tells how it is: observe, decide, act, once a pass.

@@ -34,7 +34,8 @@ struct Effect {
   Value object;
   std::string uid;
   std::string propagation = "Background";
-  std::map<std::string, std::string> data;  // of the Secret as it is
+  std::map<std::string, std::string> data;  // of the Secret as it is; of kMakeAuthority `ca.crt`:
+                                            // the authorities that stay beside the new one
   CertificateRequest certificate;
   Component component = Component::kShard;
   model::ShardId shard;
@@ -54,6 +55,7 @@ ShardSetDecision DecideShardSet(const ShardSetObservation& seen, const Images& i
 
 // The parts, in files of their own.
 std::optional<Effect> DecideSecrets(const ShardSetObservation& seen);
+std::optional<Effect> DecideCertificates(const ShardSetObservation& seen);
 std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Images& images);
 std::optional<Effect> DecideInside(const ShardSetObservation& seen);
 std::optional<Effect> DecideOrphans(const ShardSetObservation& seen);

@@ -5,60 +5,10 @@
 #include "operator/builders/secrets.h"
 #include "operator/builders/stateful_set.h"
 #include "operator/controllers/shardset_decide.h"
+#include "operator/controllers/shardset_effects.h"
 
 namespace foreshard::op {
 namespace {
-
-Effect Simple(EffectKind kind, const kube::ResourceKind& resource, const std::string& name) {
-  Effect effect;
-  effect.kind = kind;
-  effect.resource = resource;
-  effect.name = name;
-  return effect;
-}
-
-Effect Apply(const kube::ResourceKind& resource, const std::string& name, Value object) {
-  Effect effect = Simple(EffectKind::kApply, resource, name);
-  effect.object = std::move(object);
-  return effect;
-}
-
-std::map<std::string, std::string> DataOf(const ShardSetObservation& seen,
-                                          const std::string& secret) {
-  const Child* child = FindChild(seen.children, "Secret", secret);
-  return child != nullptr ? SecretData(child->json) : std::map<std::string, std::string>();
-}
-
-bool HasAll(const std::map<std::string, std::string>& data,
-            std::initializer_list<const char*> keys) {
-  return std::ranges::all_of(keys, [&data](const char* key) {
-    const auto found = data.find(key);
-    return found != data.end() && !found->second.empty();
-  });
-}
-
-struct WantedCertificate {
-  std::string secret;
-  Component component = Component::kShard;
-  CertificateRequest request;
-};
-
-std::vector<WantedCertificate> WantedCertificates(const ShardSetObservation& seen) {
-  const SetName set = NameOf(seen.set);
-  std::vector<model::ShardId> shards = WantedShards(seen);
-  // Those that are leaving still talk TLS.
-  for (const model::ShardId& orphan : OrphanedShards(seen)) shards.push_back(orphan);
-  std::ranges::sort(shards);
-  std::vector<WantedCertificate> wanted;
-  wanted.push_back({ShardTlsSecret(set), Component::kShard, ShardCertificate(set, shards)});
-  if (seen.set.spec.router.tls_secret_name.empty()) {
-    wanted.push_back({RouterTlsSecret(set), Component::kRouter, RouterCertificate(set)});
-  }
-  wanted.push_back({OperatorTlsSecret(set), Component::kRouter, OperatorCertificate()});
-  if (seen.set.spec.backup)
-    wanted.push_back({BackupTlsSecret(set), Component::kBackup, BackupCertificate(set)});
-  return wanted;
-}
 
 std::int64_t SizeOf(const Value& claim_spec) {
   const Result<std::int64_t> size =
@@ -144,25 +94,7 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen) {
     return Apply(kube::kSecrets, BackupSecret(set),
                  BuildSecret(set, BackupSecret(set), Component::kBackup, *seen.backup_files));
   }
-  const auto authority = DataOf(seen, AuthoritySecret(set));
-  if (!HasAll(authority, {"ca.crt", "ca.key"})) {
-    return Simple(EffectKind::kMakeAuthority, kube::kSecrets, AuthoritySecret(set));
-  }
-  for (WantedCertificate& wanted : WantedCertificates(seen)) {
-    const auto data = DataOf(seen, wanted.secret);
-    const auto facts = seen.certificates.find(wanted.secret);
-    if (HasAll(data, {"tls.crt", "tls.key", "ca.crt"}) &&
-        data.at("ca.crt") == authority.at("ca.crt") && facts != seen.certificates.end() &&
-        IsCurrent(facts->second, wanted.request, seen.now)) {
-      continue;
-    }
-    Effect effect = Simple(EffectKind::kIssueCertificate, kube::kSecrets, wanted.secret);
-    effect.data = authority;
-    effect.certificate = std::move(wanted.request);
-    effect.component = wanted.component;
-    return effect;
-  }
-  return std::nullopt;
+  return DecideCertificates(seen);
 }
 
 std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Images& images) {

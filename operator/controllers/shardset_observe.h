@@ -48,6 +48,7 @@ struct ShardSetObservation {
   std::optional<Error> invalid;  // what is wrong with the spec
   bool paused = false;           // asked for by an annotation: nothing is changed meanwhile
   bool may_roll = true;          // the fleet has room for one more set that takes on a template
+  std::chrono::milliseconds authority_settles{0};  // until everybody has read a list of authorities
   Children children;
   std::optional<model::RoutingTable> table;
   std::vector<model::ShardMigration> migrations;  // of this set, by name

@@ -8,8 +8,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
-constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
 constexpr std::size_t kAuthoritiesMax = 2;
 constexpr milliseconds kLookAgainMin{1'000};
 constexpr milliseconds kLookAgainMax = std::chrono::hours(12);
@@ -23,8 +21,6 @@ milliseconds Until(const WebhookSeen& seen, WallTime time) {
   return std::clamp(std::chrono::duration_cast<milliseconds>(time - seen.now), kLookAgainMin,
                     kLookAgainMax);
 }
-
-WallTime MadeAt(const CertificateFacts& facts) { return facts.not_before + kCertificateClockSkew; }
 
 // Those that can be read and have not expired; at most the newest and the one before it.
 std::vector<std::string> Usable(const WebhookSeen& seen) {
@@ -56,7 +52,7 @@ WebhookDecision WhileItServes(const WebhookSeen& seen, std::vector<std::string> 
   const CertificateFacts served = *ReadCertificate(TextIn(seen, "tls.crt"));
   WallTime next = std::min(authority.renew_at(), served.renew_at());
   if (authorities.size() > 1) {
-    const WallTime forget = MadeAt(served) + kOldAuthorityKept;
+    const WallTime forget = served.made_at() + kOldAuthorityKept;
     if (seen.now >= forget)
       return {WebhookStep::kForgetOldAuthority, {authorities.front()}, milliseconds(0)};
     next = std::min(next, forget);
@@ -65,23 +61,6 @@ WebhookDecision WhileItServes(const WebhookSeen& seen, std::vector<std::string> 
 }
 
 }  // namespace
-
-std::vector<std::string> SplitCertificates(std::string_view pem) {
-  std::vector<std::string> certificates;
-  for (std::size_t at = pem.find(kBegin); at != std::string_view::npos; at = pem.find(kBegin)) {
-    const std::size_t end = pem.find(kEnd, at);
-    if (end == std::string_view::npos) break;
-    certificates.push_back(std::string(pem.substr(at, end + kEnd.size() - at)) + "\n");
-    pem.remove_prefix(end + kEnd.size());
-  }
-  return certificates;
-}
-
-std::string JoinCertificates(const std::vector<std::string>& certificates) {
-  std::string joined;
-  for (const std::string& one : certificates) joined += one;
-  return joined;
-}
 
 WebhookDecision DecideWebhook(const WebhookSeen& seen) {
   std::vector<std::string> authorities = Usable(seen);
@@ -100,7 +79,7 @@ WebhookDecision DecideWebhook(const WebhookSeen& seen) {
   if (!known) return {WebhookStep::kInject, std::move(authorities), milliseconds(0)};
   if (Serves(seen, authorities.front())) return WhileItServes(seen, std::move(authorities));
   const bool old_one_serves = authorities.size() > 1 && Serves(seen, authorities[1]);
-  const WallTime settled = MadeAt(*ReadCertificate(authorities.front())) + kBundleSettles;
+  const WallTime settled = ReadCertificate(authorities.front())->made_at() + kBundleSettles;
   if (old_one_serves && seen.now < settled)
     return {WebhookStep::kNothing, std::move(authorities), Until(seen, settled)};
   return {WebhookStep::kIssue, std::move(authorities), milliseconds(0)};

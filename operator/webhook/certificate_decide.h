@@ -40,10 +40,6 @@ struct WebhookDecision {
   std::chrono::milliseconds look_again{0};  // of kNothing: when time alone changes it
 };
 
-// The certificates in a text, each as PEM of its own; what is between them is dropped.
-std::vector<std::string> SplitCertificates(std::string_view pem);
-std::string JoinCertificates(const std::vector<std::string>& certificates);
-
 WebhookDecision DecideWebhook(const WebhookSeen& seen);
 
 }  // namespace foreshard::op

@@ -3,7 +3,8 @@ foreshard_library(foreshard_shardset_world
   DEPS foreshard_operator_shardset foreshard_fake_kube_api GTest::gtest)
 
 foreshard_test(unit.operator.shardset
-  SOURCES controllers/roll_limit_test.cpp controllers/shardset_decide_rolling_test.cpp controllers/shardset_manners_test.cpp
+  SOURCES controllers/roll_limit_test.cpp controllers/shardset_decide_certificates_test.cpp
+          controllers/shardset_decide_rolling_test.cpp controllers/shardset_manners_test.cpp
           controllers/shardset_test.cpp
   DEPS foreshard_shardset_world)
 foreshard_test(unit.operator.shardset_faults
