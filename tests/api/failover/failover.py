@@ -2,7 +2,8 @@
 """Failover of real shards under acknowledged load, once for each kind of trouble, on a shard of its own each.
 
 No acknowledged row is missing or doubled, a primary takes writes again, and the old primary acknowledges nothing once another
-one leads: not while it is cut off from the API server, and not when it comes back with a client's statement waiting for it.
+one leads: not while it is cut off from the API server, and not when it comes back with a client's statement waiting for it. Then
+the only replica in sync is evicted while the other is behind, and the primary killed: writes wait, and again nothing is lost.
 `bench/failover` measures the times over many rounds; here they are printed. Ends with one line of counts.
 """
 import os
@@ -16,6 +17,7 @@ except ImportError:  # Debian's Python has it, another one in PATH may not
         sys.exit(77)
     os.execv("/usr/bin/python3", ["/usr/bin/python3", *sys.argv])
 
+from drained import drained_while_another_is_behind
 from renewal import renew
 from rounds import FAULTS, Missing, Shards
 
@@ -25,8 +27,11 @@ def main():
     with Shards(len(kinds)) as shards:
         renewed = renew(shards.shards[0])
         results = shards.each(lambda shard, number: shard.round(kinds[number]))
+        lost, twice, waited = drained_while_another_is_behind(shards.shards[-1])
         rows = sum(len(shard.load.acknowledged) for shard in shards.shards)
     print(f"a renewed certificate: served by every member {renewed:.1f} s after its files")
+    print(f"evicted, the only one in sync, and the primary killed: {waited} writes waited; {lost} lost, {twice} twice")
+    assert lost == twice == 0
     for result in results:
         print(f"{result['kind']}: {result['seconds']:.1f} s without an acknowledged write; {result['lost']} lost, "
               f"{result['twice']} twice, {result['late']} acknowledged by the old primary afterwards"
