@@ -35,6 +35,15 @@ struct BackupSpec {
   bool operator==(const BackupSpec&) const = default;
 };
 
+// `spec.restoreFrom`: the set begins as another one was at one of its points (docs/adr/0061).
+struct RestoreSpec {
+  std::string set;    // whose points, in ConfigMap <set>-points
+  std::string point;  // "foreshard/<uid>/17", "17", or a time: the newest point at or before it
+  // Where its backups are. Of this only claim, store and passphrase mean something.
+  BackupSpec repository;
+  bool operator==(const RestoreSpec&) const = default;
+};
+
 enum class BackupType { kFull, kIncremental };
 
 // The newest base backup of one shard, as pgBackRest tells it. Times are RFC 3339.

@@ -136,6 +136,7 @@ struct ShardSetSpec {
   ScalingSpec scaling;
   MetricsSpec metrics;
   std::optional<BackupSpec> backup;  // none: no backups, and no WAL is archived
+  std::optional<RestoreSpec> restore_from;  // none: it begins empty
   DeletionPolicy deletion_policy = DeletionPolicy::kRetain;
 };
 

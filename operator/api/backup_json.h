@@ -13,9 +13,21 @@ inline constexpr const char* kPointsManager = "foreshard-operator-points";
 // The condition that the backup controller owns: whether all shards have a base backup that is not
 // too old.
 inline constexpr const char* kBackupCondition = "BackedUp";
+// Of the fleet: whether what `spec.restoreFrom` names is there and serves.
+inline constexpr const char* kRestoredCondition = "Restored";
 
 // What is wrong goes to the problems of `fields`.
 model::BackupSpec ReadBackupSpec(const Fields& fields);
+
+// `backup` is that of the same set: its repository is the one that is meant where none is given.
+model::RestoreSpec ReadRestoreSpec(const Fields& fields,
+                                   const std::optional<model::BackupSpec>& backup);
+// Two sets must not archive into one place: nobody could tell their WAL apart. Nothing: they do not.
+struct SharedPlace {
+  std::string path;      // of the field
+  std::string accepted;
+};
+std::optional<SharedPlace> SharesItsPlace(const model::ShardSet& set);
 
 // REQUIRES: an object. What cannot be read is left out.
 model::BackupStatus ReadBackup(const Value& backup);

@@ -1,9 +1,10 @@
 #include <algorithm>
 
+#include "backup/choose_point.h"
 #include "operator/api/backup_json.h"
 #include "operator/calendar/occurrences.h"
 
-// `spec.backup`: what is accepted.
+// `spec.backup` and `spec.restoreFrom`: what is accepted.
 
 namespace foreshard::op {
 namespace {
@@ -98,6 +99,45 @@ model::BackupSpec ReadBackupSpec(const Fields& fields) {
     points.problems().Add(points.PathOf("interval"), points.Text("interval"), "from 30s to 24h");
   }
   return backup;
+}
+
+model::RestoreSpec ReadRestoreSpec(const Fields& fields,
+                                   const std::optional<model::BackupSpec>& backup) {
+  model::RestoreSpec restore;
+  restore.set = OneLine(fields, "set", "the name of a ShardSet", true);
+  if (restore.set.find('/') != std::string::npos)
+    fields.problems().Add(fields.PathOf("set"), restore.set,
+                          "the name of a ShardSet of the same namespace");
+  restore.point = fields.RequiredText("point");
+  if (!restore.point.empty() && !backup::ParsePointWish(restore.point))
+    fields.problems().Add(fields.PathOf("point"), restore.point, backup::kPointForms);
+  if (fields.Has("repository")) {
+    ReadRepository(fields, restore.repository);
+    restore.repository.encryption_secret_name = fields.Text("encryptionSecretName");
+  } else if (backup) {
+    restore.repository = *backup;
+    if (fields.Has("encryptionSecretName")) {
+      fields.problems().Add(fields.PathOf("encryptionSecretName"),
+                            fields.Text("encryptionSecretName"), "a repository beside it");
+    }
+  } else {
+    fields.problems().Add(fields.PathOf("repository"), "{}",
+                          "exactly one of volume and s3, or spec.backup");
+  }
+  return restore;
+}
+
+std::optional<SharedPlace> SharesItsPlace(const model::ShardSet& set) {
+  if (!set.spec.restore_from || !set.spec.backup || set.spec.restore_from->set == set.name)
+    return std::nullopt;
+  const std::optional<model::S3Repository>& from = set.spec.restore_from->repository.s3;
+  const std::optional<model::S3Repository>& to = set.spec.backup->s3;
+  const bool shared = from && to && !to->path.empty() && from->path == to->path &&
+                      from->endpoint == to->endpoint && from->bucket == to->bucket;
+  if (!shared) return std::nullopt;
+  return SharedPlace{"spec.backup.repository.s3.path",
+                     "another path than that of " + set.spec.restore_from->set +
+                         ", from which it is restored: two sets in one place would mix their WAL"};
 }
 
 }  // namespace foreshard::op

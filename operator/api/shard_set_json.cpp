@@ -160,6 +160,8 @@ Result<model::ShardSet> ParseShardSet(std::string_view json) {
   set.status = ReadStatus((*object)["status"]);
   Problems problems;
   set.spec = ReadShardSetSpec((*object)["spec"], problems);
+  if (const auto shared = SharesItsPlace(set))
+    problems.Add(shared->path, set.spec.backup->s3->path, shared->accepted);
   if (!problems.none()) return problems.AsError();
   return set;
 }

@@ -330,6 +330,8 @@ model::ShardSetSpec ReadShardSetSpec(const Value& spec, Problems& problems) {
   read.scaling = ReadScaling(fields.Object("scaling"));
   read.metrics = ReadMetrics(fields.Object("metrics"));
   if (fields.Has("backup")) read.backup = ReadBackupSpec(fields.Object("backup"));
+  if (fields.Has("restoreFrom"))
+    read.restore_from = ReadRestoreSpec(fields.Object("restoreFrom"), read.backup);
   read.deletion_policy =
       fields.OneOf("deletionPolicy", Names(kDeletionPolicyNames), model::DeletionPolicy::kRetain);
   if (read.shard_template.members > read.scaling.max_members) {

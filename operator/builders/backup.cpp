@@ -10,11 +10,11 @@
 namespace foreshard::op {
 namespace {
 
-constexpr const char* kConfigDirectory = "/etc/foreshard/backup";
-constexpr const char* kSecretDirectory = "/etc/foreshard/backup-secret";
+constexpr const char* kConfigDirectory = kBackupPlaces.config;
+constexpr const char* kSecretDirectory = kBackupPlaces.secret;
 constexpr const char* kTlsDirectory = "/etc/foreshard/tls";
 constexpr const char* kJobTlsDirectory = "/etc/foreshard/backup-tls";
-constexpr const char* kRepositoryDirectory = "/repository";
+constexpr const char* kRepositoryDirectory = kBackupPlaces.repository;
 // A backup that takes longer has stopped making progress, or needs another way.
 constexpr int kJobSecondsMax = 2 * 24 * 3600;
 // As PostgreSQL's own container has it. Port: kPostgresPort.
@@ -41,33 +41,6 @@ constexpr const char* kJobCommand =
     "\"size\": new[\"info\"][\"size\"], \"added\": new[\"info\"][\"repository\"][\"delta\"], "
     "\"oldest\": all[0][\"timestamp\"][\"stop\"]}))' >/dev/termination-log";
 
-std::string Repository(const SetName& set, const model::BackupSpec& backup) {
-  std::string text;
-  if (backup.s3) {
-    const model::S3Repository& s3 = *backup.s3;
-    const std::string path =
-        s3.path.empty() ? fmt::format("/{}/{}", set.name_space, set.name) : s3.path;
-    text = fmt::format(
-        "repo1-type=s3\nrepo1-path={}\nrepo1-s3-endpoint={}\nrepo1-s3-bucket={}\n"
-        "repo1-s3-region={}\nrepo1-s3-uri-style={}\n",
-        path, s3.endpoint, s3.bucket, s3.region, s3.path_style ? "path" : "host");
-    if (!s3.ca_secret_name.empty())
-      text += fmt::format("repo1-storage-ca-file={}/ca.crt\n", kSecretDirectory);
-  } else {
-    text = fmt::format("repo1-path={}/{}\n", kRepositoryDirectory, set.name);
-  }
-  if (!backup.encryption_secret_name.empty()) text += "repo1-cipher-type=aes-256-cbc\n";
-  return text;
-}
-
-// Logs go to the container's output; a lock is one pod's.
-std::string Common(std::string_view level) {
-  return fmt::format(
-      "lock-path=/tmp/pgbackrest\nlog-path=/tmp/pgbackrest\nlog-level-file=off\n"
-      "log-level-console={}\ncompress-type=lz4\n",
-      level);
-}
-
 std::string ShardConfig(const SetName& set, const model::ShardId& shard,
                         const model::BackupSpec& backup) {
   return fmt::format(
@@ -77,7 +50,7 @@ std::string ShardConfig(const SetName& set, const model::ShardId& shard,
       "tls.key\n"
       "tls-server-auth={}={}\n"
       "[{}]\n{}",
-      Repository(set, backup), Common("warn"), kBackupPort, kTlsDirectory, kTlsDirectory,
+      RepositoryLines(set, backup, kBackupPlaces), CommonLines("warn"), kBackupPort, kTlsDirectory, kTlsDirectory,
       kTlsDirectory, BackupTlsSecret(set), shard, shard, kServer);
 }
 
@@ -91,7 +64,7 @@ std::string JobConfig(const SetName& set, const model::ShardId& shard,
       "pg1-host-type=tls\npg1-host-port={}\n"
       "pg1-host-ca-file={}/ca.crt\npg1-host-cert-file={}/tls.crt\npg1-host-key-file={}/tls.key\n"
       "pg1-host-config={}/shard.conf\npg1-host-config-include-path={}\n",
-      Repository(set, backup), Common("info"), backup.retain_full, shard, kServer, kBackupPort,
+      RepositoryLines(set, backup, kBackupPlaces), CommonLines("info"), backup.retain_full, shard, kServer, kBackupPort,
       kJobTlsDirectory, kJobTlsDirectory, kJobTlsDirectory, kConfigDirectory, kSecretDirectory);
 }
 
@@ -189,6 +162,33 @@ Value JobContainer(const SetName& set, const model::BackupSpec& backup, const Ba
 }
 
 }  // namespace
+
+std::string RepositoryLines(const SetName& set, const model::BackupSpec& backup,
+                            const BackupPlaces& places) {
+  std::string text;
+  if (backup.s3) {
+    const model::S3Repository& s3 = *backup.s3;
+    const std::string path =
+        s3.path.empty() ? fmt::format("/{}/{}", set.name_space, set.name) : s3.path;
+    text = fmt::format(
+        "repo1-type=s3\nrepo1-path={}\nrepo1-s3-endpoint={}\nrepo1-s3-bucket={}\n"
+        "repo1-s3-region={}\nrepo1-s3-uri-style={}\n",
+        path, s3.endpoint, s3.bucket, s3.region, s3.path_style ? "path" : "host");
+    if (!s3.ca_secret_name.empty())
+      text += fmt::format("repo1-storage-ca-file={}/ca.crt\n", places.secret);
+  } else {
+    text = fmt::format("repo1-path={}/{}\n", places.repository, set.name);
+  }
+  if (!backup.encryption_secret_name.empty()) text += "repo1-cipher-type=aes-256-cbc\n";
+  return text;
+}
+
+std::string CommonLines(std::string_view level) {
+  return fmt::format(
+      "lock-path=/tmp/pgbackrest\nlog-path=/tmp/pgbackrest\nlog-level-file=off\n"
+      "log-level-console={}\ncompress-type=lz4\n",
+      level);
+}
 
 std::string BackupConfigName(const SetName& set, const model::ShardId& shard) {
   return ShardName(set, shard) + "-backup";

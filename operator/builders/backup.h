@@ -20,6 +20,22 @@ namespace foreshard::op {
 inline constexpr int kBackupPort = 8432;  // pgBackRest's own protocol, TLS with certificates
 inline constexpr const char* kBackupContainer = "backup";
 
+// Where a container finds them.
+struct BackupPlaces {
+  const char* config;
+  const char* secret;
+  const char* repository;  // of a claim
+};
+inline constexpr BackupPlaces kBackupPlaces{.config = "/etc/foreshard/backup",
+                                            .secret = "/etc/foreshard/backup-secret",
+                                            .repository = "/repository"};
+
+// Lines of pgBackRest's section [global]: the repository of the set, and what all commands share.
+// Logs go to the container's output; a lock is one pod's.
+std::string RepositoryLines(const SetName& set, const model::BackupSpec& backup,
+                            const BackupPlaces& places);
+std::string CommonLines(std::string_view level);
+
 // On a Job and its pods: which shard is copied, and in which turn. The label of shards is not used,
 // since it makes a pod a member.
 inline constexpr const char* kBackupShardLabel = "foreshard.dev/backup-shard";

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "operator/api/quantity.h"
+#include "operator/builders/restore.h"
 
 namespace foreshard::op {
 namespace {
@@ -154,10 +155,12 @@ Value DynamicConfig(const model::ShardSetSpec& spec) {
                                                       {"parameters", PostgresParameters(spec)}})}});
 }
 
-Value PatroniFile(const SetName& set, const model::ShardId& shard,
-                  const model::ShardSetSpec& spec) {
+Value PatroniFile(const SetName& set, const model::ShardId& shard, const model::ShardSetSpec& spec,
+                  bool restored) {
   const Value initdb = Value::Array({Value::Object({{"encoding", "UTF8"}}),
                                      Value::Object({{"locale", "C.UTF-8"}}), "data-checksums"});
+  Value bootstrap = Value::Object({{"dcs", DynamicConfig(spec)}, {"initdb", initdb}});
+  if (restored) AddRestoreToBootstrap(bootstrap);
   Value postgresql = Value::Object(
       {{"listen", fmt::format("0.0.0.0:{}", kPostgresPort)},
        {"data_dir", "/data/pg"},
@@ -172,7 +175,7 @@ Value PatroniFile(const SetName& set, const model::ShardId& shard,
                                          {"rewind", Authentication("rewind")}})}});
   return Value::Object(
       {{"scope", ShardName(set, shard)},
-       {"bootstrap", Value::Object({{"dcs", DynamicConfig(spec)}, {"initdb", initdb}})},
+       {"bootstrap", std::move(bootstrap)},
        {"restapi", RestApi()},
        {"ctl", Control()},
        {"kubernetes", Kubernetes(set, shard)},
@@ -184,13 +187,13 @@ std::string PatroniConfigName(const SetName& set, const model::ShardId& shard) {
 }
 
 Value BuildPatroniConfigMap(const SetName& set, const model::ShardId& shard,
-                            const model::ShardSetSpec& spec) {
+                            const model::ShardSetSpec& spec, bool restored) {
   Value object = NewObject(set, {.api_version = "v1",
                                  .kind = "ConfigMap",
                                  .name = PatroniConfigName(set, shard),
                                  .component = Component::kShard,
                                  .shard = shard});
-  object.Set("data", Value::Object({{"patroni.yml", ToPrettyJson(PatroniFile(set, shard, spec))}}));
+  object.Set("data", Value::Object({{"patroni.yml", ToPrettyJson(PatroniFile(set, shard, spec, restored))}}));
   return Hashed(std::move(object));
 }
 

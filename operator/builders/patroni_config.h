@@ -19,12 +19,14 @@ Value DynamicConfig(const model::ShardSetSpec& spec);
 // user's on top.
 Value PostgresParameters(const model::ShardSetSpec& spec);
 
-// patroni.yml (JSON is YAML): what does not change while a shard lives.
-Value PatroniFile(const SetName& set, const model::ShardId& shard, const model::ShardSetSpec& spec);
+// patroni.yml (JSON is YAML): what does not change while a shard lives. `restored`: its first start
+// is that of a backup (builders/restore).
+Value PatroniFile(const SetName& set, const model::ShardId& shard, const model::ShardSetSpec& spec,
+                  bool restored = false);
 
 // ConfigMap `<shard>-patroni` with the file.
 std::string PatroniConfigName(const SetName& set, const model::ShardId& shard);
 Value BuildPatroniConfigMap(const SetName& set, const model::ShardId& shard,
-                            const model::ShardSetSpec& spec);
+                            const model::ShardSetSpec& spec, bool restored = false);
 
 }  // namespace foreshard::op

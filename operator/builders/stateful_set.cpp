@@ -5,6 +5,7 @@
 #include "operator/builders/backup.h"
 #include "operator/builders/patroni_config.h"
 #include "operator/builders/pod_parts.h"
+#include "operator/builders/restore.h"
 
 namespace foreshard::op {
 namespace {
@@ -122,7 +123,7 @@ Value Affinity(const SetName& set, const model::ShardId& shard,
 }
 
 Value PodTemplate(const SetName& set, const model::ShardId& shard, const model::ShardSetSpec& spec,
-                  const Images& images) {
+                  const Images& images, bool restored) {
   const model::ShardTemplate& shard_template = spec.shard_template;
   Value labels = Labels(set, Component::kShard, shard);
   labels.Set(kClusterLabel, ShardName(set, shard));
@@ -149,6 +150,7 @@ Value PodTemplate(const SetName& set, const model::ShardId& shard, const model::
     if (tolerations) pod.Set("tolerations", *tolerations);
   }
   if (spec.backup) AddBackupToPod(set, shard, spec, images, pod);
+  if (restored) AddRestoreToPod(set, shard, spec, pod);
   return Value::Object(
       {{"metadata", Value::Object({{"labels", std::move(labels)}})}, {"spec", std::move(pod)}});
 }
@@ -170,7 +172,7 @@ Value ClaimTemplate(const SetName& set, const model::ShardId& shard,
 }  // namespace
 
 Value BuildStatefulSet(const SetName& set, const model::ShardId& shard,
-                       const model::ShardSetSpec& spec, const Images& images) {
+                       const model::ShardSetSpec& spec, const Images& images, bool restored) {
   Value object = NewObject(set, {.api_version = "apps/v1",
                                  .kind = "StatefulSet",
                                  .name = ShardName(set, shard),
@@ -187,7 +189,7 @@ Value BuildStatefulSet(const SetName& set, const model::ShardId& shard,
            // there would be refused beside this one.
            {"updateStrategy", Value::Object({{"type", "OnDelete"}, {"rollingUpdate", Value()}})},
            {"selector", ShardSelector(set, shard)},
-           {"template", PodTemplate(set, shard, spec, images)},
+           {"template", PodTemplate(set, shard, spec, images, restored)},
            {"volumeClaimTemplates",
             Value::Array({ClaimTemplate(set, shard, spec.shard_template.storage)})}}));
   return Hashed(std::move(object));

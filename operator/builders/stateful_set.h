@@ -7,9 +7,11 @@
 
 namespace foreshard::op {
 
-// The members of one shard: Patroni with PostgreSQL, and the exporter beside it.
+// The members of one shard: Patroni with PostgreSQL, and the exporter beside it. `restored`: its
+// first start is that of a backup (builders/restore).
 Value BuildStatefulSet(const SetName& set, const model::ShardId& shard,
-                       const model::ShardSetSpec& spec, const Images& images);
+                       const model::ShardSetSpec& spec, const Images& images,
+                       bool restored = false);
 
 inline constexpr const char* kDataClaim = "data";  // claims are data-<pod>
 

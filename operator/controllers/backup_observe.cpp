@@ -119,7 +119,7 @@ Result<std::optional<BackupObservation>> ObserveBackups(kube::KubeApi& kube, con
   seen.paused = TextOf((*object)->metadata.annotations, kPauseAnnotation) == "true";
   seen.request = TextOf((*object)->metadata.annotations, kBackupAnnotation);
   if (!seen.set.spec.backup) return std::optional(std::move(seen));
-  const auto files = ReadBackupFiles(kube, seen.set, deadline);
+  const auto files = ReadBackupFiles(kube, seen.set.name_space, *seen.set.spec.backup, deadline);
   if (!files && files.error().reason != "BackupSecretMissing") return files.error();
   if (!files) seen.secret_problem = files.error().message;
   if (const Status read = ReadShards(kube, seen, deadline); !read) return read.error();

@@ -9,21 +9,22 @@
 namespace foreshard::op {
 
 Result<std::map<std::string, std::string>> ReadBackupFiles(kube::KubeApi& kube,
-                                                           const model::ShardSet& set,
+                                                           const std::string& name_space,
+                                                           const model::BackupSpec& backup,
                                                            Deadline deadline) {
   const auto read = [&](const std::string& name) -> Result<std::map<std::string, std::string>> {
-    const auto secret = kube.Get(kube::kSecrets, {set.name_space, name}, deadline);
+    const auto secret = kube.Get(kube::kSecrets, {name_space, name}, deadline);
     if (!secret) return secret.error();
     if (!*secret) {
       return Error::Retry(
-          fmt::format("there is no Secret {} in namespace {}", name, set.name_space),
+          fmt::format("there is no Secret {} in namespace {}", name, name_space),
           "BackupSecretMissing");
     }
     const auto json = ParseJson((*secret)->json);
     if (!json) return json.error();
     return SecretData(*json);
   };
-  return BackupSecretFiles(*set.spec.backup, read);
+  return BackupSecretFiles(backup, read);
 }
 
 }  // namespace foreshard::op

@@ -1,6 +1,7 @@
 #include "operator/controllers/shardset_act.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/log.h"
 #include "operator/api/shard_set_json.h"
@@ -157,6 +158,62 @@ Status SetUpShard(const ShardSetHands& hands, const ShardSetObservation& seen, c
   return hands.admin.SetUp(*login, *setup, deadline);
 }
 
+// For people, in the record and in the condition.
+std::string Said(const RestoreEnded& ended) {
+  std::string text = fmt::format(
+      "transactions over shards: {} committed, {} rolled back; migrations ended: {}, rows of theirs "
+      "deleted: {}",
+      ended.committed, ended.rolled_back, ended.migrations, ended.stray_rows);
+  if (!ended.left.empty()) text += fmt::format("; prepared by others: {}", fmt::join(ended.left, ", "));
+  return text;
+}
+
+Status EndRestore(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
+                  Deadline deadline) {
+  const backup::Point& point = seen.restore.record->point;
+  const auto table = RestoredTable(NameOf(seen.set), seen.set.spec.sharding.key_space, point);
+  if (!table) return table.error();
+  RestoreEnding ending{.shards = {},
+                       .database = seen.set.spec.postgres.database,
+                       .table = *table,
+                       .tables = seen.set.spec.sharding.tables,
+                       .number_max = point.state.number_max};
+  for (const backup::ShardPoint& shard : point.shards) {
+    const std::optional<ShardLogin> login = LoginOf(seen, shard.shard);
+    if (!login) return Error::Reobserve("a shard's leader or a Secret went away");
+    ending.shards.push_back({shard.shard, *login, shard.system_identifier});
+  }
+  const auto ended = hands.admin.EndRestore(ending, deadline);
+  if (!ended) return ended.error();
+  log::Info("restored", {{"set", seen.set.name},
+                         {"namespace", seen.set.name_space},
+                         {"from", seen.restore.record->from},
+                         {"number", point.number.value},
+                         {"committed", ended->committed},
+                         {"rolled_back", ended->rolled_back},
+                         {"migrations", ended->migrations},
+                         {"stray_rows", ended->stray_rows}});
+  return Dropped(hands.kube.Patch(kube::kConfigMaps, RefOf(seen, effect.name),
+                                  ToJson(RestoreEndedPatch(Said(*ended))), {}, deadline));
+}
+
+// Never over what is there: two who both found nothing may mean different things.
+Status CreateOnce(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
+                  Deadline deadline) {
+  const auto offered = Offered(hands, seen, effect.resource, effect.name, deadline);
+  if (!offered) return offered.error();
+  const auto created =
+      hands.kube.Create(effect.resource, RefOf(seen, effect.name), ToJson(effect.object), deadline);
+  if (!created && created.error().code == "409") return Ok();  // the next look sees it
+  if (!created) return created.error();
+  if (effect.event) {  // a courtesy, as below
+    static_cast<void>(hands.kube.Create(
+        kube::kEvents, RefOf(seen, EventName(*effect.event)),
+        ToJson(BuildEvent(seen.set.name_space, *effect.event, seen.now)), deadline));
+  }
+  return Ok();
+}
+
 Status TellStatus(const ShardSetHands& hands, const ShardSetObservation& seen, const Effect& effect,
                   Deadline deadline) {
   kube::ApplyOptions options;
@@ -210,6 +267,8 @@ Status ActOnShardSet(const ShardSetHands& hands, const ShardSetObservation& seen
   switch (effect.kind) {
     case EffectKind::kApply:
       return Apply(hands, seen, effect, deadline);
+    case EffectKind::kCreate:
+      return CreateOnce(hands, seen, effect, deadline);
     case EffectKind::kPatch:
       return Patch(hands, seen, effect, deadline);
     case EffectKind::kDelete:
@@ -233,6 +292,8 @@ Status ActOnShardSet(const ShardSetHands& hands, const ShardSetObservation& seen
       return Issue(hands, seen, effect, deadline);
     case EffectKind::kSetUpShard:
       return SetUpShard(hands, seen, effect, deadline);
+    case EffectKind::kEndRestore:
+      return EndRestore(hands, seen, effect, deadline);
     case EffectKind::kTellStatus:
       return TellStatus(hands, seen, effect, deadline);
   }

@@ -140,13 +140,21 @@ std::optional<Effect> DecideInside(const ShardSetObservation& seen) {
   // Once, from what the creation says. A table that was there and is gone is never made anew: keys
   // may have moved since.
   if (!seen.table && seen.set.status.epoch == 0 && AllSetUp(seen, wanted)) {
+    if (std::optional<Effect> end = EndRestore(seen)) return end;
     const SetName set = NameOf(seen.set);
     Effect effect;
     effect.kind = EffectKind::kApply;
     effect.resource = kube::kRoutingTables;
     effect.name = seen.set.name;
-    effect.object =
-        BuildRoutingTable(set, FirstRoutingTable(set, seen.set.spec.sharding, InitialShards(seen)));
+    if (!seen.restore.record) {
+      effect.object = BuildRoutingTable(
+          set, FirstRoutingTable(set, seen.set.spec.sharding, InitialShards(seen)));
+      return effect;
+    }
+    const auto table =
+        RestoredTable(set, seen.set.spec.sharding.key_space, seen.restore.record->point);
+    CHECK(table.ok(), "the record was judged when it was made", seen.set.name);
+    effect.object = BuildRoutingTable(set, *table);
     return effect;
   }
   return std::nullopt;
@@ -197,6 +205,14 @@ ShardSetDecision DecideShardSet(const ShardSetObservation& seen, const Images& i
   if (const std::optional<Error> lost = LostPasswords(seen)) {
     std::optional<Effect> tell = TellStatus(seen, StatusWithProblem(seen, *lost));
     return tell ? Do(std::move(*tell)) : Settled(kLookWhenSettled);
+  }
+  if (seen.set.spec.restore_from) {
+    const RestoreStep step = JudgeRestore(seen);
+    if (std::optional<Effect> effect = BeginRestore(seen, step)) return Do(std::move(*effect));
+    if (!step.go_on) {
+      std::optional<Effect> tell = TellStatus(seen, std::move(status));
+      return tell ? Do(std::move(*tell)) : Settled(kLookForRoom);
+    }
   }
   if (std::optional<Effect> effect = DecideSecrets(seen)) return Do(std::move(*effect));
   if (std::optional<Effect> effect = DecideObjects(seen, images)) return Do(std::move(*effect));

@@ -14,6 +14,7 @@ namespace foreshard::op {
 enum class EffectKind {
   kApply,             // server-side apply of `object`
   kPatch,             // merge patch
+  kCreate,            // of `object`; one that is there already stays as it is
   kDelete,            // with the uid as precondition
   kMakePasswords,     // what is missing in <set>-internal
   kMakeClientSecret,  // <set>-app with a new password
@@ -22,6 +23,7 @@ enum class EffectKind {
   kIssueCertificate,
   kEvict,       // a pod, within its budget
   kSetUpShard,  // SQL
+  kEndRestore,  // SQL on all shards, then the record says so
   kTellStatus,
 };
 
@@ -58,6 +60,18 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen);
 std::optional<Effect> DecideCertificates(const ShardSetObservation& seen);
 std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Images& images);
 std::optional<Effect> DecideInside(const ShardSetObservation& seen);
+// How far a restore is; where spec.restoreFrom is not given there is none.
+struct RestoreStep {
+  bool go_on = false;  // shards may be made, or the set serves as it is
+  bool restored = false;
+  std::string reason;  // of the condition Restored
+  std::string message;
+  std::optional<backup::Point> choose;  // to be written down now
+};
+RestoreStep JudgeRestore(const ShardSetObservation& seen);
+std::optional<Effect> BeginRestore(const ShardSetObservation& seen, const RestoreStep& step);
+// What was under way inside the shards; nothing: it was ended. REQUIRES: all are set up.
+std::optional<Effect> EndRestore(const ShardSetObservation& seen);
 std::optional<Effect> DecideOrphans(const ShardSetObservation& seen);
 // The next pod that has to take on a new template; nothing while one is on its way. Whether the
 // fleet has room for it is another question.

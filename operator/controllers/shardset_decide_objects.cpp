@@ -94,6 +94,11 @@ std::optional<Effect> DecideSecrets(const ShardSetObservation& seen) {
     return Apply(kube::kSecrets, BackupSecret(set),
                  BuildSecret(set, BackupSecret(set), Component::kBackup, *seen.backup_files));
   }
+  if (seen.restore_files && seen.restore.record &&
+      !std::ranges::includes(DataOf(seen, RestoreName(set)), *seen.restore_files)) {
+    return Apply(kube::kSecrets, RestoreName(set),
+                 BuildSecret(set, RestoreName(set), Component::kBackup, *seen.restore_files));
+  }
   return DecideCertificates(seen);
 }
 
@@ -102,8 +107,10 @@ std::optional<Effect> DecideObjects(const ShardSetObservation& seen, const Image
   const model::ShardSetSpec& spec = seen.set.spec;
   if (std::optional<Effect> effect = FirstDifference(seen, WantedAccess(set))) return effect;
   for (const model::ShardId& shard : WantedShards(seen)) {
+    const std::optional<ShardRestore> restore =
+        seen.restore.record ? RestoreOfShard(*seen.restore.record, shard) : std::nullopt;
     if (std::optional<Effect> effect =
-            FirstDifference(seen, WantedShardObjects(set, shard, spec, images)))
+            FirstDifference(seen, WantedShardObjects(set, shard, spec, images, restore)))
       return effect;
   }
   return FirstDifference(seen, WantedRouterObjects(set, spec, images));

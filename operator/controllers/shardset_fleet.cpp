@@ -40,7 +40,9 @@ std::vector<model::ShardId> WantedShards(const ShardSetObservation& seen) {
   if (seen.table) {
     for (const model::ShardAddress& shard : seen.table->shards) shards.push_back(shard.id);
     std::ranges::sort(shards);
-  } else {
+  } else if (seen.restore.record) {
+    shards = seen.restore.record->point.state.shards;
+  } else if (!seen.set.spec.restore_from || seen.set.status.epoch > 0) {
     shards = InitialShards(seen);
   }
   for (const model::ShardMigration& migration : seen.migrations) {
@@ -68,15 +70,18 @@ std::vector<model::ShardId> OrphanedShards(const ShardSetObservation& seen) {
 
 std::vector<WantedObject> WantedShardObjects(const SetName& set, const model::ShardId& shard,
                                              const model::ShardSetSpec& spec,
-                                             const Images& images) {
+                                             const Images& images,
+                                             const std::optional<ShardRestore>& restore) {
   std::vector<WantedObject> objects;
-  Add(objects, kube::kConfigMaps, BuildPatroniConfigMap(set, shard, spec));
+  const bool restored = restore.has_value();
+  Add(objects, kube::kConfigMaps, BuildPatroniConfigMap(set, shard, spec, restored));
+  if (restored) Add(objects, kube::kConfigMaps, BuildRestoreConfigMap(set, shard, spec, *restore));
   if (spec.backup) Add(objects, kube::kConfigMaps, BuildBackupConfigMap(set, shard, spec));
   Add(objects, kube::kServices, BuildPrimaryService(set, shard));
   Add(objects, kube::kServices, BuildReplicaService(set, shard));
   Add(objects, kube::kServices, BuildPodsService(set, shard));
   Add(objects, kube::kPodDisruptionBudgets, BuildShardBudget(set, shard));
-  Add(objects, kube::kStatefulSets, BuildStatefulSet(set, shard, spec, images));
+  Add(objects, kube::kStatefulSets, BuildStatefulSet(set, shard, spec, images, restored));
   return objects;
 }
 

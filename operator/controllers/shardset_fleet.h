@@ -11,8 +11,8 @@
 namespace foreshard::op {
 
 // A shard exists when the table lists it, or when an unfinished migration names it as its
-// destination; before there is a table: the shards of the creation. Ordered by id, but those of the
-// creation come in their order.
+// destination; before there is a table: the shards of the creation, or those of the point that is
+// restored. Ordered by id, but those of the creation come in their order.
 std::vector<model::ShardId> WantedShards(const ShardSetObservation& seen);
 std::vector<model::ShardId> InitialShards(const ShardSetObservation& seen);
 
@@ -29,8 +29,10 @@ struct WantedObject {
 std::vector<WantedObject> WantedAccess(const SetName& set);  // of the shards
 std::vector<WantedObject> WantedRouterObjects(const SetName& set, const model::ShardSetSpec& spec,
                                               const Images& images);
+// `restore`: where its first member begins; nothing: empty.
 std::vector<WantedObject> WantedShardObjects(const SetName& set, const model::ShardId& shard,
-                                             const model::ShardSetSpec& spec, const Images& images);
+                                             const model::ShardSetSpec& spec, const Images& images,
+                                             const std::optional<ShardRestore>& restore = {});
 
 // The whole status as it should be told.
 model::ShardSetStatus StatusOf(const ShardSetObservation& seen);

@@ -10,7 +10,6 @@
 #include "operator/builders/backup.h"
 #include "operator/builders/names.h"
 #include "operator/builders/secrets.h"
-#include "operator/controllers/backup_secrets.h"
 #include "operator/controllers/shardset_fleet.h"
 #include "operator/scram_verifier.h"
 
@@ -124,7 +123,9 @@ std::optional<ShardSetup> SetupOf(const ShardSetObservation& seen) {
   ShardSetup setup{.database = seen.set.spec.postgres.database,
                    .app_verifier = VerifierOfApp(SecretText(seen, UsersSecret(set), "users")),
                    .foreshard_password = SecretText(seen, InternalSecret(set), "foreshard"),
-                   .exporter_password = SecretText(seen, InternalSecret(set), "exporter")};
+                   .exporter_password = SecretText(seen, InternalSecret(set), "exporter"),
+                   // Before its table is there: later a database that is missing is made anew.
+                   .restored = seen.restore.record && seen.restore.record->ended.empty()};
   if (setup.app_verifier.empty() || setup.foreshard_password.empty() ||
       setup.exporter_password.empty()) {
     return std::nullopt;
@@ -160,6 +161,7 @@ Result<std::optional<ShardSetObservation>> ShardSetObserver::Observe(const kube:
   Status done = ListChildren(seen, deadline);
   if (done) done = ReadMigrations(seen, deadline);
   if (done) done = ReadBackupSecrets(seen, deadline);
+  if (done) done = ReadRestore(seen, deadline);
   if (!done) return done.error();
   const Result<std::optional<kube::Object>> table = kube_.Get(kube::kRoutingTables, ref, deadline);
   if (!table) return table.error();
@@ -206,21 +208,6 @@ Status ShardSetObserver::ReadMigrations(ShardSetObservation& seen, Deadline dead
     if (!migration) return migration.error();
     if (migration->spec.shard_set_name == seen.set.name) seen.migrations.push_back(*migration);
   }
-  return Ok();
-}
-
-// A Secret that is not there yet must not stop the set, and no pod is told to mount it: until then
-// it is as if no backup was wanted. What was there once goes on.
-Status ShardSetObserver::ReadBackupSecrets(ShardSetObservation& seen, Deadline deadline) {
-  if (!seen.set.spec.backup) return Ok();
-  auto files = ReadBackupFiles(kube_, seen.set, deadline);
-  if (files) {
-    seen.backup_files = *std::move(files);
-    return Ok();
-  }
-  if (files.error().reason != "BackupSecretMissing") return files.error();
-  if (FindChild(seen.children, "Secret", BackupSecret(NameOf(seen.set))) == nullptr)
-    seen.set.spec.backup.reset();
   return Ok();
 }
 

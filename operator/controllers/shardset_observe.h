@@ -15,6 +15,7 @@
 #include "model/shard_set.h"
 #include "operator/api/value.h"
 #include "operator/certificates.h"
+#include "operator/controllers/restore_record.h"
 #include "operator/shards/shard_admin.h"
 
 namespace foreshard::op {
@@ -41,6 +42,15 @@ struct DatabaseSeen {
   std::string problem;  // of the last attempt; "" if it went well
 };
 
+// Where spec.restoreFrom is given: what was decided, and while nothing was, what there is.
+struct RestoreSeen {
+  std::optional<RestoreRecord> record;
+  bool book = false;                  // the set it names has points, or had
+  std::vector<backup::Point> points;  // of that book
+  std::string problem;                // why it cannot be read
+  std::string secret_problem;         // what is missing to open the repository
+};
+
 // Everything the decision may look at, read again on every pass.
 struct ShardSetObservation {
   WallTime now{};
@@ -56,6 +66,9 @@ struct ShardSetObservation {
   // Files of <set>-backup; nothing where no backup is wanted, or while a Secret that the spec names
   // is missing.
   std::optional<std::map<std::string, std::string>> backup_files;
+  RestoreSeen restore;
+  // Files of the Secret <set>-restore, as those of <set>-backup.
+  std::optional<std::map<std::string, std::string>> restore_files;
   bool password_matches = false;  // the verifier that routers have is of the client's password
   // How long what was seen inside the shards counts: then it is time for another look, if nothing
   // happens before.
@@ -123,6 +136,7 @@ class ShardSetObserver {
                        const Question& asked, bool orphan, Deadline deadline);
   bool IsFresh(const Looked& looked, bool orphan) const;
   Status ReadBackupSecrets(ShardSetObservation& seen, Deadline deadline);
+  Status ReadRestore(ShardSetObservation& seen, Deadline deadline);
   bool HasLooked(const ShardSetObservation& seen, const model::ShardId& shard);
   bool MatchesPassword(const ShardSetObservation& seen);
   std::map<std::string, CertificateFacts> ReadCertificates(const ShardSetObservation& seen);

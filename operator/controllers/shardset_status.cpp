@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "operator/api/backup_json.h"
 #include "operator/api/conditions.h"
 #include "operator/api/migration_json.h"
 #include "operator/builders/annotations.h"
+#include "operator/controllers/shardset_decide.h"
 #include "operator/controllers/shardset_fleet.h"
 
 namespace foreshard::op {
@@ -65,6 +67,21 @@ std::string ClaimAdvice(const Value& claim, const std::string& name) {
       "PersistentVolumeClaim {} has no volume: {} must exist and be able to make one", name,
       class_name.empty() ? std::string("a default StorageClass")
                          : fmt::format("StorageClass {}", class_name));
+}
+
+// What the script of a restore said before its container ended (builders/restore.py).
+std::string RestoreProblem(const ShardSetObservation& seen, const model::ShardId& shard) {
+  for (const auto& [key, child] : seen.children) {
+    if (key.first != "Pod" || child.json["metadata"]["labels"][kShardLabel].Text() != shard.value)
+      continue;
+    for (const Value& container : child.json.At("status.containerStatuses").Items()) {
+      for (const char* state : {"state", "lastState"}) {
+        const std::string said = container[state]["terminated"]["message"].Text();
+        if (said.starts_with("restore: ")) return Shortened(said.substr(9));
+      }
+    }
+  }
+  return {};
 }
 
 // What a person should do so that the shard comes up; "" where nothing is known but to wait.
@@ -173,6 +190,18 @@ std::string NotReadyShards(const ShardSetObservation& seen, const model::ShardSe
   return text;
 }
 
+model::Condition Restored(const ShardSetObservation& seen) {
+  const RestoreStep step = JudgeRestore(seen);
+  std::string message = step.message;
+  if (step.reason == "Restoring") {
+    for (const backup::ShardPoint& shard : seen.restore.record->point.shards) {
+      const std::string problem = RestoreProblem(seen, shard.shard);
+      if (!problem.empty()) message += fmt::format("; shard {}: {}", shard.shard, problem);
+    }
+  }
+  return Claim(seen, kRestoredCondition, step.restored, {step.reason, std::move(message)});
+}
+
 model::Condition RoutersReady(const ShardSetObservation& seen) {
   const int wanted = seen.set.spec.router.replicas;
   const int available = AvailableRouters(seen);
@@ -193,6 +222,9 @@ model::Condition Ready(const ShardSetObservation& seen, const model::ShardSetSta
                               "restore it from a backup or from a router's GET /v1/table",
                               seen.set.status.epoch)});
   }
+  const model::Condition* restored = FindCondition(status.conditions, kRestoredCondition);
+  if (!seen.table && restored != nullptr && restored->status != "True")
+    return Claim(seen, "Ready", false, {restored->reason, restored->message});
   if (!seen.table)
     return Claim(seen, "Ready", false, {"RoutingTableMissing", "the routing table is being made"});
   const model::Condition* routers = FindCondition(status.conditions, "RoutersReady");
@@ -271,6 +303,8 @@ model::ShardSetStatus AsSeen(const ShardSetObservation& seen) {
   // An epoch only grows, also where the table is gone.
   if (seen.table) status.epoch = std::max(status.epoch, seen.table->epoch.value);
   SetFleet(seen, status);
+  if (seen.set.spec.restore_from)
+    SetCondition(status.conditions, Restored(seen), seen.now);
   SetCondition(status.conditions, RoutersReady(seen), seen.now);
   SetCondition(status.conditions, Degraded(seen, status), seen.now);
   SetCondition(status.conditions, Resharding(seen), seen.now);

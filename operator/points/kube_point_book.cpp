@@ -117,18 +117,26 @@ Status KubePointBook::Keep(const backup::Point& point, Deadline deadline) {
   return Write(options_.kube, ref, **book, std::move(data), deadline);
 }
 
-Result<std::vector<backup::Point>> KubePointBook::List(const std::string& set_uid,
-                                                       Deadline deadline) {
+Result<std::optional<std::vector<backup::Point>>> KubePointBook::ListAll(Deadline deadline) {
   const kube::ObjectRef ref{options_.set.name_space, PointBookName(options_.set.name)};
   const auto book = Read(options_.kube, ref, deadline);
   if (!book) return book.error();
+  if (!*book) return std::optional<std::vector<backup::Point>>();
   std::vector<backup::Point> points;
-  if (!*book) return points;
   for (const auto& [number, text] : (*book)->points) {
     auto point = backup::PointFromJson(text);
     if (!point) return point.error();
-    if (point->state.set_uid == set_uid) points.push_back(*std::move(point));
+    points.push_back(*std::move(point));
   }
+  return std::optional(std::move(points));
+}
+
+Result<std::vector<backup::Point>> KubePointBook::List(const std::string& set_uid,
+                                                       Deadline deadline) {
+  auto all = ListAll(deadline);
+  if (!all) return all.error();
+  std::vector<backup::Point> points = *all ? **std::move(all) : std::vector<backup::Point>();
+  std::erase_if(points, [&](const backup::Point& point) { return point.state.set_uid != set_uid; });
   return points;
 }
 

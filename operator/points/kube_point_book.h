@@ -23,6 +23,9 @@ class KubePointBook final : public backup::PointBook {
   Result<backup::PointNumber> Begin(const std::string& set_uid, Deadline deadline) override;
   Status Keep(const backup::Point& point, Deadline deadline) override;
   Result<std::vector<backup::Point>> List(const std::string& set_uid, Deadline deadline) override;
+  // Of every set that had this name, oldest first; nothing: there is no book. Errors: kGiveUp for
+  // a point that cannot be read.
+  Result<std::optional<std::vector<backup::Point>>> ListAll(Deadline deadline);
 
  private:
   Options options_;

@@ -6,6 +6,7 @@
 
 #include "migration/shard_schema.h"
 #include "operator/scram_verifier.h"
+#include "operator/shards/restored_shards.h"
 #include "pg/connection.h"
 #include "pg/conninfo.h"
 
@@ -82,11 +83,25 @@ Status SetRoles(pg::Connection& session, const ShardSetup& setup, Deadline deadl
   return done;
 }
 
-Status SetDatabase(pg::Connection& session, const std::string& database, Deadline deadline) {
+Error NotInTheBackup(pg::Connection& session, const std::string& database, Deadline deadline) {
+  const Result<pg::Rows> there = session.Exec(
+      "SELECT coalesce(string_agg(datname, ', ' ORDER BY datname), 'none') FROM pg_database WHERE "
+      "NOT datistemplate AND datname <> 'postgres'",
+      deadline);
+  if (!there) return there.error();
+  return Error::GiveUp(fmt::format("spec.postgres.database: '{}' is not in what was restored; "
+                                   "there is: {}",
+                                   database, there->Text(0, 0)),
+                       "DatabaseNotRestored");
+}
+
+Status SetDatabase(pg::Connection& session, const ShardSetup& setup, Deadline deadline) {
+  const std::string& database = setup.database;
   const Result<bool> there =
       Exists(session, "SELECT 1 FROM pg_database WHERE datname = $1", database, deadline);
   if (!there) return there.error();
   if (*there) return Ok();
+  if (setup.restored) return NotInTheBackup(session, database, deadline);
   return Run(session, fmt::format("CREATE DATABASE {} OWNER app", pg::QuoteIdentifier(database)),
              deadline);
 }
@@ -157,7 +172,7 @@ Status PgShardAdmin::SetUp(const ShardLogin& login, const ShardSetup& setup, Dea
   if (!*primary)
     return Error::Reobserve(fmt::format("{} is not the primary", login.host), "NotPrimary");
   Status done = SetRoles(**session, setup, deadline);
-  if (done) done = SetDatabase(**session, setup.database, deadline);
+  if (done) done = SetDatabase(**session, setup, deadline);
   if (!done) return done;
   Result<Session> inside = Open(login, setup.database, ca_files_, clock_, deadline);
   if (!inside) return inside.error();
@@ -171,6 +186,18 @@ Status PgShardAdmin::SetUp(const ShardLogin& login, const ShardSetup& setup, Dea
                deadline);
   }
   return done;
+}
+
+Result<RestoreEnded> PgShardAdmin::EndRestore(const RestoreEnding& ending, Deadline deadline) {
+  std::vector<Session> sessions;
+  std::vector<backup::RestoredShard> shards;
+  for (const RestoreEnding::Shard& shard : ending.shards) {
+    Result<Session> session = Open(shard.login, ending.database, ca_files_, clock_, deadline);
+    if (!session) return session.error();
+    sessions.push_back(*std::move(session));
+    shards.push_back({.id = shard.id, .connection = *sessions.back()});
+  }
+  return EndRestoredShards(shards, ending, deadline);
 }
 
 Status PgShardAdmin::Reload(const ShardLogin& login, Deadline deadline) {

@@ -15,6 +15,7 @@ class PgShardAdmin final : public ShardAdmin {
                                     const std::vector<std::string>& tables,
                                     Deadline deadline) override;
   Status SetUp(const ShardLogin& login, const ShardSetup& setup, Deadline deadline) override;
+  Result<RestoreEnded> EndRestore(const RestoreEnding& ending, Deadline deadline) override;
   Status Reload(const ShardLogin& login, Deadline deadline) override;
 
  private:

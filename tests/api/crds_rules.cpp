@@ -48,6 +48,10 @@ std::string Store(const std::string& more) {
   return R"("s3":{"endpoint":"s3:9000","bucket":"b","region":"r","credentialsSecretName":"c")" +
          more + "}";
 }
+std::string From(const std::string& point, const std::string& more = "") {
+  return R"({"spec":{"restoreFrom":{"set":"old","point":")" + point + R"(")" + more + "}}}";
+}
+constexpr char kFromVolume[] = R"(,"repository":{"volume":{"claimName":"backups"}})";
 std::string Spec(const std::string& fields) { return R"({"spec":{)" + fields + "}}"; }
 std::string Status(const std::string& fields) { return R"({"status":{)" + fields + "}}"; }
 
@@ -87,6 +91,14 @@ std::vector<SchemaRule> ShardSetChanges() {
        "passphrase",
        Backup(kVolume), Backup(kVolume, R"(,"points":{"interval":"1m"})"),
        Backup(kVolume, R"(,"encryptionSecretName":"b")")},
+      {"WhereItBeganStays", "spec.restoreFrom", "restoreFrom is immutable", From("17", kFromVolume),
+       From("17", kFromVolume), From("18", kFromVolume)},
+      {"WhereItBeganIsNotForgotten", "spec.restoreFrom",
+       "restoreFrom is accepted only in a new ShardSet, and stays: it says where the set began",
+       From("17", kFromVolume), From("17", kFromVolume), R"({"spec":{"restoreFrom":null}})"},
+      {"ASetThatIsThereIsNotRestored", "spec.restoreFrom",
+       "restoreFrom is accepted only in a new ShardSet, and stays: it says where the set began", "{}",
+       Backup(kVolume), From("17", kFromVolume)},
       {"DatabaseIsImmutable", "spec.postgres.database", "database is immutable", "{}",
        R"({"spec":{"postgres":{"database":"app"}}})",
        R"({"spec":{"postgres":{"database":"other"}}})"},
@@ -198,6 +210,17 @@ std::vector<SchemaRule> ShardSetPolicies() {
       {"OneBackupIsKept", "spec.backup.retention.full", "should be greater than or equal to 1", "",
        Backup(kVolume, R"(,"retention":{"full":1})"),
        Backup(kVolume, R"(,"retention":{"full":0})")},
+      {"ARestoreHasARepository", "spec.restoreFrom", "restoreFrom needs a repository, or that of backup",
+       "", From("17", kFromVolume), From("17")},
+      {"APointIsNamed", "spec.restoreFrom.point", "should match", "",
+       From("foreshard/0f3c-1/17", kFromVolume), From("newest", kFromVolume)},
+      {"APointIsATime", "spec.restoreFrom.point", "should match", "",
+       From("2026-05-01T09:10:00Z", kFromVolume), From("2026-05-01", kFromVolume)},
+      {"APassphraseIsThatOfItsRepository", "spec.restoreFrom",
+       "restoreFrom.encryptionSecretName needs a repository beside it", "",
+       From("17", std::string(kFromVolume) + R"(,"encryptionSecretName":"a")"),
+       R"({"spec":{"backup":{"repository":{"volume":{"claimName":"b"}}},
+ "restoreFrom":{"set":"old","point":"17","encryptionSecretName":"a"}}})"},
       {"PrometheusHasAnAddress", "spec.metrics.prometheusURL",
        "must be empty or begin with http:// or https://", "",
        R"({"spec":{"metrics":{"prometheusURL":"http://p:9090"}}})",

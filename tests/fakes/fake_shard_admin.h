@@ -1,7 +1,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "operator/shards/shard_admin.h"
 
@@ -40,10 +43,24 @@ class FakeShardAdmin final : public op::ShardAdmin {
     return Ok();
   }
 
+  Result<op::RestoreEnded> EndRestore(const op::RestoreEnding& ending, Deadline) override {
+    if (ending_fails) return *ending_fails;
+    for (const op::RestoreEnding::Shard& shard : ending.shards) {
+      if (databases[shard.login.host].down)
+        return Error::Retry(shard.login.host + " does not answer");
+    }
+    endings.push_back(ending);
+    if (std::exchange(lose_ending, false)) return Error::Reobserve("the answer was lost");
+    return op::RestoreEnded{.committed = 1, .rolled_back = 2, .left = {}};
+  }
+
   Status Reload(const op::ShardLogin&, Deadline) override { return Ok(); }
 
   std::map<std::string, Database> databases;
   int inspections = 0;
+  std::vector<op::RestoreEnding> endings;  // that went well
+  std::optional<Error> ending_fails;
+  bool lose_ending = false;  // once: it was done, and nobody heard of it
 
  private:
   static std::string Print(const op::ShardSetup& setup) {

@@ -5,6 +5,7 @@ foreshard_library(foreshard_shardset_world
 foreshard_test(unit.operator.shardset
   SOURCES controllers/roll_limit_test.cpp controllers/shardset_decide_certificates_test.cpp
           controllers/shardset_decide_rolling_test.cpp controllers/shardset_manners_test.cpp
+          controllers/restore_record_test.cpp controllers/shardset_restore_test.cpp
           controllers/shardset_test.cpp
   DEPS foreshard_shardset_world)
 foreshard_test(unit.operator.shardset_faults
@@ -18,7 +19,8 @@ foreshard_script_test(unit.operator.shardset_faults_long
   TIMEOUT 1200)
 
 foreshard_test(unit.operator.api
-  SOURCES api/audit_json_test.cpp api/backup_json_test.cpp api/reserved_parameters_test.cpp api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
+  SOURCES api/audit_json_test.cpp api/backup_json_test.cpp api/reserved_parameters_test.cpp
+          api/restore_spec_test.cpp api/value_test.cpp api/quantity_test.cpp api_test.cpp api/migration_json_test.cpp
           api/routing_table_json_test.cpp
   DEPS foreshard_operator_api)
 
@@ -46,7 +48,7 @@ foreshard_test(unit.operator.points
   DEPS foreshard_operator_points foreshard_fake_kube_api foreshard_test_support)
 
 foreshard_test(golden.operator.builders
-  SOURCES builders_backup_test.cpp builders_test.cpp
+  SOURCES builders_backup_test.cpp builders_restore_test.cpp builders_test.cpp
   DEPS foreshard_operator_builders foreshard_test_support)
 
 foreshard_test(unit.operator.status
