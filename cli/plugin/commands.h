@@ -53,6 +53,7 @@ struct Arguments {
   bool full = false;
   bool list = false;
   bool yes = false;
+  std::string point;
   std::string right_copy;
   int timeout_seconds = 3'600;
   std::vector<std::string> words;  // for another program
@@ -80,6 +81,8 @@ int Logs(Arguments& arguments);
 int MakeReport(Arguments& arguments);
 // 0 only if it was made, or shown.
 int Backup(Arguments& arguments, const Surroundings& where);
+// 0 only if it was made, or the points were shown.
+int Restore(Arguments& arguments, const Surroundings& where);
 // 0 only if a look has ended and found nothing, or all of it was repaired.
 int Verify(Arguments& arguments, const Surroundings& where);
 

@@ -188,12 +188,26 @@ void DeclareBackup(CLI::App& app, Arguments& arguments, int& status) {
   backup->final_callback([&] { status = plugin::Backup(arguments, Where()); });
 }
 
+void DeclareRestore(CLI::App& app, Arguments& arguments, int& status) {
+  CLI::App* restore = OfSet(app, arguments, "restore",
+                            "make a new set that begins as another one was at one of its points");
+  restore->add_option("--from", arguments.from, "the set whose points and backups are taken")
+      ->required();
+  restore->add_option("--point", arguments.point,
+                      "its name or number, as --list shows it; default: the newest");
+  restore->add_option("--at", arguments.at,
+                      "a time, as 2026-05-01T09:10:00Z: the newest point at or before it");
+  restore->add_flag("--list", arguments.list, "the points that there are; makes nothing");
+  restore->add_flag("-y,--yes", arguments.yes, "do not ask");
+  AddOutput(restore, arguments);
+  restore->final_callback([&] { status = plugin::Restore(arguments, Where()); });
+}
+
 struct Missing {
   const char* command;
   const char* instead;
 };
 constexpr Missing kMissing[] = {
-    {"restore", "docs/runbooks/restore-a-set.md: pgbackrest restore of each shard to one point"},
     {"history", "deploy/demo/history.py shows how metrics are back-filled with promtool"}};
 
 void DeclareMissing(CLI::App& app, int& status) {
@@ -280,6 +294,7 @@ int main(int argc, char** argv) {
   DeclarePrograms(app, arguments, status);
   DeclareVerify(app, arguments, status);
   DeclareBackup(app, arguments, status);
+  DeclareRestore(app, arguments, status);
   DeclareMissing(app, status);
   if (argc > 1 && std::string(argv[1]) == "__complete") {
     fmt::print("{}", Complete(app, arguments, {argv + 2, argv + argc}));
