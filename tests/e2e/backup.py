@@ -1,5 +1,6 @@
-"""A set with backups on a volume: a base backup of each shard, a point over all of them, and a restore of every shard to it."""
+"""A set with backups on a volume: a base backup of each shard, a point over all of them, and a new set that begins there."""
 
+import copy
 import datetime
 import json
 import os
@@ -9,45 +10,6 @@ from support import check, equal, wait_for
 
 import world as of_world
 from world import cluster
-
-# Recovery needs at least the limits of the primary; the socket is nobody else's.
-RESTORE = """
-set -eu
-export PGBACKREST_CONFIG=/etc/foreshard/backup/shard.conf PGBACKREST_CONFIG_INCLUDE_PATH=/etc/foreshard/backup-secret PGBACKREST_STANZA=%(shard)s
-mkdir -m 700 /data/pg
-pgbackrest --set=%(label)s --type=name --target=%(target)s --target-timeline=%(timeline)s --target-action=promote --archive-mode=off restore >&2
-echo 'local all all trust' >/tmp/hba
-postgres -D /data/pg -c hba_file=/tmp/hba -c unix_socket_directories=/tmp -c listen_addresses= -c ssl=off -c max_connections=1000 \\
-  -c max_prepared_transactions=1000 -c max_worker_processes=64 -c max_wal_senders=64 >&2 &
-server=$!
-ask() { psql -h /tmp -U postgres -d app -XAtqc "$1"; }
-for i in $(seq 120); do [ "$(ask 'SELECT pg_is_in_recovery()' 2>/dev/null)" != f ] || break; sleep 1; done
-ask "SELECT json_build_object('before', count(*) FILTER (WHERE name = 'before'), 'after', count(*) FILTER (WHERE name = 'after'),
-     'prepared', (SELECT count(*) FROM pg_prepared_xacts)) FROM public.customers"
-kill -INT $server
-wait $server
-"""
-
-
-def pod(world, shard, script, image):
-    """A pod that mounts the repository as a shard's does, and nothing of the shard."""
-    mounts = {"repository": "/repository", "config": "/etc/foreshard/backup", "secret": "/etc/foreshard/backup-secret", "data": "/data",
-              "tmp": "/tmp", "shm": "/dev/shm"}
-    return json.dumps({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "restore-" + shard},
-        "spec": {
-            "restartPolicy": "Never", "automountServiceAccountToken": False,
-            "securityContext": {"runAsNonRoot": True, "runAsUser": 999, "runAsGroup": 999, "fsGroup": 999,
-                                "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{
-                "name": "restore", "image": image, "imagePullPolicy": "IfNotPresent", "command": ["bash", "-c", script],
-                "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-                "volumeMounts": [{"name": name, "mountPath": path} for name, path in mounts.items()]}],
-            "volumes": [{"name": "repository", "persistentVolumeClaim": {"claimName": "backups"}},
-                        {"name": "config", "configMap": {"name": "%s-%s-backup" % (world.name, shard)}},
-                        {"name": "secret", "secret": {"secretName": world.name + "-backup", "defaultMode": 0o440}},
-                        {"name": "data", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}},
-                        {"name": "shm", "emptyDir": {"medium": "Memory"}}]}})
 
 
 def status(world):
@@ -76,22 +38,15 @@ def backed_up(world, what, claim, seconds=240):
                     "deploy/local/kubectl -n %s get jobs,pods -l foreshard.dev/component=backup" % world.namespace)
 
 
-def restore(world, shard, label, point):
-    image = cluster.items("statefulsets", world.namespace)[0]["spec"]["template"]["spec"]["containers"][0]["image"]
-    of_shard = [s for s in point["shards"] if s["shard"] == shard][0]
-    script = RESTORE % {"shard": shard, "label": label, "target": "foreshard/%s/%d" % (point["uid"], point["number"]),
-                        "timeline": of_shard["timeline"]}
-    world.kubectl("apply", "-f", "-", stdin=pod(world, shard, script, image))
-
-    def ended():
-        seen = cluster.get("pod", "restore-" + shard, world.namespace)["status"]
-        return seen.get("phase") in ("Succeeded", "Failed"), seen.get("phase")
-
-    phase = wait_for("shard %s is restored" % shard, 180, ended)
-    log = world.kubectl("logs", "restore-" + shard, check=False)
-    lines = [line for line in log.splitlines() if line.startswith("{")]
-    check(phase == "Succeeded" and lines, "shard %s restores to the point" % shard, log[-3000:])
-    return json.loads(lines[-1])
+def plugin(world, *words, seconds=200):
+    program = os.path.join(world.programs, "kubectl-foreshard")
+    path = os.path.join(world.folder, "kubeconfig")
+    if not os.path.exists(path):
+        config = world.kubectl("config", "view", "--raw", "--flatten")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(config)
+    return subprocess.run([program, "--kubeconfig", path, "-n", world.namespace, *words],
+                          text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
 
 
 def nothing_secret(world):
@@ -107,15 +62,53 @@ def nothing_secret(world):
 
 
 def ask_for_one(world):
-    program = os.path.join(world.programs, "kubectl-foreshard")
-    config = world.kubectl("config", "view", "--raw", "--flatten")
-    path = os.path.join(world.folder, "kubeconfig")
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-        file.write(config)
-    done = subprocess.run([program, "--kubeconfig", path, "-n", world.namespace, "backup", world.name, "--timeout", "180"],
-                          text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=200)
-    check(done.returncode == 0 and "incremental  2" in done.stdout, "kubectl foreshard backup makes one", done.stdout + done.stderr)
+    done = plugin(world, "backup", world.name, "--timeout", "180")
+    check(done.returncode == 0 and "incremental  2" in done.stdout, "kubectl foreshard backup makes one",
+          done.stdout + done.stderr)
     print(done.stdout)
+
+
+def restore(world, number):
+    """A new set by one command. The old one goes on meanwhile."""
+    listed = plugin(world, "restore", "copy", "--from", world.name, "--list", "-o", "json")
+    check(listed.returncode == 0 and number in [one["number"] for one in json.loads(listed.stdout)],
+          "kubectl foreshard restore --list shows point %d" % number, listed.stdout + listed.stderr)
+    made = plugin(world, "restore", "copy", "--from", world.name, "--point", str(number), "--yes")
+    check(made.returncode == 0 and "restoreFrom:" in made.stdout, "it shows the set and makes it",
+          made.stdout + made.stderr)
+    again = plugin(world, "restore", "copy", "--from", world.name, "--point", str(number), "--yes")
+    check(again.returncode == 1 and "already" in again.stderr, "never over one that is there", again.stdout + again.stderr)
+    restored = copy.copy(world)
+    restored.name = "copy"
+
+    def ended():
+        seen = cluster.condition(cluster.get("shardset", "copy", world.namespace), "Restored") or {}
+        return seen.get("status") == "True", "%s: %s" % (seen.get("reason"), seen.get("message"))
+
+    said = wait_for("the new set is restored", 360, ended,
+                    "deploy/local/kubectl -n %s get pods,shardsets; deploy/local/kubectl -n %s logs --tail 60 -c postgres "
+                    "-l foreshard.dev/shardset=copy,foreshard.dev/component=shard" % (world.namespace, world.namespace))
+    print(said)
+    restored.await_ready()
+    return restored
+
+
+def judge(world, restored):
+    counts = {name: restored.psql("SELECT count(*) FROM public.customers WHERE name = '%s'" % name)
+              for name in ("before", "after")}
+    equal(counts, {"before": "100", "after": "0"}, "rows of before and after the point, through the new set's routers")
+    equal(world.psql("SELECT count(*) FROM public.customers"), "200", "rows of the old set, which goes on")
+    was, now = world.table(), restored.table()
+    ranges = [[(one["from"], one["to"], one["shard"]) for one in table["ranges"]] for table in (was, now)]
+    equal(ranges[1], ranges[0], "its ranges are those of the point")
+    check(now["epoch"] > was["epoch"], "its epoch is a later one", (was["epoch"], now["epoch"]))
+    for shard, address in restored.shards().items():
+        rows = int(restored.psql("SELECT count(*) FROM public.customers", host=address))
+        check(rows > 20, "shard %s has its part" % shard, rows)
+        equal(restored.psql("SELECT count(*) FROM pg_prepared_xacts", host=address), "0", "prepared transactions on %s" % shard)
+    restored.psql("INSERT INTO public.customers (id, name) VALUES (5001, 'new'), (5002, 'new')")
+    equal(restored.psql("SELECT count(*) FROM public.customers WHERE name = 'new'"), "2", "rows written to the new set")
+    equal(world.psql("SELECT count(*) FROM public.customers WHERE name = 'new'"), "0", "of them in the old set")
 
 
 def backup(world):
@@ -131,11 +124,9 @@ def backup(world):
     book = cluster.get("configmap", world.name + "-points", world.namespace)["data"]
     record = json.loads(book["point-%d" % made["lastPoint"]["number"]])
     check(True, "point %d is in the book" % made["lastPoint"]["number"])
-    point = {"uid": cluster.get("shardset", world.name, world.namespace)["metadata"]["uid"],
-             "number": made["lastPoint"]["number"], "shards": record["shards"]}
+    check(len(record["shards"]) == 2, "it knows both shards", record)
     nothing_secret(world)
     ask_for_one(world)
-    found = [restore(world, s["id"], s["label"], point) for s in first["shards"]]
-    equal(sum(f["before"] for f in found), 100, "rows written before the point, over all restored shards")
-    equal(sum(f["after"] for f in found), 0, "rows written after it")
-    check(all(f["before"] > 20 for f in found), "both shards have their part", found)
+    restored = restore(world, made["lastPoint"]["number"])
+    judge(world, restored)
+    backed_up(restored, "the new set has backups of its own", lambda s: "lastFull" in s)
