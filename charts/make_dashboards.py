@@ -63,6 +63,18 @@ def fleet():
         panel("Free space of volumes", "Part of each shard's volume that is free. At 10 % an alert fires.",
               [('100 * kubelet_volume_stats_available_bytes{namespace=~"$namespace",persistentvolumeclaim=~"data-($set)-($shard)-.*"}'
                 " / kubelet_volume_stats_capacity_bytes", "{{persistentvolumeclaim}}")], "percent"),
+        panel("Age of backups", "Time since the newest base backup of all shards had ended, and since the newest point in time over all of them: what is "
+              "lost if everything is lost now. Sets without backups have no line.",
+              [("time() - (foreshard_backup_last_timestamp_seconds{%s} > 0%s)" % (SET, LEADER), "{{shardset}} {{type}}"),
+               ("time() - (foreshard_backup_point_timestamp_seconds{%s} > 0%s)" % (SET, LEADER), "{{shardset}} point")], "s"),
+        panel("Size of backups", "Databases as the newest base backup has read them.",
+              [("foreshard_backup_last_size_bytes{%s}%s" % (SET, LEADER), "{{shardset}} {{type}}")], "bytes"),
+        panel("Duration of backups", "How long the newest base backup took over all shards, one after the other.",
+              [("foreshard_backup_last_seconds{%s}%s" % (SET, LEADER), "{{shardset}} {{type}}")], "s"),
+        panel("Backups and archiving that failed", "Base backups of single shards that failed within an hour, and WAL files that a shard could not "
+              "archive: it keeps them on its volume until it can.",
+              [("delta(foreshard_backup_failures{%s}[1h])%s" % (SET, LEADER), "{{shardset}} base backups"),
+               ("sum by (shardset, shard) (increase(pg_stat_archiver_failed_count{%s}[1h]))" % SHARD, "{{shard}} WAL")]),
     ]
 
 

@@ -211,6 +211,8 @@ const std::vector<ForeignMetric>& ForeignMetrics() {
       {"pg_database_size_bytes", "postgres-exporter", "Size of a database.", with({"datname"})},
       {"pg_stat_activity_count", "postgres-exporter", "Sessions by state.",
        with({"datname", "state"})},
+      {"pg_stat_archiver_failed_count", "postgres-exporter",
+       "Attempts to archive WAL that failed.", postgres},
       {"container_cpu_usage_seconds_total",
        "kubelet (cAdvisor)",
        "CPU seconds of a container.",
