@@ -97,7 +97,8 @@ class Server:
         self.sql(ROLES, "postgres")
         self.sql("CREATE DATABASE app OWNER app", "postgres")
         self.sql("ALTER SCHEMA public OWNER TO app; CREATE TABLE public.customers (id bigint PRIMARY KEY, name text)")
-        self.sql((ROOT / "migration/shard_schema.sql").read_text())
+        for part in ("shard_schema.sql", "shard_decisions.sql"):
+            self.sql((ROOT / "migration" / part).read_text())
         self.sql("ALTER TABLE public.customers OWNER TO app")
 
     def start(self):
