@@ -27,6 +27,8 @@ target_include_directories(foreshard_options INTERFACE "${CMAKE_SOURCE_DIR}")
 if(CMAKE_BUILD_TYPE STREQUAL "Debug")
   target_compile_definitions(foreshard_options INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
+# Sources with a profile are compiled for both (foreshard_use_profile): only the program that they are made for takes the time.
+target_link_options(foreshard_options INTERFACE "$<IF:$<BOOL:$<TARGET_PROPERTY:FORESHARD_WHOLE_PROGRAM>>,-flto=auto,-fno-lto>")
 if(FORESHARD_CRASH_POINTS)
   target_compile_definitions(foreshard_options INTERFACE FORESHARD_CRASH_POINTS)
 endif()

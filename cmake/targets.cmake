@@ -10,6 +10,7 @@ endfunction()
 
 # Sources with a profile (profile/NAME.gcda in their folder, made by router/profile/make) are laid out by it. The compiler looks
 # beside the object; it reads the format of its own version only. A function that has changed since is compiled as without.
+# They are also the sources that the linker of a WHOLE_PROGRAM sees as one.
 function(foreshard_use_profile name)
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Release" OR FORESHARD_MAKE_PROFILE OR FORESHARD_SANITIZE
      OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR NOT CMAKE_CXX_COMPILER_VERSION MATCHES "^12\\.")
@@ -21,15 +22,16 @@ function(foreshard_use_profile name)
       set(beside "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${name}.dir/${source}.gcda")
       configure_file("${profile}" "${beside}" COPYONLY)
       set_source_files_properties("${source}" PROPERTIES OBJECT_DEPENDS "${beside}" COMPILE_OPTIONS
-        "-fprofile-use;-fprofile-correction;-Wp,-fprofile-partial-training;-Wno-coverage-mismatch;-Wno-missing-profile")
+        "-fprofile-use;-fprofile-correction;-Wp,-fprofile-partial-training;-Wno-coverage-mismatch;-Wno-missing-profile;-flto;-ffat-lto-objects")
     endif()
   endforeach()
 endfunction()
 
-# foreshard_program(NAME SOURCES main.cpp DEPS ...): lands in build/<preset>/bin.
+# foreshard_program(NAME SOURCES main.cpp DEPS ... [WHOLE_PROGRAM]): lands in build/<preset>/bin.
 function(foreshard_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE_PROGRAM" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES FORESHARD_WHOLE_PROGRAM ${ARG_WHOLE_PROGRAM})
   target_link_libraries(${name} PRIVATE foreshard_options ${ARG_DEPS})
   foreshard_use_profile(${name} ${ARG_SOURCES})
 endfunction()

@@ -9,4 +9,4 @@ foreshard_library(foreshard_router
 
 foreshard_program(foreshard-router
   SOURCES main.cpp
-  DEPS foreshard_router foreshard_kube_rest foreshard_kube CLI11::CLI11)
+  DEPS foreshard_router foreshard_kube_rest foreshard_kube CLI11::CLI11 WHOLE_PROGRAM)
