@@ -155,5 +155,82 @@ TEST_F(TypesTest, KeysInTheirOwnOrderMoveToo) {
   ExpectAllOn(Side::kDestination);
 }
 
+// As many as a migration may name: the predicate stands in triggers, row filters and each statement
+// of copy and digest.
+TEST_F(TypesTest, AThousandKeysMoveThereAndBack) {
+  ASSERT_NO_FATAL_FAILURE(Make({}, {.clients = 2, .keys_per_client = 500}));
+  const std::vector<std::string> keys = oracle_->ids();
+  ASSERT_EQ(keys.size(), 1000U);
+  LocalOperator controller(*shards_, OfKeys(MigrationType::kMoveKeys, kFirst, kSecond, keys));
+  ASSERT_EQ(controller.RunToEnd(), Phase::kCompleted) << controller.Why();
+  EXPECT_EQ(controller.table().pins.size(), 1000U);
+  EXPECT_EQ(CountOf(*shards_, Side::kSource, keys), "0");
+  EXPECT_EQ(CountOf(*shards_, Side::kDestination, keys), "1000");
+  EXPECT_EQ(shards_->Sql(Side::kDestination, "SELECT count(*) FROM customers"), "1000")
+      << "nothing but the keys";
+  ExpectNothingLeft(*shards_);
+  controller.Next("back", OfKeys(MigrationType::kMoveKeys, kSecond, kFirst, keys));
+  ASSERT_EQ(controller.RunToEnd(), Phase::kCompleted) << controller.Why();
+  EXPECT_TRUE(controller.table().pins.empty());
+  ExpectAllOn(Side::kSource);
+}
+
+// Keys of type uuid, hashed and in their own order; every row compared by the test itself.
+TEST_F(TypesTest, UuidKeysMoveThereAndBack) {
+  auto made = TwoShards::Make();
+  ASSERT_TRUE(Good(made));
+  shards_ = std::move(*made);
+  for (const Side side : {Side::kSource, Side::kDestination}) {
+    shards_->Sql(
+        side,
+        "SET ROLE app; DROP TABLE orders, customers; CREATE TABLE customers (id uuid PRIMARY "
+        "KEY, name text); CREATE TABLE orders (customer_id uuid NOT NULL REFERENCES customers, "
+        "id bigint, pad text, PRIMARY KEY (customer_id, id))");
+  }
+  for (const model::Strategy strategy : {model::Strategy::kHash, model::Strategy::kRange}) {
+    const bool hash = strategy == model::Strategy::kHash;
+    const std::string middle = hash ? "80" : "80000000-0000-0000-0000-000000000000";
+    const std::string owned =
+        hash ? "uuid_hash_extended(id, 0) < 0" : fmt::format("id < '{}'::uuid", middle);
+    shards_->Sql(
+        Side::kSource,
+        fmt::format("INSERT INTO customers SELECT id, 'n' || n FROM (SELECT n, md5('{}' || "
+                    "n)::uuid AS id FROM generate_series(1, 4000) n) x WHERE {}; INSERT INTO "
+                    "orders SELECT id, 1, repeat('x', 200) FROM customers",
+                    middle, owned));
+    const auto digest = [&](Side side) {
+      return shards_->Sql(
+          side,
+          "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(o::text, 0)::numeric "
+          "+ hashtextextended(c::text, 0)::numeric), 0) FROM orders o JOIN customers c ON "
+          "c.id = o.customer_id");
+    };
+    const std::string all = digest(Side::kSource);
+    LocalOperator controller(*shards_,
+                             OfRange(MigrationType::kMove, kFirst, kSecond, {"", middle}));
+    controller.UseKeySpace({strategy, model::KeyType::kUuid}, middle);
+    bool written = false;
+    controller.after_pass = [&] {  // after the snapshot: what only the stream can bring
+      if (written || controller.phase() != Phase::kCatchingUp) return;
+      written = true;
+      shards_->Sql(Side::kSource,
+                   "UPDATE orders SET pad = 'y' WHERE get_byte(uuid_send(customer_id), 15) < 9");
+    };
+    ASSERT_EQ(controller.RunToEnd(), Phase::kCompleted) << controller.Why();
+    EXPECT_TRUE(written);
+    EXPECT_NE(digest(Side::kDestination), all);
+    EXPECT_EQ(digest(Side::kDestination).substr(0, 4), all.substr(0, 4)) << "as many rows";
+    EXPECT_EQ(digest(Side::kSource), "0 0");
+    const std::string moved = digest(Side::kDestination);
+    controller.after_pass = {};
+    controller.Next("back", OfRange(MigrationType::kMove, kSecond, kFirst, {"", middle}));
+    ASSERT_EQ(controller.RunToEnd(), Phase::kCompleted) << controller.Why();
+    EXPECT_EQ(digest(Side::kSource), moved);
+    EXPECT_EQ(digest(Side::kDestination), "0 0");
+    ExpectNothingLeft(*shards_);
+    shards_->Sql(Side::kSource, "DELETE FROM orders; DELETE FROM customers");
+  }
+}
+
 }  // namespace
 }  // namespace foreshard::migration
