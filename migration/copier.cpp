@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "migration/copy_rate.h"
 #include "migration/crash_points.h"
 #include "migration/mover_steps.h"
 #include "migration/shard_objects.h"
@@ -31,6 +32,7 @@ struct Copying {
   std::vector<TableSize> sizes;  // in the snapshot, or later
 
   std::mutex mutex;
+  CopyRate rate;
   std::vector<Chunk> queue;  // the next one is the last
   std::optional<Error> error;
 
@@ -44,6 +46,15 @@ struct Copying {
   void Fail(const Error& why) {
     const std::lock_guard lock(mutex);
     if (!error) error = why;
+  }
+  // After the rows of a chunk were counted, and once before the first.
+  void Measure() {
+    const std::lock_guard lock(mutex);
+    work.board.Change([&](Progress& progress) {
+      rate.Saw(work.clock.Monotonic(), progress.copied_rows);
+      progress.copy_rows_per_second = static_cast<std::int64_t>(rate.RowsPerSecond());
+      progress.copy_seconds_left = rate.SecondsLeft(progress.total_rows);
+    });
   }
 };
 
@@ -174,6 +185,7 @@ Status CopyOne(pg::Connection& source, pg::Connection& destination, Copying& cop
     counters.copied_rows += moved->rows;
     counters.copied_bytes += moved->bytes;
   });
+  copying.Measure();
   return reading->Commit(work.In(kCall));
 }
 
@@ -320,6 +332,7 @@ std::string ChunkSql(const MigrationSpec& spec, const TableInfo& table, const Ch
 Status CopyChunks(const Work& work, const Turn& turn, const std::string& snapshot) {
   Copying copying(work, turn, snapshot);
   if (Status planned = Plan(copying); !planned) return planned;
+  copying.Measure();
   {
     const BulkWork bulk(work.throttle, BytesOf(copying), work.stop);
     std::vector<std::jthread> workers;

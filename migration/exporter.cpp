@@ -100,6 +100,10 @@ std::string MetricsText(const Board& board) {
              counters.copied_rows);
   AddCounter(registry, "foreshard_copy_bytes_total", "Bytes copied by this process, as COPY text.",
              counters.copied_bytes);
+  AddGauge(registry, "foreshard_copy_rows_per_second",
+           "Speed of the copy over the last minute; 0: not known.", progress.copy_rows_per_second);
+  AddGauge(registry, "foreshard_copy_seconds_left",
+           "Time to the end of the copy at that speed; -1: not known.", progress.copy_seconds_left);
   AddCounter(registry, "foreshard_cleanup_rows_total", "Rows deleted by this process.",
              counters.cleaned_rows);
   AddCounter(registry, "foreshard_probes_total", "Probes of the stream's lag.", counters.probes);

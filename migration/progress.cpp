@@ -38,6 +38,8 @@ Result<Progress> ParseProgress(std::string_view text) {
     Take(object, "totalRows", progress.total_rows);
     Take(object, "copiedBytes", progress.copied_bytes);
     Take(object, "totalBytes", progress.total_bytes);
+    Take(object, "copyRowsPerSecond", progress.copy_rows_per_second);
+    Take(object, "copySecondsLeft", progress.copy_seconds_left);
     Take(object, "lagMillis", progress.lag_millis);
     Take(object, "lagP99Millis", progress.lag_p99_millis);
     Take(object, "lagLast3Millis", progress.lag_last3_millis);
@@ -56,6 +58,8 @@ std::string ToJson(const Progress& progress) {
               {"totalRows", progress.total_rows},
               {"copiedBytes", progress.copied_bytes},
               {"totalBytes", progress.total_bytes},
+              {"copyRowsPerSecond", progress.copy_rows_per_second},
+              {"copySecondsLeft", progress.copy_seconds_left},
               {"lagMillis", progress.lag_millis},
               {"lagP99Millis", progress.lag_p99_millis},
               {"lagLast3Millis", progress.lag_last3_millis},

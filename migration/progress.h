@@ -37,6 +37,8 @@ struct Progress {
   std::int64_t total_rows = 0;  // estimate
   std::int64_t copied_bytes = 0;
   std::int64_t total_bytes = 0;  // estimate
+  std::int64_t copy_rows_per_second = 0;  // over the last minute; 0: not known
+  std::int64_t copy_seconds_left = -1;    // at that speed; -1: not known
   std::int64_t lag_millis =
       -1;  // last probe, forward stream (reverse stream in Soaking); -1: not measured
   std::int64_t lag_p99_millis = -1;    // over the last 30 s

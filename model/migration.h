@@ -40,6 +40,8 @@ struct MigrationProgress {
   std::int64_t copied_bytes = 0;
   std::int64_t total_bytes_estimate = 0;
   int copy_percent = -1;
+  std::int64_t copy_rows_per_second = 0;  // over the last minute; 0: not known
+  std::int64_t copy_seconds_left = -1;    // at that speed; -1: not known
   std::int64_t lag_millis = 0;
   bool operator==(const MigrationProgress&) const = default;
 };

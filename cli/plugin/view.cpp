@@ -78,16 +78,23 @@ std::string WideLines(const model::ShardSet& set) {
   return text;
 }
 
+std::string CopyText(const model::MigrationProgress& progress) {
+  if (progress.copy_percent < 0) return "";
+  std::string text = fmt::format(", {} % copied", progress.copy_percent);
+  if (progress.copy_seconds_left > 0)
+    text += fmt::format(", about {} s left at {} rows/s", progress.copy_seconds_left,
+                        progress.copy_rows_per_second);
+  return text;
+}
+
 std::string MigrationLines(const SetView& view, bool wide) {
   std::string text;
   for (const model::ShardMigration& migration : view.migrations) {
     if (op::IsTerminal(migration.status) && !wide) continue;
-    const model::MigrationProgress& progress = migration.status.progress;
-    text += fmt::format(
-        "  {}: {}{}{}\n", migration.name,
-        migration.status.phase.empty() ? "not started" : migration.status.phase,
-        progress.copy_percent >= 0 ? fmt::format(", {} % copied", progress.copy_percent) : "",
-        migration.spec.approved ? "" : ", waits for approval");
+    text += fmt::format("  {}: {}{}{}\n", migration.name,
+                        migration.status.phase.empty() ? "not started" : migration.status.phase,
+                        CopyText(migration.status.progress),
+                        migration.spec.approved ? "" : ", waits for approval");
   }
   return text;
 }
@@ -210,7 +217,11 @@ std::string StatusJson(const SetView& view) {
     json["migrations"].push_back({{"name", migration.name},
                                   {"phase", migration.status.phase},
                                   {"approved", migration.spec.approved},
-                                  {"copyPercent", migration.status.progress.copy_percent}});
+                                  {"copyPercent", migration.status.progress.copy_percent},
+                                  {"copyRowsPerSecond",
+                                   migration.status.progress.copy_rows_per_second},
+                                  {"copySecondsLeft",
+                                   migration.status.progress.copy_seconds_left}});
   }
   return json.dump(2);
 }

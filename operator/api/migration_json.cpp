@@ -80,6 +80,8 @@ model::ShardMigrationStatus ReadStatus(const Value& status) {
                    .copied_bytes = progress["copiedBytes"].Int(),
                    .total_bytes_estimate = progress["totalBytesEstimate"].Int(),
                    .copy_percent = static_cast<int>(progress["copyPercent"].Int(-1)),
+                   .copy_rows_per_second = progress["copyRowsPerSecond"].Int(),
+                   .copy_seconds_left = progress["copySecondsLeft"].Int(-1),
                    .lag_millis = progress["lagMillis"].Int()};
   if (const Value& cutover = status["cutover"]; cutover.is_object()) {
     read.cutover = model::CutoverStatus{
@@ -137,6 +139,8 @@ Value StatusJson(const model::ShardMigrationStatus& status) {
                                       {"copiedBytes", progress.copied_bytes},
                                       {"totalBytesEstimate", progress.total_bytes_estimate},
                                       {"copyPercent", progress.copy_percent},
+                                      {"copyRowsPerSecond", progress.copy_rows_per_second},
+                                      {"copySecondsLeft", progress.copy_seconds_left},
                                       {"lagMillis", progress.lag_millis}}));
   if (status.range) {
     json.Set("range", Value::Object({{"from", status.range->from}, {"to", status.range->to}}));

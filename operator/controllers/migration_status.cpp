@@ -12,6 +12,7 @@ using migration::Phase;
 namespace {
 
 constexpr std::int64_t kLagWorthTellingMillis = 100;
+constexpr std::int64_t kLeftWorthTellingSeconds = 60;
 
 int PercentOf(std::int64_t part, std::int64_t whole) {
   if (whole <= 0) return -1;
@@ -48,9 +49,22 @@ const char* EarnedBy(Phase phase) {
   Unreachable(phase);
 }
 
+model::MigrationProgress Told(const migration::Progress& progress) {
+  return {.copied_rows = progress.copied_rows,
+          .total_rows_estimate = progress.total_rows,
+          .copied_bytes = progress.copied_bytes,
+          .total_bytes_estimate = progress.total_bytes,
+          .copy_percent = PercentOf(progress.copied_rows, progress.total_rows),
+          .copy_rows_per_second = progress.copy_rows_per_second,
+          .copy_seconds_left = progress.copy_seconds_left,
+          .lag_millis = std::max<std::int64_t>(progress.lag_millis, 0)};
+}
+
 // A migration that stands still must not write: only what a person would notice counts.
 bool WorthTelling(const model::MigrationProgress& before, const model::MigrationProgress& now) {
   if (before.copy_percent != now.copy_percent) return true;
+  const std::int64_t left = std::abs(before.copy_seconds_left - now.copy_seconds_left);
+  if (left > kLeftWorthTellingSeconds && left > before.copy_seconds_left / 2) return true;
   const std::int64_t change = std::abs(before.lag_millis - now.lag_millis);
   return change > kLagWorthTellingMillis && change > before.lag_millis / 2;
 }
@@ -79,6 +93,10 @@ model::ShardMigrationStatus MovedTo(const MigrationObservation& seen, Phase next
   status.phase_start_time = FormatRfc3339Micros(seen.now);
   status.observed_generation = seen.migration.generation;
   if (first) status.start_time = FormatRfc3339(seen.now);
+  if (seen.phase == Phase::kCopying && seen.destination && seen.destination->gate.row) {
+    status.progress = Told(seen.progress);  // the last word on the copy
+    status.progress.copy_seconds_left = next == Phase::kCatchingUp ? 0 : -1;
+  }
   const std::string earned = EarnedBy(seen.phase);
   if (!earned.empty() && migration::NextWhenDone(seen.phase) == next) {
     Claim(status, seen, earned, true, ToString(seen.phase), "");
@@ -138,15 +156,8 @@ std::optional<model::ShardMigrationStatus> Upkeep(const MigrationObservation& se
   model::ShardMigrationStatus status = seen.migration.status;
   bool changed = status.observed_generation != seen.migration.generation;
   status.observed_generation = seen.migration.generation;
-  const migration::Progress& progress = seen.progress;
   if (seen.destination && seen.destination->gate.row) {
-    const model::MigrationProgress now{
-        .copied_rows = progress.copied_rows,
-        .total_rows_estimate = progress.total_rows,
-        .copied_bytes = progress.copied_bytes,
-        .total_bytes_estimate = progress.total_bytes,
-        .copy_percent = PercentOf(progress.copied_rows, progress.total_rows),
-        .lag_millis = std::max<std::int64_t>(progress.lag_millis, 0)};
+    const model::MigrationProgress now = Told(seen.progress);
     if (WorthTelling(status.progress, now)) {
       status.progress = now;
       changed = true;

@@ -14,7 +14,13 @@ TEST(MoverExporter, ShowsWhatTheBoardKnows) {
     counters.copied_rows = 41;
     counters.buckets_unequal = 3;
   });
+  board.Change([](Progress& progress) {
+    progress.copy_rows_per_second = 70;
+    progress.copy_seconds_left = 90;
+  });
   const std::string text = MetricsText(board);
+  EXPECT_THAT(text, HasSubstr("foreshard_copy_rows_per_second 70"));
+  EXPECT_THAT(text, HasSubstr("foreshard_copy_seconds_left 90"));
   EXPECT_THAT(text, HasSubstr("foreshard_copy_rows_total 41"));
   EXPECT_THAT(text, HasSubstr("foreshard_verify_buckets{result=\"unequal\"} 3"));
   EXPECT_THAT(text, HasSubstr("foreshard_cleanup_rows_total 0")) << "there from the start, at zero";

@@ -13,6 +13,8 @@ TEST(Progress, SurvivesBothWays) {
   progress.waiting = "BlockedByLongTransaction";
   progress.copied_rows = 10;
   progress.total_rows = 20;
+  progress.copy_rows_per_second = 3;
+  progress.copy_seconds_left = 4;
   progress.lag_millis = 7;
   progress.lag_p99_millis = 9;
   progress.digest_equal = true;

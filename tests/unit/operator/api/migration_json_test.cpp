@@ -54,6 +54,8 @@ TEST(MigrationJson, TheStatusSurvivesBeingWrittenAndRead) {
   status.phase = "Cutover";
   status.destination = {"s-new"};
   status.progress.copied_rows = 5;
+  status.progress.copy_rows_per_second = 70;
+  status.progress.copy_seconds_left = 9;
   status.cutover = model::CutoverStatus{
       .hold_millis = 7, .fenced_retries = 1, .routers_acknowledged = 2, .epoch = 13};
   status.estimate = model::MigrationEstimate{.duration_seconds = 190, .p80_duration_seconds = 240};

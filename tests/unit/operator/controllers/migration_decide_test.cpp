@@ -373,5 +373,27 @@ TEST(MigrationDecide, WithoutAWayBackNothingGoesBackByItself) {
             "ReverseStreamBroken");
 }
 
+// What a person reads of a copy; one that stands still is not written again.
+TEST(MigrationStatus, TheSpeedOfTheCopyIsToldAndWhatIsLeftOfIt) {
+  MigrationObservation seen = Seen(Phase::kCopying);
+  seen.progress.copied_rows = 400;
+  seen.progress.total_rows = 1'000;
+  seen.progress.copy_rows_per_second = 3;
+  seen.progress.copy_seconds_left = 200;
+  const auto told = Upkeep(seen, "", "");
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->progress.copy_rows_per_second, 3);
+  EXPECT_EQ(told->progress.copy_seconds_left, 200);
+  seen.migration.status = *told;
+  seen.progress.copy_seconds_left = 190;
+  EXPECT_FALSE(Upkeep(seen, "", "")) << "nobody would notice";
+  seen.progress.copy_seconds_left = 700;  // throttled: no percent more, and much longer
+  ASSERT_TRUE(Upkeep(seen, "", ""));
+  seen.progress.copied_rows = 1'010;
+  const model::ShardMigrationStatus after = MovedTo(seen, Phase::kCatchingUp);
+  EXPECT_EQ(after.progress.copied_rows, 1'010) << "the last chunk counts too";
+  EXPECT_EQ(after.progress.copy_seconds_left, 0);
+}
+
 }  // namespace
 }  // namespace foreshard::op
