@@ -1,6 +1,9 @@
 #include "operator/controllers/scaling_decide.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include <map>
 
 #include "tests/unit/operator/scaling_world.h"
 
@@ -244,6 +247,55 @@ TEST(ScalingDecide, OffMeansNoPlanAtAll) {
   ScalingObservation seen = SeenAt(kMidnight);
   seen.set.spec.scaling.mode = model::ScalingMode::kOff;
   EXPECT_FALSE(DecideScaling(seen, memory).has_plan);
+}
+
+// A migration that was cut over so long after its start.
+model::ShardMigration Finished(const std::string& uid, std::chrono::seconds took) {
+  const WallTime start(std::chrono::hours(24 * 365 * 56));
+  model::ShardMigration migration;
+  migration.uid = uid;
+  migration.name = "split-" + uid;
+  migration.spec.shard_set_name = "demo";
+  migration.spec.source = {"s-gone"};
+  migration.status.phase = "Completed";
+  migration.status.start_time = FormatRfc3339(start);
+  migration.status.completion_time = FormatRfc3339(start + took + std::chrono::minutes(10));
+  migration.status.progress.copied_bytes = 30'000'000;
+  for (const char* type : {"CutOver", "Completed"}) {
+    migration.status.conditions.push_back({.type = type,
+                                           .status = "True",
+                                           .reason = "",
+                                           .message = "",
+                                           .observed_generation = 1,
+                                           .last_transition_time = FormatRfc3339(start + took)});
+  }
+  return migration;
+}
+
+// behaviour-20
+TEST(ScalingDecide, WhatTookLongerThanTheForecastReachesIsNotBegunOnAForecast) {
+  const auto act_before_the_breach = [](std::vector<std::chrono::seconds> took) {
+    ScalingMemory memory;
+    std::map<model::PlanReason, int> reasons;
+    bool acted = false;
+    for (model::BinIndex now = kMidnight; now + 1 < BreachBin() && !acted; ++now) {
+      ScalingObservation seen = SeenAt(now);
+      for (std::size_t i = 0; i < took.size(); ++i)
+        seen.migrations.push_back(Finished(fmt::format("m{}", i), took[i]));
+      const ScalingDecision decision = DecideScaling(seen, memory);
+      acted = decision.migration.has_value();
+      ++reasons[decision.plan.reason];
+    }
+    return std::pair{acted, reasons[model::PlanReason::kHorizonTooShort]};
+  };
+  using std::chrono::seconds;
+  // The forecast reaches two minutes.
+  EXPECT_EQ(act_before_the_breach(std::vector<seconds>(12, seconds(70))), (std::pair{true, 0}));
+  std::vector<seconds> erratic;
+  for (int i = 0; i < 6; ++i) erratic.insert(erratic.end(), {seconds(40), seconds(180)});
+  const auto [acted, refused] = act_before_the_breach(erratic);
+  EXPECT_FALSE(acted) << "half of them took less than two minutes, but not nine of ten";
+  EXPECT_GT(refused, 0);
 }
 
 TEST(ScalingDecide, LearnsHowLongAMigrationReallyTook) {
