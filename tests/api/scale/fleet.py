@@ -19,11 +19,15 @@ import urllib.request
 
 from cluster import APPS, CORE, OURS, ROOT, Cluster, Missing, Refused, start, stop, wait_for
 from metrics import Metrics
-from player import Player
+from player import SHARD, Player
 
 POSTGRES = pathlib.Path("/usr/lib/postgresql/15/bin")
 PASSWORD = "of-this-run-only"
 SPACE = "fleet"
+# The controller of disruption budgets knows an evicted pod by its name, and a StatefulSet's next one has the same. If it has not
+# looked while the old one was ending, it takes the new one for the old and allows nobody to go for two minutes. Real pods take
+# longer to end than it takes to look.
+END_SECONDS = 1.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -129,6 +133,29 @@ class Operator:
         stop(self.process)
 
 
+class Pauses:
+    """For Player.on_pod: seconds from the moment when the last pod that was away is ready until the next one of its set goes. By
+    then the StatefulSet's status, the budget's and the operator have followed."""
+
+    def __init__(self):
+        self.seconds, self.ready, self.known = [], {}, {}
+
+    def see(self, event, pod):
+        owner, uid = pod["metadata"]["labels"].get("foreshard.dev/shardset"), pod["metadata"]["uid"]
+        if SHARD not in pod["metadata"]["labels"]:
+            return
+        goes = event == "DELETED" or "deletionTimestamp" in pod["metadata"]
+        is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
+        state = "goes" if goes else "ready" if is_ready else "starts"
+        if self.known.get(uid) == state:
+            return
+        self.known[uid] = state
+        if state == "ready":
+            self.ready[owner] = time.monotonic()
+        elif state == "goes" and owner in self.ready:
+            self.seconds.append(time.monotonic() - self.ready.pop(owner))
+
+
 class Fleet:
     """`with Fleet(...) as fleet`. Raises Missing where a program is not there."""
 
@@ -149,6 +176,7 @@ class Fleet:
         self.cluster.install(also=controllers, arguments=arguments)
         self.api = self.cluster.api
         self.player = Player(self.api, self.database.address)
+        self.player.place, self.player.end_seconds = (lambda pod: "played"), END_SECONDS
         self.player.start()
         self.metrics = Metrics(self.shards_of) if forecast else None
 

@@ -1,12 +1,13 @@
 """Plays who else works in a cluster that has no nodes: scheduler, kubelet, volumes, and the Patroni of every shard.
 
   - a pod runs and is ready as soon as it is seen, but for those named in `unready`; it has no node, so its deletion needs
-    nobody, unless `place` names one: then it is bound there, and ends as soon as its end is asked for;
+    nobody, unless `place` names one: then it is bound there, and ends `end_seconds` after its end was asked for;
   - a mover's pod is left to `on_mover`;
   - a claim is bound as soon as it is seen;
-  - a shard whose first pod is ready has Patroni's two Endpoints: `-config` with what its own patroni.yml says, and the leader
-    lock, renewed every `loop_wait` seconds as Patroni does it;
-  - when the leader's pod is gone, another ready one of that shard takes the lock at once.
+  - a shard whose first pod is ready has Patroni's Endpoints: `-config` with what its own patroni.yml says, `-sync` with all other
+    ready pods, and the leader lock, renewed every `loop_wait` seconds as Patroni does it;
+  - when the leader's pod is gone, another ready one of that shard takes the lock at once; one that is asked to hand over by
+    `-failover` does so at once.
 
 What is not played: crashes, slow starts, lag, leases that run out, and everything inside PostgreSQL (fleet.py has a real one).
 """
@@ -20,6 +21,8 @@ from cluster import CORE, Refused
 
 SET, SHARD, SCOPE = "foreshard.dev/shardset", "foreshard.dev/shard", "foreshard.dev/cluster"
 COMPONENT = "foreshard.dev/component"
+# Of the Endpoints by which the operator asks; Patroni's own, which change all the time, have no such label.
+ASKED = "app.kubernetes.io/managed-by=foreshard-operator"
 WORKERS = 8
 RENEWERS = 2
 
@@ -56,12 +59,17 @@ class Player:
         self.loop_wait = 5.0
         self.problems = []
         self.renewals = 0
+        self.in_sync = {}     # (namespace, scope) -> (leader, the others) as `-sync` tells
+        self.handed_over = []  # (scope, from, to), oldest first
         self.on_pod = None    # called with (type, pod)
         self.on_mover = None  # called with the pod of a mover, once
         self.place = None     # pod -> name of its node
+        self.end_seconds = 0.0
+        self.ending = set()   # uids of pods whose end was asked for
         self.unready = set()  # names of pods
         self.threads = [threading.Thread(target=self.follow, args=("pods", self.see_pod)),
-                        threading.Thread(target=self.follow, args=("persistentvolumeclaims", self.see_claim))]
+                        threading.Thread(target=self.follow, args=("persistentvolumeclaims", self.see_claim)),
+                        threading.Thread(target=self.follow, args=("endpoints", self.see_asked, ASKED))]
         self.threads += [threading.Thread(target=self.toil) for _ in range(WORKERS)]
         self.threads += [threading.Thread(target=self.renew, args=(i,)) for i in range(RENEWERS)]
 
@@ -74,11 +82,11 @@ class Player:
         self.stopping.set()
         for _ in range(WORKERS):
             self.work.put(None)
-        for thread in self.threads[2:]:
+        for thread in self.threads[3:]:
             thread.join(10)
 
-    def follow(self, plural, see):
-        self.api.watch(f"{CORE}/{plural}", SET, see, self.stopping)
+    def follow(self, plural, see, selector=SET):
+        self.api.watch(f"{CORE}/{plural}", selector, see, self.stopping)
 
     def toil(self):
         while True:
@@ -106,8 +114,9 @@ class Player:
                 gone = gone and self.leaders.get(key) == pod["metadata"]["name"]
             if gone:
                 self.work.put((self.elect, key))
-            if event != "DELETED" and pod["spec"].get("nodeName"):
-                self.work.put((self.end, pod))
+            if event != "DELETED" and pod["spec"].get("nodeName") and uid not in self.ending:
+                self.ending.add(uid)
+                self.end_later(pod)
         elif uid not in self.played:
             self.played.add(uid)
             is_mover = pod["metadata"]["labels"].get(COMPONENT) == "mover"
@@ -119,6 +128,42 @@ class Player:
             return
         self.played.add(uid)
         self.work.put((self.bind, claim))
+
+    def see_asked(self, event, endpoints):
+        asked = endpoints["metadata"].get("annotations", {})
+        if event != "DELETED" and asked.get("leader") and asked.get("member"):
+            self.work.put((self.hand_over, endpoints, asked["leader"], asked["member"]))
+
+    def hand_over(self, endpoints, leader, member):
+        key = (endpoints["metadata"]["namespace"], endpoints["metadata"]["labels"][SCOPE])
+        with self.lock:
+            possible = self.leaders.get(key) == leader and member in self.pods.get(key, {})
+            if possible:
+                self.leaders[key] = member
+                self.handed_over.append((key[1], leader, member))
+        if possible:
+            self.endpoints(key, key[1], self.heartbeat(member))
+            self.tell_sync(key)
+        self.api.patch(f"{CORE}/namespaces/{key[0]}/endpoints/{endpoints['metadata']['name']}",
+                       {"metadata": {"annotations": {"leader": None, "member": None}}})
+
+    def tell_sync(self, key):
+        with self.lock:
+            leader = self.leaders.get(key)
+            now_in_sync = (leader, ",".join(sorted(pod for pod in self.pods.get(key, {}) if pod != leader)))
+            changed = leader and self.in_sync.get(key) != now_in_sync
+            if changed:
+                self.in_sync[key] = now_in_sync
+        if changed:
+            self.endpoints(key, key[1] + "-sync", dict(zip(("leader", "sync_standby"), now_in_sync)))
+
+    def end_later(self, pod):
+        if not self.end_seconds:
+            self.work.put((self.end, pod))
+            return
+        timer = threading.Timer(self.end_seconds, self.work.put, [(self.end, pod)])
+        timer.daemon = True
+        timer.start()
 
     def end(self, pod):
         self.api.delete(f"{CORE}/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}",
@@ -147,6 +192,8 @@ class Player:
             self.bootstrap(key)
         if first or self.leaders[key] is None:
             self.elect(key)
+        else:
+            self.tell_sync(key)
 
     def bind(self, claim):
         size = claim["spec"]["resources"]["requests"]["storage"]
@@ -179,6 +226,7 @@ class Player:
             self.leaders[key] = ready[0] if ready else None
         if ready:
             self.endpoints(key, key[1], self.heartbeat(ready[0]))
+            self.tell_sync(key)
 
     @staticmethod
     def heartbeat(leader):
