@@ -285,7 +285,7 @@ Status Fleet::ReviveShard(bool first) {
   return Ok();
 }
 
-MigrationSpec Fleet::Spec(bool forward) const {
+MigrationSpec FlipSpec(bool forward) {
   MigrationSpec spec;
   spec.name = "flip";
   spec.name_space = "bench";

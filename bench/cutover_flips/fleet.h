@@ -28,12 +28,14 @@ struct FleetOptions {
   bool cables = false;  // of the routers, which can be cut
 };
 
+// The hash range 40-80 of accounts.id, from shard s-aaaa to s-bbbb, or back.
+migration::MigrationSpec FlipSpec(bool forward);
+
 class Fleet {
  public:
   static Result<std::unique_ptr<Fleet>> Make(const FleetOptions& options);
 
-  // The hash range 40-80 of accounts.id, from shard s-aaaa to s-bbbb, or back.
-  migration::MigrationSpec Spec(bool forward) const;
+  migration::MigrationSpec Spec(bool forward) const { return FlipSpec(forward); }
   std::string Conninfo(bool first, std::string_view user) const;
   std::unique_ptr<migration::PgShard> Shard(const migration::MigrationSpec& spec,
                                             migration::Side side) const;

@@ -67,6 +67,12 @@ migration::MoverOptions Flips::OptionsOf(bool forward) const {
   return options;
 }
 
+void Flips::TakeOver(std::int64_t record, std::int32_t attempt, bool forward) {
+  record_ = record;
+  attempt_ = attempt;
+  forward_ = forward;
+}
+
 Result<model::Token> Flips::Enter(Pair& pair, std::string_view phase) {
   const model::Token token = model::MakeToken(++record_, 1);
   for (migration::PgShard* shard : {pair.source.get(), pair.destination.get()}) {

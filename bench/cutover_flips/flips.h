@@ -71,6 +71,9 @@ class Flips {
   // One attempt in the direction that is due.
   Result<Flip> Attempt();
   bool first_owns() const { return forward_; }
+  // Somebody else has flipped since Prepare(), and does no more.
+  std::int64_t record() const { return record_; }
+  void TakeOver(std::int64_t record, std::int32_t attempt, bool forward);
   // The mover's digests of both shards, under the stream that runs now.
   Status Verify();
 

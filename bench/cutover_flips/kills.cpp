@@ -47,10 +47,11 @@ const char* ToString(Victim victim) {
   Unreachable(victim);
 }
 
-Kills::Kills(Fleet& fleet, Processes& processes, std::uint64_t seed, bool kill, bool partition)
-    : fleet_(fleet), processes_(processes), random_(seed) {
+Kills::Kills(Fleet& fleet, Processes& processes, KillsOptions options)
+    : fleet_(fleet), processes_(processes), in_place_(options.in_place), random_(options.seed) {
   for (int victim = 0; victim < kVictims; ++victim) {
-    if (victim < kProcesses ? kill : partition) victims_.push_back(static_cast<Victim>(victim));
+    if (victim < kProcesses ? options.kill : options.partition)
+      victims_.push_back(static_cast<Victim>(victim));
   }
 }
 
@@ -59,7 +60,11 @@ void Kills::Plan(bool forward) {
   blows_.clear();
   phase_.clear();
   std::vector<double> weights;
-  for (const Target& target : kTargets) weights.push_back(target.weight);
+  for (const Target& target : kTargets) {
+    const std::string_view phase = target.phase;
+    const bool flips = phase == "Ready" || phase == "Cutover" || phase == "Soaking";
+    weights.push_back(flips || !in_place_ ? target.weight : 0);
+  }
   const int count = static_cast<int>(random_.Between(1, 3));
   for (int i = 0; i < count; ++i) {
     const Target& target = kTargets[random_.Weighted(weights)];

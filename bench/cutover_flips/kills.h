@@ -19,12 +19,18 @@ inline constexpr int kProcesses = 5;
 inline constexpr int kVictims = 7;
 const char* ToString(Victim victim);
 
+struct KillsOptions {
+  std::uint64_t seed = 1;
+  bool kill = true;        // processes
+  bool partition = false;  // cables. At least one of them
+  bool in_place = false;   // there is no phase but Ready, Cutover and Soaking
+};
+
 class Kills {
  public:
-  // `kill`: processes; `partition`: cables. At least one of them.
-  Kills(Fleet& fleet, Processes& processes, std::uint64_t seed, bool kill, bool partition);
+  Kills(Fleet& fleet, Processes& processes, KillsOptions options);
 
-  // Draws the blows of the next migration.
+  // Draws the blows of the next migration, or of the next flip of one.
   void Plan(bool forward);
   // Strikes what is due in this phase, and brings back what has been dead long enough. Errors: a
   // process cannot be started again.
@@ -60,6 +66,7 @@ class Kills {
 
   Fleet& fleet_;
   Processes& processes_;
+  bool in_place_;
   Random random_;
   bool forward_ = true;
   std::vector<Victim> victims_;

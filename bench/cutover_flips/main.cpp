@@ -7,11 +7,11 @@
 
 #include "base/log.h"
 #include "base/random.h"
-#include "bench/cutover_flips/clients.h"
+#include "bench/cutover_flips/besiege.h"
+#include "bench/cutover_flips/flipper.h"
 #include "bench/cutover_flips/flips.h"
 #include "bench/cutover_flips/operator_process.h"
 #include "bench/cutover_flips/registers.h"
-#include "bench/cutover_flips/siege.h"
 
 // How long do clients wait when their keys change the shard, and does anything get lost? See
 // README.md.
@@ -21,19 +21,6 @@ namespace {
 
 constexpr double kTargetMillis = 100;  // p99 over parked statements, on a quiet machine
 constexpr int kAttemptsPerFlip = 10;
-
-struct Flags {
-  int flips = 40;
-  bool json = false;
-  bool check = false;
-  bool kill = false;
-  bool partition = false;
-  FleetOptions fleet;
-  ClientOptions clients;
-  int registers = 6;
-  std::uint64_t seed = 0;
-  int think_micros = 5'000;
-};
 
 struct Outcome {
   int flips = 0;
@@ -68,12 +55,6 @@ std::vector<double> ParkedMillis(const std::vector<Statement>& parked) {
     millis.push_back(Millis(statement.begin, statement.end));
   std::sort(millis.begin(), millis.end());
   return millis;
-}
-
-double Quantile(const std::vector<double>& sorted, double quantile) {
-  if (sorted.empty()) return 0;
-  const auto rank = static_cast<std::size_t>(quantile * static_cast<double>(sorted.size()));
-  return sorted[std::min(rank, sorted.size() - 1)];
 }
 
 double Rounded(double value) {
@@ -112,28 +93,6 @@ Result<Outcome> Run(Fleet& fleet, Flips& flips, Clients& clients, Registers& reg
   registers.Stop();
   outcome.fenced = static_cast<std::int64_t>(fleet.Metric("foreshard_stale_owner_total"));
   return outcome;
-}
-
-nlohmann::json Settings(const Flags& flags) {
-  return {{"fsync", flags.fleet.fsync},
-          {"synchronous_commit", "on"},
-          {"standby", false},
-          {"tls_clients", false},
-          {"tls_shards", false},
-          {"tls_router_control", true},
-          {"routers", kRouters},
-          {"deaf_routers", kRouters - 1},
-          {"deaf_millis", 300},
-          {"flips", flags.flips},
-          {"clients", flags.clients.movers},
-          {"other_range_writers", flags.clients.others},
-          {"register_clients", flags.registers},
-          {"seed", flags.seed},
-          {"think_micros", flags.think_micros},
-          {"rows", flags.fleet.rows},
-          {"vacuum_loop", true},
-          {"long_readers", 2},
-          {"cores", static_cast<std::int64_t>(std::thread::hardware_concurrency())}};
 }
 
 // The verdict: the last line, always with these keys.
@@ -221,81 +180,13 @@ bool Meets(const nlohmann::json& report, const nlohmann::json& details) {
          details["parked_statements"].get<std::size_t>() > 0;
 }
 
-nlohmann::json SiegeReport(const SiegeOutcome& outcome, const Verdict& verdict, const Kills& kills,
-                           const Fleet& fleet, const Clients& clients, const Registers& registers,
-                           const Flags& flags) {
-  nlohmann::json by_process;
-  nlohmann::json cuts;
-  for (int number = 0; number < kVictims; ++number) {
-    const auto victim = static_cast<Victim>(number);
-    (number < kProcesses ? by_process : cuts)[ToString(victim)] = kills.count(victim);
-  }
-  return {{"acknowledged", verdict.acknowledged},
-          {"lost", verdict.lost},
-          {"duplicated", verdict.duplicated},
-          {"client_errors", clients.errors() + registers.errors()},
-          {"register_operations", registers.operations()},
-          {"registers_not_linearizable", registers.Violations().size()},
-          {"kills", by_process},
-          {"cuts", cuts},
-          {"retryable_disconnects", fleet.outages().disconnects()},
-          {"errors_of_killed_shards", fleet.outages().shard_errors()},
-          {"errors_of_cut_cables", fleet.outages().cable_errors()},
-          {"flips", outcome.flips},
-          {"aborted_migrations", outcome.aborted},
-          {"cutover_attempts", outcome.cutover_attempts},
-          {"router_hold_ms_max", outcome.hold_millis_max},
-          {"leftovers", outcome.leftovers},
-          {"stray_rows", outcome.stray_rows},
-          {"settings", Settings(flags)}};
-}
-
-bool Holds(const nlohmann::json& report, const Kills& kills) {
-  return report["lost"] == 0 && report["duplicated"] == 0 && report["client_errors"] == 0 &&
-         report["registers_not_linearizable"] == 0 && report["leftovers"] == "" &&
-         report["stray_rows"] == 0 && kills.total() > 0;
-}
-
-// Whole migrations while processes are killed.
-int BesiegeMain(Fleet& fleet, const Flags& flags) {
-  Siege siege(fleet, {.flips = flags.flips,
-                      .seed = flags.seed,
-                      .talks = !flags.json,
-                      .kill = flags.kill,
-                      .partition = flags.partition});
-  Clients clients(fleet, flags.clients);
-  Registers registers(fleet, flags.registers, flags.seed);
-  fmt::print(stderr, "--seed {}\n", flags.seed);
-  Status started = clients.Start();
-  if (started) started = registers.Start();
-  const Result<SiegeOutcome> outcome =
-      started ? siege.Run() : Result<SiegeOutcome>(started.error());
-  clients.Stop();
-  registers.Stop();
-  for (const std::string& violation : registers.Violations()) {
-    fmt::print(stderr, "not linearizable (--seed {}): {}\n", flags.seed, violation);
-  }
-  if (!outcome) {
-    fmt::print(stderr, "stopped: {}\n", outcome.error().message);
-    return 2;
-  }
-  const Result<Verdict> verdict = clients.Check(outcome->first_owns);
-  if (!verdict) {
-    fmt::print(stderr, "cannot check: {}\n", verdict.error().message);
-    return 2;
-  }
-  const nlohmann::json report =
-      SiegeReport(*outcome, *verdict, siege.kills(), fleet, clients, registers, flags);
-  fmt::print("{}\n", report.dump(flags.json ? -1 : 2));
-  return flags.check && !Holds(report, siege.kills()) ? 1 : 0;
-}
-
 int Main(const Flags& flags) {
   Result<std::unique_ptr<Fleet>> fleet = Fleet::Make(flags.fleet);
   if (!fleet) {
     fmt::print(stderr, "cannot start: {}\n", fleet.error().message);
     return 2;
   }
+  if (flags.in_place) return FlipInPlaceMain(**fleet, flags);
   if (flags.kill || flags.partition) return BesiegeMain(**fleet, flags);
   Flips flips(**fleet);
   Clients clients(**fleet, flags.clients);
@@ -340,6 +231,8 @@ int main(int argc, char** argv) {
                "kill operator, mover, routers and shards at random during whole migrations");
   app.add_flag("--partition", flags.partition,
                "cut routers off from the operator and from the shards, in the same way");
+  app.add_flag("--in-place", flags.in_place,
+               "with --kill or --partition: one migration flips back and forth, copied once");
   app.add_flag("--fsync", flags.fleet.fsync, "PostgreSQL waits for the disk");
   app.add_option("--rows", flags.fleet.rows, "accounts on both shards")
       ->check(CLI::Range(2'000, 10'000'000));
@@ -355,14 +248,22 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 1'000'000));
   foreshard::bench::OperatorProcessOptions process;
   CLI::App* child = app.add_subcommand("operator", "the operator that --kill kills");
-  child->group("");  // not for people
-  child->add_option("--folder", process.folder)->required();
-  child->add_option("--first", process.first)->required();
-  child->add_option("--second", process.second)->required();
-  child->add_option("--router-admin", process.router_admin)->required();
-  child->add_option("--leader", process.leader)->required();
+  CLI::App* flipper = app.add_subcommand("flipper", "the one that --in-place kills");
+  for (CLI::App* one : {child, flipper}) {
+    one->group("");  // not for people
+    one->add_option("--folder", process.folder)->required();
+    one->add_option("--first", process.first)->required();
+    one->add_option("--second", process.second)->required();
+    one->add_option("--router-admin", process.router_admin)->required();
+    one->add_option("--leader", process.leader)->required();
+  }
   CLI11_PARSE(app, argc, argv);
   if (child->parsed()) return foreshard::bench::RunOperatorProcess(process);
+  if (flipper->parsed()) return foreshard::bench::RunFlipperProcess(process);
+  if (flags.in_place && !flags.kill && !flags.partition) {
+    fmt::print(stderr, "--in-place: give --kill, --partition or both with it\n");
+    return 2;
+  }
   flags.clients.think = std::chrono::microseconds(flags.think_micros);
   flags.fleet.cables = flags.partition;
   if (flags.seed == 0) flags.seed = foreshard::SeedFromSystem();

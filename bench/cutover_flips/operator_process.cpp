@@ -7,7 +7,6 @@
 #include "migration/mover_work.h"
 #include "migration/pg_shard.h"
 #include "operator/controllers/migration_controller.h"
-#include "operator/routers/https_router_control.h"
 
 namespace foreshard::bench {
 
@@ -80,23 +79,30 @@ std::chrono::milliseconds Pass(op::MigrationController& controller, Records& rec
 
 }  // namespace
 
-int RunOperatorProcess(const OperatorProcessOptions& options) {
-  const SystemClock clock;
+Result<std::unique_ptr<op::HttpsRouterControl>> MakeControl(const OperatorProcessOptions& options,
+                                                            const Clock& clock) {
   const auto context = op::TlsContext::Load({.ca_file = options.folder + "/tls/ca.crt",
                                              .certificate_file = options.folder + "/operator.crt",
                                              .key_file = options.folder + "/operator.key"});
-  if (!context) {
-    fmt::print(stderr, "{}\n", context.error().message);
+  if (!context) return context.error();
+  auto control = std::make_unique<op::HttpsRouterControl>(*context, clock);
+  control->SetRouters({{.name = "router-1",
+                        .host = "127.0.0.1",
+                        .port = options.router_admin,
+                        .server_name = "bench-router"}});
+  return control;
+}
+
+int RunOperatorProcess(const OperatorProcessOptions& options) {
+  const SystemClock clock;
+  const auto control = MakeControl(options, clock);
+  if (!control) {
+    fmt::print(stderr, "{}\n", control.error().message);
     return 2;
   }
-  op::HttpsRouterControl control(*context, clock);
-  control.SetRouters({{.name = "router-1",
-                       .host = "127.0.0.1",
-                       .port = options.router_admin,
-                       .server_name = "bench-router"}});
   Records records(options.folder);
   Shards shards(options, clock);
-  Routers routers(control);
+  Routers routers(**control);
   op::MigrationController controller(
       {.store = records,
        .shards = shards,

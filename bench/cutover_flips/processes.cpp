@@ -18,7 +18,7 @@ constexpr std::size_t kLogsMax = 200'000;
 Status Processes::StartOperator() {
   if (operator_) logs_ += operator_->ErrorOutput() + "-- operator starts again\n";
   auto started = support::ChildProcess::Start(
-      {.command = {"/proc/self/exe", "operator", "--folder", fleet_.folder().string(), "--first",
+      {.command = {"/proc/self/exe", program_, "--folder", fleet_.folder().string(), "--first",
                    fleet_.Conninfo(true, "foreshard"), "--second",
                    fleet_.Conninfo(false, "foreshard"), "--router-admin",
                    std::to_string(fleet_.admin_port()), "--leader", std::to_string(++leader_)}});

@@ -16,7 +16,9 @@ namespace foreshard::bench {
 
 class Processes {
  public:
-  Processes(Fleet& fleet, Records& records) : fleet_(fleet), records_(records) {}
+  // `program`: the bench's own subcommand that is the operator.
+  Processes(Fleet& fleet, Records& records, std::string program = "operator")
+      : fleet_(fleet), records_(records), program_(std::move(program)) {}
 
   Status StartOperator();
   // SIGKILL. False: it did not run.
@@ -43,6 +45,7 @@ class Processes {
 
   Fleet& fleet_;
   Records& records_;
+  std::string program_;
   std::unique_ptr<support::ChildProcess> operator_;
   std::unique_ptr<support::ChildProcess> mover_;
   bool preflight_ = false;  // that is what `mover_` does

@@ -32,7 +32,8 @@ Siege::Siege(Fleet& fleet, SiegeOptions options)
       options_(options),
       records_(fleet.folder()),
       processes_(fleet, records_),
-      kills_(fleet, processes_, options.seed, options.kill, options.partition) {}
+      kills_(fleet, processes_,
+             {.seed = options.seed, .kill = options.kill, .partition = options.partition}) {}
 
 model::ShardMigration Siege::NextMigration() {
   model::ShardMigration migration;

@@ -23,7 +23,7 @@ struct SiegeOutcome {
   int cutover_attempts = 0;
   std::int64_t hold_millis_max = 0;
   bool first_owns = true;
-  std::string leftovers;        // objects of migrations on the shards, at the end
+  std::string leftovers{};      // objects of migrations on the shards, at the end
   std::int64_t stray_rows = 0;  // of the range, on the shard that does not own it
 };
 
