@@ -46,6 +46,19 @@ struct MigrationProgress {
   bool operator==(const MigrationProgress&) const = default;
 };
 
+// What a phase took, all its visits together. -1: not known.
+struct MigrationPhase {
+  std::string phase;
+  std::int64_t visits = 0;
+  std::int64_t millis = 0;
+  std::int64_t hold_millis = -1;  // the longest; of phases that hold clients
+  // How the source served meanwhile; of Planned: in the half hour before.
+  std::int64_t statements_per_second = -1;
+  std::int64_t errors_per_million = -1;
+  std::int64_t p99_micros = -1;
+  bool operator==(const MigrationPhase&) const = default;
+};
+
 struct CutoverStatus {
   std::int64_t hold_millis = 0;
   std::int64_t fenced_retries = 0;
@@ -76,6 +89,7 @@ struct ShardMigrationStatus {
   MigrationProgress progress;
   std::optional<CutoverStatus> cutover;
   std::optional<MigrationEstimate> estimate;
+  std::vector<MigrationPhase> phases{};  // those that are over, in the order of their first visit
   std::string start_time;
   std::string completion_time;  // "": it is not over
   std::string job_name;

@@ -11,6 +11,11 @@ foreshard_library(foreshard_operator_routers
   DEPS foreshard_backup foreshard_operator_api foreshard_model foreshard_base Threads::Threads
   PRIVATE_DEPS OpenSSL::SSL OpenSSL::Crypto)
 
+# What migrations that are over have taught.
+foreshard_library(foreshard_operator_records
+  SOURCES records/move_record.cpp records/move_record_store.cpp
+  DEPS foreshard_operator_builders foreshard_operator_api foreshard_kube foreshard_model foreshard_base)
+
 # The bodies over Kubernetes and PostgreSQL.
 foreshard_library(foreshard_operator_migration_kube
   SOURCES builders/mover_job.cpp controllers/kube_migration_store.cpp shards/kube_shard_directory.cpp

@@ -13,7 +13,7 @@ foreshard_library(foreshard_operator_scaling
           controllers/scaling_observe.cpp controllers/scaling_status.cpp forecasts/event_calendar.cpp
           forecasts/background_learner.cpp forecasts/day_forecast.cpp forecasts/forecast_store.cpp forecasts/lineage.cpp forecasts/load_book.cpp
           forecasts/load_book_memory.cpp forecasts/retrain.cpp
-  DEPS foreshard_operator_calendar foreshard_operator_api foreshard_operator_builders foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner foreshard_operator_plans)
+  DEPS foreshard_operator_calendar foreshard_operator_api foreshard_operator_builders foreshard_operator_metrics foreshard_kube foreshard_forecast foreshard_planner foreshard_operator_plans foreshard_operator_records)
 
 # The routers' heat, over their admin port.
 foreshard_library(foreshard_operator_heat_json SOURCES routers/heat_json.cpp DEPS foreshard_operator_api foreshard_model)

@@ -1,6 +1,7 @@
 #include "operator/controllers/kube_migration_store.h"
 #include "operator/controllers/migration_controller.h"
 #include "operator/metrics/prometheus_http.h"
+#include "operator/records/move_record_store.h"
 #include "operator/routers/kube_router_directory.h"
 #include "operator/shards/kube_shard_directory.h"
 #include "operator/wiring.h"
@@ -61,6 +62,11 @@ void Wiring::AddMigrations() {
                      exporter_.OnHold(std::chrono::duration<double>(report.hold).count());
                      for (const auto& [step, took] : report.steps)
                        exporter_.OnCutoverStep(step, std::chrono::duration<double>(took).count());
+                   },
+               .keep_record =
+                   [this](const MigrationObservation& seen, Deadline deadline) {
+                     return KeepMoveRecord(direct_, NameOf(seen.set->set), RecordOf(seen.migration),
+                                           deadline);
                    }}),
            1);
 }

@@ -95,6 +95,7 @@ model::ShardMigrationStatus ReadStatus(const Value& status) {
         model::MigrationEstimate{.duration_seconds = estimate["durationSeconds"].Int(),
                                  .p80_duration_seconds = estimate["p80DurationSeconds"].Int()};
   }
+  read.phases = ReadPhases(status["phases"]);
   read.start_time = status["startTime"].Text();
   read.completion_time = status["completionTime"].Text();
   read.job_name = status["jobName"].Text();
@@ -142,6 +143,7 @@ Value StatusJson(const model::ShardMigrationStatus& status) {
                                       {"copyRowsPerSecond", progress.copy_rows_per_second},
                                       {"copySecondsLeft", progress.copy_seconds_left},
                                       {"lagMillis", progress.lag_millis}}));
+  if (!status.phases.empty()) json.Set("phases", PhasesJson(status.phases));
   if (status.range) {
     json.Set("range", Value::Object({{"from", status.range->from}, {"to", status.range->to}}));
   }
@@ -173,6 +175,37 @@ Result<model::ShardMigration> Parse(std::string_view text, Problems& problems) {
 }
 
 }  // namespace
+
+Value PhasesJson(const std::vector<model::MigrationPhase>& phases) {
+  Value list = Value::Array();
+  for (const model::MigrationPhase& one : phases) {
+    Value json =
+        Value::Object({{"phase", one.phase}, {"visits", one.visits}, {"millis", one.millis}});
+    const auto known = [&json](std::string_view name, std::int64_t value) {
+      if (value >= 0) json.Set(name, value);
+    };
+    known("holdMillis", one.hold_millis);
+    known("statementsPerSecond", one.statements_per_second);
+    known("errorsPerMillion", one.errors_per_million);
+    known("p99Micros", one.p99_micros);
+    list.Add(std::move(json));
+  }
+  return list;
+}
+
+std::vector<model::MigrationPhase> ReadPhases(const Value& list) {
+  std::vector<model::MigrationPhase> phases;
+  for (const Value& one : list.Items()) {
+    phases.push_back({.phase = one["phase"].Text(),
+                      .visits = one["visits"].Int(),
+                      .millis = one["millis"].Int(),
+                      .hold_millis = one["holdMillis"].Int(-1),
+                      .statements_per_second = one["statementsPerSecond"].Int(-1),
+                      .errors_per_million = one["errorsPerMillion"].Int(-1),
+                      .p99_micros = one["p99Micros"].Int(-1)});
+  }
+  return phases;
+}
 
 Result<model::ShardMigration> ParseShardMigration(std::string_view json) {
   Problems problems;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "base/result.h"
 #include "model/migration.h"
 #include "operator/api/value.h"
@@ -18,6 +20,10 @@ Result<model::ShardMigration> ParseShardMigrationFrame(std::string_view json);
 // `migration`, for a merge patch that is a compare-and-swap.
 Value MigrationStatusPatch(const model::ShardMigration& migration,
                            const model::ShardMigrationStatus& status);
+
+// The list `phases` of a status; what is not known is left out.
+Value PhasesJson(const std::vector<model::MigrationPhase>& phases);
+std::vector<model::MigrationPhase> ReadPhases(const Value& list);
 
 // A new object, as the planner creates it.
 Value NewMigration(const model::ShardMigration& migration);

@@ -5,6 +5,7 @@
 #include "migration/spec_json.h"
 #include "operator/api/conditions.h"
 #include "operator/controllers/migration_status.h"
+#include "operator/controllers/migration_time.h"
 
 namespace foreshard::op {
 
@@ -18,6 +19,7 @@ constexpr std::chrono::seconds kServiceEvery{5};  // looks at how clients are se
 constexpr std::chrono::seconds kServiceLimit{2};
 constexpr std::chrono::seconds kServiceNow{60};  // as short as rates over scrapes can be
 constexpr std::chrono::seconds kServiceBefore{30 * 60};
+constexpr std::chrono::seconds kServiceMost{6 * 60 * 60};
 
 bool NeedsShards(const MigrationObservation& seen) {
   return seen.spec && MayHaveRows(seen.migration) && !migration::IsTerminal(seen.phase);
@@ -147,6 +149,37 @@ void MigrationController::LookAtService(Entry& entry, const MigrationObservation
   memory.worse_why = *why;
 }
 
+// How the source served while the phase lasted that now ends, for the record. Nothing is lost if it
+// cannot be read but that.
+void MigrationController::Measure(const MigrationObservation& seen, MigrationDecision& decision,
+                                  Deadline deadline) {
+  const model::ShardMigrationStatus& status = seen.migration.status;
+  if (options_.health == nullptr || !seen.set || status.record == 0 ||
+      decision.step != MigrationStep::kWriteStatus || decision.status->phase == status.phase)
+    return;
+  std::chrono::seconds window = kServiceBefore;
+  if (seen.phase != migration::Phase::kPlanned) {
+    const auto since = SinceTime(seen.now, status.phase_start_time);
+    window = std::chrono::duration_cast<std::chrono::seconds>(
+        since.value_or(std::chrono::milliseconds(0)));
+    if (window < kServiceNow) return;
+  }
+  const auto service = options_.health->Read(seen.set->set, seen.migration.spec.source, seen.now,
+                                             std::min(window, kServiceMost),
+                                             deadline.Within(options_.clock, kServiceLimit));
+  if (service && *service) TellService(*decision.status, seen, **service);
+}
+
+Status MigrationController::KeepRecord(Entry& entry, const MigrationObservation& seen,
+                                       Deadline deadline) {
+  if (!options_.keep_record || entry.recorded || !migration::IsTerminal(seen.phase) ||
+      seen.migration.spec.dry_run || !seen.set)
+    return Ok();
+  const Status kept = options_.keep_record(seen, deadline);
+  entry.recorded = kept.ok();
+  return kept;
+}
+
 // The epoch of the spec counts only when rows are made; everything else that changes needs other
 // shards.
 Status MigrationController::OpenShards(Entry& entry, const migration::MigrationSpec& spec,
@@ -170,9 +203,11 @@ Status MigrationController::OpenShards(Entry& entry, const migration::MigrationS
 }
 
 Result<Outcome> MigrationController::Act(const Pass& pass, Deadline deadline) {
-  const MigrationDecision& decision = pass.decision;
+  MigrationDecision decision = pass.decision;
   const kube::ObjectRef ref{pass.seen.migration.name_space, pass.seen.migration.name};
   Entry& entry = entries_[ref];
+  if (const Status kept = KeepRecord(entry, pass.seen, deadline); !kept) return kept.error();
+  Measure(pass.seen, decision, deadline);
   if (decision.step == MigrationStep::kCutoverTurn) {
     return Cutover(entry, pass, false, deadline);
   }

@@ -32,6 +32,9 @@ struct MigrationControllerOptions {
   std::function<void(const model::ShardMigration&, const migration::CutoverDecision&,
                      const CutoverReport&)>
       on_attempt{};
+  // Keeps what a migration that is over has taught; called at least once for each, before its
+  // finalizer goes. May be empty.
+  std::function<Status(const MigrationObservation&, Deadline)> keep_record{};
 };
 
 // Drives every ShardMigration of this operator, one pass at a time.
@@ -67,10 +70,13 @@ class MigrationController final : public Reconciler {
     std::unique_ptr<CutoverLoop> loop;
     model::Token loop_token;
     MigrationMemory memory;
+    bool recorded = false;  // by this process
   };
 
   Status OpenShards(Entry& entry, const migration::MigrationSpec& spec, Deadline deadline);
   void LookAtService(Entry& entry, const MigrationObservation& seen, Deadline deadline);
+  void Measure(const MigrationObservation& seen, MigrationDecision& decision, Deadline deadline);
+  Status KeepRecord(Entry& entry, const MigrationObservation& seen, Deadline deadline);
   Result<CutoverLoop*> LoopOf(Entry& entry, const Pass& pass, Deadline deadline);
   Result<Outcome> Cutover(Entry& entry, const Pass& pass, bool one_turn, Deadline deadline);
   Result<Outcome> FinishTurn(Entry& entry, const Pass& pass, Deadline deadline);

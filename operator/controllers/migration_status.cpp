@@ -1,13 +1,16 @@
 #include "operator/controllers/migration_status.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "operator/api/conditions.h"
+#include "operator/controllers/migration_time.h"
 
 namespace foreshard::op {
 
 using migration::Phase;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -60,6 +63,14 @@ model::MigrationProgress Told(const migration::Progress& progress) {
           .lag_millis = std::max<std::int64_t>(progress.lag_millis, 0)};
 }
 
+// The record of a phase; a new one for the first visit.
+model::MigrationPhase& RecordOf(model::ShardMigrationStatus& status, std::string_view phase) {
+  const auto found = std::find_if(status.phases.begin(), status.phases.end(),
+                                  [phase](const auto& one) { return one.phase == phase; });
+  if (found != status.phases.end()) return *found;
+  return status.phases.emplace_back(model::MigrationPhase{.phase = std::string(phase)});
+}
+
 // A migration that stands still must not write: only what a person would notice counts.
 bool WorthTelling(const model::MigrationProgress& before, const model::MigrationProgress& now) {
   if (before.copy_percent != now.copy_percent) return true;
@@ -88,6 +99,11 @@ model::ShardMigrationStatus MovedTo(const MigrationObservation& seen, Phase next
   const bool first = status.record == 0;
   CHECK(first || migration::MayFollow(seen.phase, next), "no such move", ToString(seen.phase),
         ToString(next));
+  if (!first) {
+    model::MigrationPhase& over = RecordOf(status, status.phase);
+    ++over.visits;
+    over.millis += SinceTime(seen.now, status.phase_start_time).value_or(0ms).count();
+  }
   ++status.record;
   status.phase = ToString(next);
   status.phase_start_time = FormatRfc3339Micros(seen.now);
@@ -128,10 +144,20 @@ model::ShardMigrationStatus AfterAttempt(const MigrationObservation& seen,
   cutover.routers_acknowledged = report.routers_held;
   if (seen.set && seen.set->table) cutover.epoch = seen.set->table->epoch.value;
   status.cutover = cutover;
+  model::MigrationPhase& over = RecordOf(status, seen.migration.status.phase);
+  over.hold_millis = std::max<std::int64_t>(over.hold_millis, report.hold.count());
   if (next == Phase::kSoaking && seen.phase == Phase::kCutover) {
     Claim(status, seen, "CutOver", true, "CutOver", "");
   }
   return status;
+}
+
+void TellService(model::ShardMigrationStatus& status, const MigrationObservation& seen,
+                 const migration::ServiceSeen& service) {
+  model::MigrationPhase& over = RecordOf(status, seen.migration.status.phase);
+  over.statements_per_second = std::llround(service.statements_per_second);
+  over.errors_per_million = std::llround(service.error_ratio * 1e6);
+  over.p99_micros = std::llround(service.p99_seconds * 1e6);
 }
 
 model::ShardMigrationStatus EndedAs(const MigrationObservation& seen, Phase end) {

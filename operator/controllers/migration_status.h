@@ -23,6 +23,11 @@ model::ShardMigrationStatus AfterAttempt(const MigrationObservation& seen,
                                          const migration::CutoverDecision& decision,
                                          const CutoverReport& report);
 
+// The phase that `status` has just left served its source's clients like this.
+// REQUIRES: `status` is one of a move from `seen`.
+void TellService(model::ShardMigrationStatus& status, const MigrationObservation& seen,
+                 const migration::ServiceSeen& service);
+
 // The terminal phase.
 model::ShardMigrationStatus EndedAs(const MigrationObservation& seen, migration::Phase end);
 

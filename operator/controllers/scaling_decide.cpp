@@ -65,29 +65,31 @@ std::vector<planner::Unit> UnitsOf(const ScalingObservation& seen,
   return units;
 }
 
+void LearnFrom(const MoveRecord& record, model::BinIndex now, ScalingMemory& memory) {
+  if (record.rehearsal || !memory.learned.insert(record.uid).second) return;
+  const bool succeeded = !record.cutover_time.empty();
+  const std::optional<WallTime> start = ParseRfc3339(record.start_time);
+  const std::optional<WallTime> end = succeeded ? ParseRfc3339(record.cutover_time) : std::nullopt;
+  if (!start || (succeeded && !end)) return;
+  const auto bytes = static_cast<double>(record.bytes);
+  const planner::MoveTime predicted =
+      planner::EstimateMoveTime(memory.planner, planner::MovePriors{}, bytes, record.new_shard);
+  const double actual = end ? std::chrono::duration<double>(*end - *start).count() : 0;
+  if (succeeded && actual <= 0) return;
+  memory.planner = planner::Learn(memory.planner, {.at = now,
+                                                   .predicted_p50_seconds = predicted.p50_seconds,
+                                                   .actual_seconds = actual,
+                                                   .succeeded = succeeded,
+                                                   .bytes = bytes,
+                                                   .new_shard = record.new_shard});
+}
+
+// The records first: they are in the order in which the migrations ended.
 void Learn(const ScalingObservation& seen, ScalingMemory& memory) {
+  for (const MoveRecord& record : memory.kept) LearnFrom(record, seen.now, memory);
   for (const model::ShardMigration& migration : seen.migrations) {
-    if (!IsTerminal(migration.status) || migration.spec.dry_run || migration.spec.rehearse)
-      continue;
-    if (!memory.learned.insert(migration.uid).second) continue;
-    const model::Condition* cut_over = FindCondition(migration.status.conditions, "CutOver");
-    const bool succeeded = cut_over != nullptr && cut_over->status == "True";
-    const std::optional<WallTime> start = ParseRfc3339(migration.status.start_time);
-    const std::optional<WallTime> end =
-        succeeded ? ParseRfc3339(cut_over->last_transition_time) : std::nullopt;
-    if (!start || (succeeded && !end)) continue;
-    const auto bytes = static_cast<double>(migration.status.progress.copied_bytes);
-    const planner::MoveTime predicted = planner::EstimateMoveTime(
-        memory.planner, planner::MovePriors{}, bytes, migration.spec.destination.value.empty());
-    const double actual = end ? std::chrono::duration<double>(*end - *start).count() : 0;
-    if (succeeded && actual <= 0) continue;
-    memory.planner =
-        planner::Learn(memory.planner, {.at = seen.now,
-                                        .predicted_p50_seconds = predicted.p50_seconds,
-                                        .actual_seconds = actual,
-                                        .succeeded = succeeded,
-                                        .bytes = bytes,
-                                        .new_shard = migration.spec.destination.value.empty()});
+    if (IsTerminal(migration.status) && !migration.spec.dry_run)
+      LearnFrom(RecordOf(migration), seen.now, memory);
   }
 }
 

@@ -4,16 +4,18 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "model/plan.h"
 #include "operator/controllers/scaling_observe.h"
 #include "operator/forecasts/load_book.h"
+#include "operator/records/move_record.h"
 #include "planner/planner.h"
 
 // What the set's load will be, which change it needs, and what to write down about it. Pure: the
 // memory is a value that is passed in and handed back changed; all of it can be rebuilt from the
-// metrics and the finished migrations.
+// metrics, the finished migrations and their records.
 
 namespace foreshard::op {
 
@@ -21,6 +23,7 @@ struct ScalingMemory {
   std::optional<LoadBook> loads;
   planner::Memory planner;
   std::set<std::string> learned;  // uids of migrations whose outcome was learned
+  std::vector<MoveRecord> kept;   // of migrations that are over; their objects may be gone
   model::BinIndex planned_at = 0;
   bool learns_beside = false;  // somebody carries out loads->Due()
   SavedForecasts saved{};      // of an earlier process; goes into the first load book

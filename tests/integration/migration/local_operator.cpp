@@ -107,7 +107,10 @@ void LocalOperator::StartController() {
             return op::LeaseSeen{.transitions = 1 + deaths_, .left = std::chrono::seconds(15)};
           },
       .pause = [this](std::chrono::milliseconds duration) { return !dead_ && Pause({}, duration); },
-      .health = this});
+      .health = this,
+      .keep_record = [this](const op::MigrationObservation& seen, Deadline deadline) -> Status {
+        return keep_record ? keep_record(seen, deadline) : Ok();
+      }});
 }
 
 fakes::CallFault LocalOperator::FaultOf(std::string_view call) {

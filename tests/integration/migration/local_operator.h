@@ -102,6 +102,8 @@ class LocalOperator final : private op::MigrationStore,
   std::optional<Death> death;
   MoverCrashes crashes;
   int deaths() const { return deaths_; }
+  // What is done with one that is over; none: nothing.
+  std::function<Status(const op::MigrationObservation&, Deadline)> keep_record;
   // Called after each pass: people, crashes.
   std::function<void()> after_pass;
 

@@ -58,6 +58,12 @@ TEST(MigrationJson, TheStatusSurvivesBeingWrittenAndRead) {
   status.progress.copy_seconds_left = 9;
   status.cutover = model::CutoverStatus{
       .hold_millis = 7, .fenced_retries = 1, .routers_acknowledged = 2, .epoch = 13};
+  status.phases = {{.phase = "Copying", .visits = 1, .millis = 12'345, .p99_micros = 0},
+                   {.phase = "Cutover",
+                    .visits = 2,
+                    .millis = 80,
+                    .hold_millis = 7,
+                    .statements_per_second = 9}};
   status.estimate = model::MigrationEstimate{.duration_seconds = 190, .p80_duration_seconds = 240};
   const Value patch = MigrationStatusPatch(migration, status);
   EXPECT_EQ(patch.At("metadata.resourceVersion").Text(), "12") << "it must be a compare-and-swap";

@@ -8,66 +8,13 @@
 #include "operator/controllers/cutover_loop.h"
 #include "operator/controllers/migration_status.h"
 #include "operator/controllers/migration_time.h"
+#include "tests/unit/operator/controllers/migration_seen.h"
 
 namespace foreshard::op {
 namespace {
 
 using migration::GateState;
 using migration::Phase;
-
-constexpr std::int64_t kLease = 3;
-
-model::RoutingTable Table(std::int64_t epoch, const char* owner_of_low) {
-  model::RoutingTable table;
-  table.shard_set_name = "orders";
-  table.epoch = {epoch};
-  table.key_space = {model::Strategy::kRange, model::KeyType::kBigint};
-  table.ranges = {{{"", "8"}, {owner_of_low}}, {{"8", ""}, {"s-b"}}};
-  for (const char* id : {"s-a", "s-b", "s-c"}) table.shards.push_back({{id}, id, id});
-  return table;
-}
-
-// A migration of the keys below 8 from s-a to s-c, with rows on both shards at its phase.
-MigrationObservation Seen(Phase phase) {
-  MigrationObservation seen;
-  seen.now = WallTime(std::chrono::hours(1'000));
-  seen.lease = {.transitions = kLease, .left = std::chrono::seconds(10)};
-  seen.phase = phase;
-  seen.migration.name = "m2";
-  seen.migration.uid = "uid-m2";
-  seen.migration.finalizers.emplace_back(kMigrationFinalizer);
-  seen.migration.spec.source = {"s-a"};
-  seen.migration.spec.destination = {"s-c"};
-  seen.migration.spec.range = model::KeyRange{"", "8"};
-  model::ShardMigrationStatus& status = seen.migration.status;
-  status.phase = ToString(phase);
-  status.number = 2;
-  status.record = 5;
-  status.destination = {"s-c"};
-  status.start_time = status.phase_start_time = FormatRfc3339(seen.now);
-  Claim(status, seen, "Preflighted", true, "Preflight", "");
-  seen.set = SetView{.set = {}, .table = Table(1, "s-a"), .table_version = "1", .migrations = {}};
-  seen.set->table->moving = {{.migration = "m2", .number = {2}, .range = {"", "8"}, .keys = {}}};
-  seen.spec = SpecOf(seen.migration, *seen.set);
-  seen.job.exists = true;
-  const auto side = [&](const char* peer, GateState state) {
-    migration::ShardSeen shard;
-    shard.gate.row = migration::MigrationRow{.uid = "uid-m2",
-                                             .peer = {peer},
-                                             .phase = status.phase,
-                                             .token = seen.token(),
-                                             .attempt = {},
-                                             .state = state,
-                                             .drained_lsn = {},
-                                             .reverse_slot = {},
-                                             .progress = {}};
-    shard.gate.range = migration::RangeRow{.owner = {"s-a"}, .epoch = {1}};
-    return shard;
-  };
-  seen.source = side("s-c", GateState::kOpen);
-  seen.destination = side("s-a", GateState::kClosed);
-  return seen;
-}
 
 TEST(MigrationDecide, OnlyWhoIsMarkedGivesTheKeysBackToTheSource) {
   MigrationObservation seen = Seen(Phase::kAborting);
@@ -371,28 +318,6 @@ TEST(MigrationDecide, WithoutAWayBackNothingGoesBackByItself) {
   EXPECT_EQ(FindCondition(decision.status->conditions, "AutoRollback"), nullptr);
   EXPECT_EQ(FindCondition(decision.status->conditions, "RollbackPossible")->reason,
             "ReverseStreamBroken");
-}
-
-// What a person reads of a copy; one that stands still is not written again.
-TEST(MigrationStatus, TheSpeedOfTheCopyIsToldAndWhatIsLeftOfIt) {
-  MigrationObservation seen = Seen(Phase::kCopying);
-  seen.progress.copied_rows = 400;
-  seen.progress.total_rows = 1'000;
-  seen.progress.copy_rows_per_second = 3;
-  seen.progress.copy_seconds_left = 200;
-  const auto told = Upkeep(seen, "", "");
-  ASSERT_TRUE(told);
-  EXPECT_EQ(told->progress.copy_rows_per_second, 3);
-  EXPECT_EQ(told->progress.copy_seconds_left, 200);
-  seen.migration.status = *told;
-  seen.progress.copy_seconds_left = 190;
-  EXPECT_FALSE(Upkeep(seen, "", "")) << "nobody would notice";
-  seen.progress.copy_seconds_left = 700;  // throttled: no percent more, and much longer
-  ASSERT_TRUE(Upkeep(seen, "", ""));
-  seen.progress.copied_rows = 1'010;
-  const model::ShardMigrationStatus after = MovedTo(seen, Phase::kCatchingUp);
-  EXPECT_EQ(after.progress.copied_rows, 1'010) << "the last chunk counts too";
-  EXPECT_EQ(after.progress.copy_seconds_left, 0);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "kube/kinds.h"
 #include "operator/api/migration_json.h"
 #include "operator/api/shard_set_json.h"
+#include "operator/records/move_record_store.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_heat_source.h"
 #include "tests/fakes/fake_kube_api.h"
@@ -84,7 +85,11 @@ class ScalingControllerTest : public testing::Test {
           Describe(*metrics);
           return std::unique_ptr<Metrics>(std::move(metrics));
         },
-        .on_pass = [this](const ScalingReport& report) { counts_ = report.memory->loads->Count(); },
+        .on_pass =
+            [this](const ScalingReport& report) {
+              counts_ = report.memory->loads->Count();
+              planner_ = report.memory->planner;
+            },
         .learner = learner});
   }
   void Pass(ScalingController& controller) {
@@ -145,6 +150,7 @@ class ScalingControllerTest : public testing::Test {
   fakes::FakeHeatSource heat_;
   std::vector<std::string> gone_;
   forecast::Counts counts_;
+  planner::Memory planner_;
   fakes::FakeMetrics* metrics_ = new fakes::FakeMetrics;  // the controller takes it over
   ScalingController controller_{
       {.kube = kube_,
@@ -191,6 +197,42 @@ TEST_F(ScalingControllerTest, TheNextProcessGoesOnWithWhatThisOneLearned) {
   const auto next = AnotherProcess(nullptr);
   Pass(*next);
   EXPECT_EQ(counts_.refits, learned) << "nothing was fitted anew";
+}
+
+// Their objects may be gone: the records are enough.
+TEST_F(ScalingControllerTest, TheNextProcessKnowsHowLongMigrationsTook) {
+  Make("Recommend");
+  const SetName set{.name_space = "demo", .name = "demo", .uid = {}};
+  const auto keep = [&](const char* uid, const char* cut, bool rehearsal) {
+    const MoveRecord record{.migration = uid,
+                            .uid = uid,
+                            .type = "Split",
+                            .rehearsal = rehearsal,
+                            .outcome = *cut == 0 ? "Aborted" : "Completed",
+                            .start_time = "2026-05-01T09:00:00Z",
+                            .cutover_time = cut,
+                            .bytes = 60'000'000};
+    ASSERT_TRUE(KeepMoveRecord(kube_, set, record, Soon()));
+  };
+  keep("u-1", "2026-05-01T09:20:00Z", false);
+  keep("u-2", "", false);
+  keep("u-3", "", true);
+  const auto first = AnotherProcess(nullptr);
+  Pass(*first);
+  EXPECT_EQ(planner_.finished, 2) << "a rehearsal has no cutover to learn from";
+  EXPECT_EQ(planner_.failed, 1);
+  const planner::Memory one = planner_;
+  EXPECT_NE(one.factors, planner::DurationFactors{});
+
+  keep("u-4", "2026-05-01T09:30:00Z", false);
+  Pass(*first);
+  EXPECT_EQ(planner_.finished, 3) << "each once";
+  const planner::Memory both = planner_;
+  const auto next = AnotherProcess(nullptr);
+  Pass(*next);
+  EXPECT_EQ(planner_.finished, both.finished);
+  EXPECT_EQ(planner_.duration, both.duration);
+  EXPECT_EQ(planner_.factors, both.factors);
 }
 
 TEST_F(ScalingControllerTest, KeepsItsQuestionForWhatIf) {
