@@ -112,7 +112,8 @@ Result<Mover::Outcome> Mover::WorkIn(Phase phase, const Rows& rows) {
                     progress->done->record == turn.record();
   const bool failed = progress->failure && progress->failure->phase == ToString(phase) &&
                       progress->failure->record == turn.record();
-  if (done || failed) return done && ends ? Outcome::kFinished : Outcome::kGoOn;
+  if (done || (failed && !LooksAgain(phase, *progress)))
+    return done && ends ? Outcome::kFinished : Outcome::kGoOn;
 
   const Result<bool> locked = TakeLock();
   if (!locked) return locked.error();
@@ -146,6 +147,16 @@ Result<Mover::Outcome> Mover::WorkIn(Phase phase, const Rows& rows) {
   CrashPoint(Edge::kAfter, "mover.phase.done");
   log::Info("mover_phase_done", {{"migration", options_.spec.name}, {"phase", ToString(phase)}});
   return ends ? Outcome::kFinished : Outcome::kGoOn;
+}
+
+// The source's rows are the only other copy of what differs, and are kept until nothing does.
+bool Mover::LooksAgain(Phase phase, const Progress& progress) {
+  if (phase != Phase::kSoaking || progress.failure->reason != "DigestMismatch") return false;
+  const MonotonicTime now = clock_.Monotonic();
+  if (!mismatch_since_) mismatch_since_ = now;
+  if (now - *mismatch_since_ < kMismatchLookAgain) return false;
+  mismatch_since_.reset();
+  return true;
 }
 
 Status Mover::RunPhase(Phase phase, const Turn& turn) {

@@ -48,6 +48,7 @@ class Mover {
   Result<bool> TakeLock();
   Status EndPredecessors();
   Result<Outcome> WorkIn(Phase phase, const Rows& rows);
+  bool LooksAgain(Phase phase, const Progress& progress);
   Status RunPhase(Phase phase, const Turn& turn);
   Status Watch(Phase phase, const Rows& rows);
   Status Write(const Turn& turn);
@@ -66,6 +67,7 @@ class Mover {
   bool switching_ = false;                     // the rows said so at the last look
   std::optional<MonotonicTime> closed_since_;  // of the attempt in closed_attempt_
   model::Attempt closed_attempt_;
+  std::optional<MonotonicTime> mismatch_since_;  // in the soak, not looked at again yet
 };
 
 // Measures the lag of the stream from `publisher` every 100 ms and writes the board's progress to

@@ -31,6 +31,8 @@ inline constexpr std::int64_t kDeletePages = 64;   // about 5,000 rows a batch
 inline constexpr std::int64_t kPageBytes = 8'192;  // for the throttle, which need not be exact
 inline constexpr int kApplyRestartsMax = 3;
 inline constexpr int kVerifyPasses = 5;
+// Rows that differ in the soak may be put right by a person: then the soak goes on.
+inline constexpr std::chrono::seconds kMismatchLookAgain = 30s;
 inline constexpr std::size_t kHotRowsMax = 100;
 inline constexpr std::size_t kUnequalRowsMax = 100'000;
 inline constexpr std::chrono::milliseconds kHotLock = 50ms;
