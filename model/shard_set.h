@@ -107,13 +107,13 @@ struct ScalingSpec {
   int min_shards = 2;
   int max_shards = 16;
   int max_members = 5;
-  int target_cpu_percent = 70;
+  int target_cpu_percent = 74;
   int limit_cpu_percent = 80;
   int target_storage_percent = 70;
   std::chrono::milliseconds bin = std::chrono::minutes(5);
   std::vector<std::chrono::milliseconds> seasons;
   std::chrono::milliseconds horizon = std::chrono::hours(2);
-  int plan_quantile_percent = 95;
+  int plan_quantile_percent = 75;
   int benefit_ratio_percent = 130;
   int scale_in_confirmations = 3;
   std::chrono::milliseconds cool_down = std::chrono::hours(1);

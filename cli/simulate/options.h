@@ -22,9 +22,9 @@ struct Options {
   double move_minutes = 600;   // to move the whole database with one stream
   std::chrono::seconds bin{300};
   std::chrono::seconds horizon{7200};
-  int target_percent = 70;
+  int target_percent = 74;
   int limit_percent = 80;
-  int quantile_percent = 95;
+  int quantile_percent = 75;
   int concurrent_moves = 4;
   int shards_max = 14;
   bool aggregate = false;

@@ -271,7 +271,7 @@ model::ScalingSpec ReadScaling(const Fields& fields) {
   scaling.min_shards = fields.Small("minShards", 2, {.least = 1, .most = 1000});
   scaling.max_shards = fields.Small("maxShards", 16, {.least = 1, .most = 1000});
   scaling.max_members = fields.Small("maxMembers", 5, {.least = 1, .most = 9});
-  scaling.target_cpu_percent = fields.Small("targetCpuPercent", 70, {.least = 1, .most = 99});
+  scaling.target_cpu_percent = fields.Small("targetCpuPercent", 74, {.least = 1, .most = 99});
   scaling.limit_cpu_percent = fields.Small("limitCpuPercent", 80, {.least = 2, .most = 100});
   scaling.target_storage_percent =
       fields.Small("targetStoragePercent", 70, {.least = 1, .most = 99});
@@ -279,7 +279,7 @@ model::ScalingSpec ReadScaling(const Fields& fields) {
   scaling.seasons = ReadSeasons(fields);
   scaling.horizon = fields.Duration("horizon", hours(2));
   scaling.plan_quantile_percent =
-      fields.Small("planQuantilePercent", 95, {.least = 50, .most = 99});
+      fields.Small("planQuantilePercent", 75, {.least = 50, .most = 99});
   scaling.benefit_ratio_percent =
       fields.Small("benefitRatioPercent", 130, {.least = 100, .most = 10000});
   scaling.scale_in_confirmations =

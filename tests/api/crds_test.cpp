@@ -245,7 +245,7 @@ TEST(Crds, DefaultsAreFilledIn) {
   EXPECT_EQ(at("/spec/postgres/database"), R"("app")");
   EXPECT_EQ(at("/spec/router/service/port"), "5432");
   EXPECT_EQ(at("/spec/router/tls/mode"), R"("Prefer")");
-  EXPECT_EQ(at("/spec/scaling/planQuantilePercent"), "95");
+  EXPECT_EQ(at("/spec/scaling/planQuantilePercent"), "75");
   EXPECT_EQ(at("/spec/scaling/seasons"), R"(["24h","168h"])");
   EXPECT_EQ(at("/spec/metrics/history"), R"("28d")");
   EXPECT_EQ(at("/spec/deletionPolicy"), R"("Retain")");

@@ -67,7 +67,7 @@ TEST(ShardSetJson, RefusesWithFieldValueAndWhatWouldBeAccepted) {
       {"router.accessLog.oneIn", "-1", "spec.router.accessLog.oneIn: '-1'"},
       {"router.accessLog.keys", R"("all")", "spec.router.accessLog.keys: 'all'"},
       {"scaling.minShards", "17", "at most maxShards, 16"},
-      {"scaling.limitCpuPercent", "70", "more than targetCpuPercent, 70"},
+      {"scaling.limitCpuPercent", "74", "more than targetCpuPercent, 74"},
       {"scaling.planQuantilePercent", "49", "a whole number from 50 to 99"},
       {"scaling.bin", R"("3h")", "at most the horizon"},
       {"scaling.mode", R"("Always")", "one of Off, Observe, Recommend, Auto"},
