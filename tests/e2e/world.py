@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import socket
 import subprocess
 import tempfile
 
@@ -67,6 +68,15 @@ class World:
         data = cluster.get("secret", self.name + "-app", self.namespace)["data"]
         self.secret = {k: base64.b64decode(v).decode() for k, v in data.items()}
         self.router = cluster.get("service", self.name + "-router", self.namespace)["spec"]["clusterIP"]
+        # The API server knows the Service's endpoints; the node's kube-proxy learns of them a moment later and rejects till then.
+        wait_for("%s-router takes connections" % self.name, 30, self.reachable)
+
+    def reachable(self):
+        try:
+            socket.create_connection((self.router, 5432), timeout=5).close()
+        except OSError as error:
+            return False, str(error)
+        return True, ""
 
     def shards(self):
         """{shard id: address of its primary's pod}."""

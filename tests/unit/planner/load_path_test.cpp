@@ -18,7 +18,7 @@ TEST(LoadPath, FindsTheFirstStepAboveAThreshold) {
 }
 
 TEST(LoadPath, PaysOneMarginForOneRisk) {
-  const model::ScalingSpec policy;  // 70 and 80
+  const model::ScalingSpec policy = TwoShards().policy;  // 95, 70 and 80
   Options options;
   EXPECT_NEAR(PlannedLoad(policy, options, 0.5, 0.76), 0.76 * 70 / 80, 1e-9)
       << "a wide fan is held to the limit";

@@ -60,12 +60,14 @@ inline Unit EvenUnit(const std::string& from, const std::string& to, double shar
 }
 
 // Two shards on halves of the hash space, idle, trusted, in Auto with 5-second bins and a horizon
-// of two minutes.
+// of two minutes, planned by the quantile of 95 for a target of 70 and a limit of 80.
 inline Problem TwoShards() {
   Problem problem;
   problem.now = 1'000;
   problem.bin_seconds = 5;
   problem.policy.mode = model::ScalingMode::kAuto;
+  problem.policy.plan_quantile_percent = 95;
+  problem.policy.target_cpu_percent = 70;
   problem.policy.cool_down = std::chrono::minutes(1);
   for (const auto& [id, from, to] :
        {std::tuple{"s-aaaa", "", "80"}, std::tuple{"s-bbbb", "80", ""}}) {
