@@ -50,8 +50,8 @@ TEST(PluginPlan, SaysWhyAndWhatWouldChangeIt) {
   EXPECT_NE(PlanText(Example("Recommended")).find("approve"), std::string::npos);
   EXPECT_NE(
       PlanText(Example("NoChange"))
-          .find("a forecast peak (p95) above 80 % (spec.scaling.limitCpuPercent), or a median "
-                "above 70 % (targetCpuPercent); the highest peak now is 88 %"),
+          .find("a forecast peak (p75) above 80 % (spec.scaling.limitCpuPercent), or a median "
+                "above 74 % (targetCpuPercent); the highest peak now is 88 %"),
       std::string::npos);
   SetView blocked = Example("Blocked");
   blocked.set.status.conditions.push_back({.type = "MetricsFresh",

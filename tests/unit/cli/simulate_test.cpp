@@ -251,6 +251,7 @@ TEST(SimulatedBound, NobodyIsBelowItWithoutOverload) {
 
 TEST(SimulatedHours, PartsAddUpAndSayWhatTheyAre) {
   Options options = Small();
+  options.target_percent = 70;
   Course course;
   const auto day = static_cast<std::size_t>(options.DayBins());
   course.total.assign(2 * day, 3.6);  // 4 shards at the limit, 5 at the target
