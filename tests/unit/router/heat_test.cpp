@@ -117,6 +117,21 @@ TEST(Heat, ANewTableKeepsWhatStayedTheSame) {
   EXPECT_EQ(snapshot.ranges[0].samples[2].keys().size(), 1U);
 }
 
+// Under one `now` most keys are left out; what is counted stands for them, also when the clients' rhythm is that of the sampling.
+TEST(Heat, WhatIsLeftOutIsMadeUpForWhateverTheRhythm) {
+  constexpr std::int64_t kStatements = 200'000;
+  for (const std::int64_t period : {2, 3, 16, 31}) {
+    Used used;
+    for (std::int64_t i = 0; i < kStatements; ++i) used.Use(i % period, Read(1));
+    const HeatSnapshot snapshot = used.heat.Snapshot();
+    ASSERT_EQ(snapshot.keys.size(), static_cast<std::size_t>(period));
+    const double expected = static_cast<double>(kStatements) / static_cast<double>(period);
+    for (const TopCount<std::string>& key : snapshot.keys)
+      EXPECT_NEAR(static_cast<double>(key.count), expected, expected / 4)
+          << "key " << key.item << " of " << period;
+  }
+}
+
 TEST(Heat, PairsUsedTogetherAreCountedInOrder) {
   Used used;
   const auto key = [&](std::int64_t number) {
@@ -125,8 +140,9 @@ TEST(Heat, PairsUsedTogetherAreCountedInOrder) {
   const std::vector<Key> both = {key(1), key(2), key(1)};
   used.heat.RecordTransaction(both, 2);
   used.heat.RecordTransaction(both, 1);
+  used.heat.RecordTransaction({both.data(), 1}, 1);  // no pair
   const HeatSnapshot snapshot = used.heat.Snapshot();
-  EXPECT_EQ(snapshot.transactions, 2U);
+  EXPECT_EQ(snapshot.transactions, 3U);
   EXPECT_EQ(snapshot.cross_shard_transactions, 1U);
   ASSERT_EQ(snapshot.pairs.size(), 1U);
   EXPECT_EQ(snapshot.pairs[0].item, (KeyPair{"1", "2"}));
