@@ -31,9 +31,15 @@ std::uint32_t Number(std::string_view bytes, std::size_t at) {
   return value;
 }
 
-void SendAll(int fd, std::string_view bytes) {
+// A receiver that reads nothing holds the proxy up until it reads, or everything is cut.
+void SendAll(int fd, std::string_view bytes, const std::atomic<bool>& cutting) {
   while (!bytes.empty()) {
-    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EAGAIN && !cutting) {
+      pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
+      ::poll(&writable, 1, 50);
+      continue;
+    }
     if (sent <= 0) return;  // The other end is gone; its way back tells of it.
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -131,7 +137,9 @@ void MessageProxy::CutHeld() {
 
 void MessageProxy::CutAll() {
   {
+    cutting_ = true;  // The proxy may hold the lock while it sends to who does not read.
     const std::lock_guard lock(mutex_);
+    cutting_ = false;
     for (Cable& cable : cables_) cable.broken = true;
     held_cable_ = nullptr;
     held_.clear();
@@ -209,7 +217,7 @@ void MessageProxy::Pass(Cable& cable, Way& way) {
     if (message.empty()) break;
     const bool cancels = !cable.started && way.from_router && Number(message, 4) == kCancelRequest;
     if (!cancels && (!held_.empty() || Stops(cable, way, message))) break;
-    SendAll(way.to, message);
+    SendAll(way.to, message, cutting_);
     Passed(cable, way, message);
     rest.remove_prefix(message.size());
   }

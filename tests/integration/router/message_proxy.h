@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -79,6 +80,7 @@ class MessageProxy {
   int port_ = 0;
   int listener_ = -1;
   int wake_ = -1;
+  std::atomic<bool> cutting_ = false;
   mutable std::mutex mutex_;  // guards all below
   std::list<Cable> cables_;
   Messages which_ = Messages::kStatements;
