@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "kube/kinds.h"
+#include "operator/api/shard_set_json.h"
 #include "operator/builders/annotations.h"
 #include "operator/builders/names.h"
 
@@ -97,6 +99,12 @@ std::string DigestOf(const kube::Object& object) {
   return HashText(kept);
 }
 
+bool IsAwaited(const kube::ResourceKind& kind, const kube::Object& object) {
+  if (kind != kube::kShardSets) return false;
+  const Result<model::ShardSet> set = ParseShardSetFrame(object.json);
+  return set.ok() && set->generation > set->status.observed_generation;
+}
+
 std::string LabelOf(const kube::Object& object, const char* name) {
   const auto found = object.metadata.labels.find(name);
   return found != object.metadata.labels.end() ? found->second : std::string();
@@ -109,8 +117,10 @@ EventFilter::Verdict EventFilter::Look(const kube::ResourceKind& kind, const kub
   if (object.json.empty()) {
     const std::scoped_lock lock(mutex_);
     const auto found = known_.find(key);
-    if (found == known_.end()) return {.changed = true, .shard_set = {}, .migration = {}};
+    if (found == known_.end())
+      return {.changed = true, .awaited = false, .shard_set = {}, .migration = {}};
     Verdict verdict{.changed = true,
+                    .awaited = false,
                     .shard_set = found->second.shard_set,
                     .migration = found->second.migration};
     known_.erase(found);
@@ -119,9 +129,11 @@ EventFilter::Verdict EventFilter::Look(const kube::ResourceKind& kind, const kub
   Known now{.digest = DigestOf(object),
             .shard_set = LabelOf(object, kSetLabel),
             .migration = LabelOf(object, kMigrationLabel)};
+  const bool awaited = IsAwaited(kind, object);
   const std::scoped_lock lock(mutex_);
   Known& known = known_[key];
   Verdict verdict{.changed = known.digest != now.digest,
+                  .awaited = awaited,
                   .shard_set = now.shard_set,
                   .migration = now.migration};
   known = std::move(now);

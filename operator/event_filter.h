@@ -18,6 +18,7 @@ class EventFilter {
  public:
   struct Verdict {
     bool changed = false;
+    bool awaited = false;   // a ShardSet that somebody edited, and nobody has acted on since
     std::string shard_set;  // of its label; "" where it has none
     std::string migration;
   };

@@ -120,7 +120,8 @@ void Wiring::OnChange(const kube::ResourceKind& kind, const kube::Object& object
     return;
   }
   if (kind == kube::kShardSets || kind == kube::kRoutingTables) {
-    shard_sets_->Add(ref);
+    // A new leader has a thousand shards to look at: what people wait for comes before.
+    verdict.awaited ? shard_sets_->AddFirst(ref) : shard_sets_->Add(ref);
     if (scaling_ != nullptr && kind == kube::kShardSets) scaling_->Add(ref);
     if (audits_ != nullptr) audits_->Add(ref);
     if (backups_ != nullptr) backups_->Add(ref);

@@ -44,36 +44,41 @@ WorkQueue::WorkQueue(Reconciler& reconciler, TokenBucket& bucket, std::mutex& bu
       options_(std::move(options)),
       backoff_(Random(options_.seed)) {}
 
-void WorkQueue::AddAt(const kube::ObjectRef& key, MonotonicTime due) {
+void WorkQueue::AddAt(const kube::ObjectRef& key, Turn turn) {
   {
     const std::scoped_lock lock(mutex_);
     if (due_.size() >= kQueueKeysMax && !due_.contains(key)) {
       log::Error("queue_full", {{"controller", options_.controller}, {"name", key.name}});
       return;
     }
-    const auto [place, added] = due_.emplace(key, due);
-    if (!added) place->second = std::min(place->second, due);
+    const auto [place, added] = due_.emplace(key, turn);
+    Turn& known = place->second;
+    if (!added) known = {.due = std::min(known.due, turn.due), .first = known.first || turn.first};
     ++version_;
   }
   changed_.notify_one();
 }
 
-void WorkQueue::Add(const kube::ObjectRef& key) { AddAt(key, options_.clock.Monotonic()); }
+void WorkQueue::Add(const kube::ObjectRef& key) { AddAt(key, {.due = options_.clock.Monotonic()}); }
+
+void WorkQueue::AddFirst(const kube::ObjectRef& key) {
+  AddAt(key, {.due = options_.clock.Monotonic(), .first = true});
+}
 
 void WorkQueue::AddAfter(const kube::ObjectRef& key, std::chrono::milliseconds after) {
-  AddAt(key, options_.clock.Monotonic() + after);
+  AddAt(key, {.due = options_.clock.Monotonic() + after});
 }
 
 std::optional<kube::ObjectRef> WorkQueue::TakeDue(MonotonicTime now) {
   const std::scoped_lock lock(mutex_);
   const kube::ObjectRef* earliest = nullptr;
-  MonotonicTime earliest_due = now;
-  for (const auto& [key, due] : due_) {
-    if (due > now || active_.contains(key)) continue;
-    if (earliest == nullptr || due < earliest_due) {
-      earliest = &key;
-      earliest_due = due;
-    }
+  Turn best{.due = now};
+  for (const auto& [key, turn] : due_) {
+    if (turn.due > now || active_.contains(key)) continue;
+    const bool before = turn.first == best.first ? turn.due < best.due : turn.first;
+    if (earliest != nullptr && !before) continue;
+    earliest = &key;
+    best = turn;
   }
   if (earliest == nullptr) return std::nullopt;
   {
@@ -178,9 +183,9 @@ std::size_t WorkQueue::active() const {
 std::optional<MonotonicTime> WorkQueue::NextDue() const {
   const std::scoped_lock lock(mutex_);
   std::optional<MonotonicTime> next;
-  for (const auto& [key, due] : due_) {
+  for (const auto& [key, turn] : due_) {
     if (active_.contains(key)) continue;
-    next = next ? std::min(*next, due) : due;
+    next = next ? std::min(*next, turn.due) : turn.due;
   }
   return next;
 }

@@ -64,6 +64,8 @@ class WorkQueue {
             WorkQueueOptions options);
 
   void Add(const kube::ObjectRef& key);
+  // Before all that is due and was not added so: somebody waits for this one. For its next pass.
+  void AddFirst(const kube::ObjectRef& key);
   void AddAfter(const kube::ObjectRef& key, std::chrono::milliseconds after);
 
   // One pass over one key that is due, if there is one: true. For tests and the simulator.
@@ -82,7 +84,12 @@ class WorkQueue {
   bool MayWork() const;
   std::optional<kube::ObjectRef> TakeDue(MonotonicTime now);
   void Finish(const kube::ObjectRef& key, const Result<Outcome>& result);
-  void AddAt(const kube::ObjectRef& key, MonotonicTime due);
+  struct Turn {
+    MonotonicTime due;
+    bool first = false;
+  };
+
+  void AddAt(const kube::ObjectRef& key, Turn turn);
 
   Reconciler& reconciler_;
   TokenBucket& bucket_;
@@ -92,7 +99,7 @@ class WorkQueue {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::uint64_t version_ = 0;  // one more per change; a sleeper that saw an older one wakes
-  std::map<kube::ObjectRef, MonotonicTime> due_;
+  std::map<kube::ObjectRef, Turn> due_;
   std::set<kube::ObjectRef> active_;
 };
 

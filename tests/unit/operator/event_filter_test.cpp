@@ -44,6 +44,24 @@ TEST(EventFilter, WhatAPersonAsksForIsSeen) {
   }
 }
 
+// Of ShardSets only: what stands in the spec, and of which the status does not speak yet.
+TEST(EventFilter, AnEditThatNobodyHasActedOnIsAwaited) {
+  const auto set = [](int generation, const std::string& status) {
+    kube::Object made;
+    made.metadata.name = "orders";
+    made.json =
+        fmt::format(R"({{"kind":"ShardSet","metadata":{{"name":"orders","generation":{}}}{}}})",
+                    generation, status);
+    return made;
+  };
+  EventFilter filter;
+  EXPECT_TRUE(filter.Look(kube::kShardSets, set(1, "")).awaited) << "new";
+  const std::string seen = R"(,"status":{"observedGeneration":1})";
+  EXPECT_FALSE(filter.Look(kube::kShardSets, set(1, seen)).awaited);
+  EXPECT_TRUE(filter.Look(kube::kShardSets, set(2, seen)).awaited);
+  EXPECT_FALSE(filter.Look(kube::kStatefulSets, set(2, seen)).awaited);
+}
+
 // Whatever stands in its texts, each other part of an object counts.
 TEST(EventFilter, EveryOtherPartIsSeen) {
   const auto object = [](const std::string& json) {

@@ -136,6 +136,21 @@ TEST_F(WorkQueueTest, AllNamesShareOneRate) {
   EXPECT_EQ(passes, 10) << "refilled up to the burst";
 }
 
+TEST_F(WorkQueueTest, WhatSomebodyWaitsForComesBeforeWhatIsDueForLonger) {
+  for (int i = 0; i < 4; ++i) queue.Add({"n", std::to_string(i)});
+  clock.Advance(seconds(10));
+  queue.Add(b);
+  queue.AddFirst(b);  // it was there already
+  queue.AddFirst(a);
+  queue.Add(a);
+  script.answer = Outcome::LookAgain(milliseconds(1));
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(queue.Step());
+  EXPECT_EQ(script.seen, (std::vector<std::string>{"a", "b", "0", "1"}));
+  clock.Advance(seconds(10));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(queue.Step());
+  EXPECT_EQ(script.seen[4], "2") << "first for one pass only";
+}
+
 TEST_F(WorkQueueTest, WhoMayNotWorkGathersOnly) {
   may_work = false;
   queue.Add(a);
