@@ -74,8 +74,12 @@ Result<GateSeen> PgShard::LookAtGate(model::Attempt attempt, Deadline deadline) 
   const Result<pg::Connection*> session = Session(deadline);
   if (!session) return session.error();
   if (!warm_) {
-    if (const Result<pg::Rows> warmed = (*session)->Exec(WarmUpSql(), deadline); !warmed)
+    if (const Result<pg::Rows> warmed = (*session)->Exec(WarmUpSql(), deadline); !warmed) {
+      // It may have prepared its statement all the same, for example when its commit waited for a
+      // standby: the session is no use to the next look, which would prepare it again.
+      connection_.reset();
       return warmed.error();
+    }
     warm_ = true;
   }
   const Result<pg::Rows> rows = (*session)->Exec(

@@ -79,7 +79,7 @@ std::string GateSql() { return std::string(kGateSelect) + kGateFrom; }
 // Before a cutover, not in it: planning a look takes four times as long as the look, and the first
 // run of each statement of a gate function plans it. So an attempt is played through with a
 // migration of its own, that no other session can see, and taken back.
-// Prepared last: a session keeps what it prepared even if the rest fails, and would say only that.
+// Prepared last: a session keeps what it prepared even if the rest fails.
 std::string WarmUpSql() {
   return R"(
 DO $$

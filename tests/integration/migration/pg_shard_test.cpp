@@ -58,6 +58,27 @@ TEST_F(PgShardTest, EnteringMakesTheRowsOnceAndKeepsOthersOut) {
   EXPECT_EQ(stage_->source().LookAtGate({0}, shards_->Soon())->row->token, turn.source_token);
 }
 
+// After a failover the new primary has no standby yet, and its first commits wait for one.
+TEST_F(PgShardTest, ALookThatCameToNothingDoesNotSpoilTheNextOne) {
+  stage_->Enter(Phase::kPreparing);
+  support::PostgresServer& server = shards_->server(Side::kSource);
+  const auto wait_for = [&server](const char* standby) {
+    ASSERT_TRUE(Good(
+        server.Sql(fmt::format("ALTER SYSTEM SET synchronous_standby_names = '{}'", standby))));
+    ASSERT_TRUE(Good(server.Sql("SELECT pg_reload_conf()")));
+    EXPECT_TRUE(support::WaitFor("the setting", 30s, [&] {
+      return support::Seen(*server.Sql("SHOW synchronous_standby_names") ==
+                           std::string(standby) + "\n");
+    }));
+  };
+  const auto shard = shards_->Shard(shards_->Spec(), Side::kSource);
+  wait_for("nobody");
+  const auto late = shard->LookAtGate({0}, Deadline::After(shards_->clock(), 1s));
+  EXPECT_FALSE(late.ok()) << "its commit waits";
+  wait_for("");
+  EXPECT_TRUE(Good(shard->LookAtGate({0}, shards_->Soon())));
+}
+
 TEST_F(PgShardTest, AGateRowIsMadeForAnOpenShardOnly) {
   const Turn turn = stage_->Enter(Phase::kReady);
   ASSERT_TRUE(Good(stage_->source().MakeGate(turn.source_token, shards_->Soon())));
