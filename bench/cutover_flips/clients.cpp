@@ -90,7 +90,7 @@ class Clients::Session {
         !updated)
       return updated;
     const auto inserted = Run("INSERT INTO entries (account_id, id, note) VALUES ($1, $2, 'entry')",
-                              {key.id, key.acknowledged});
+                              {key.id, key.attempted});
     if (!inserted) return inserted.error();
     if (const auto committed = Run("COMMIT", {}); !committed) return committed.error();
     ++key.entries;

@@ -14,7 +14,7 @@ double Quantile(const std::vector<double>& sorted, double quantile) {
 nlohmann::json Settings(const Flags& flags) {
   return {{"fsync", flags.fleet.fsync},
           {"synchronous_commit", "on"},
-          {"standby", false},
+          {"standby", flags.fleet.standby},
           {"tls_clients", false},
           {"tls_shards", false},
           {"tls_router_control", true},

@@ -112,15 +112,10 @@ Result<std::unique_ptr<Fleet>> Fleet::Make(const FleetOptions& options) {
 }
 
 Status Fleet::StartServers(const FleetOptions& options) {
-  for (auto& server : servers_) {
-    auto made =
-        support::PostgresServer::Create({.settings = {{"fsync", options.fsync ? "on" : "off"},
-                                                      {"synchronous_commit", "on"},
-                                                      {"shared_buffers", "128MB"},
-                                                      {"max_wal_size", "4GB"},
-                                                      {"autovacuum_naptime", "5s"}}});
+  for (auto& members : shards_) {
+    auto made = Members::Make(options.fsync);
     if (!made) return made.error();
-    server = std::move(*made);
+    members = std::move(*made);
   }
   for (const bool first : {true, false}) {
     if (Status made = MakeDatabase(first); !made) return made;
@@ -129,7 +124,7 @@ Status Fleet::StartServers(const FleetOptions& options) {
 }
 
 Status Fleet::MakeDatabase(bool first) {
-  support::PostgresServer& server = *servers_[first ? 0 : 1];
+  support::PostgresServer& server = shard(first).primary();
   for (const char* sql :
        {"CREATE ROLE foreshard SUPERUSER LOGIN PASSWORD 'foreshard'",
         "CREATE ROLE app LOGIN PASSWORD 'app'", "CREATE DATABASE app OWNER app"}) {
@@ -138,7 +133,7 @@ Status Fleet::MakeDatabase(bool first) {
   if (!first) {
     // One verifier on every shard: the router logs in with the client key that it recovers from it.
     const auto verifier =
-        servers_[0]->Sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'");
+        shard(true).primary().Sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'");
     if (!verifier) return verifier.error();
     const std::string text = verifier->substr(0, verifier->find('\n'));
     if (const auto set = server.Sql("ALTER ROLE app PASSWORD " + pg::QuoteLiteral(text)); !set)
@@ -166,9 +161,11 @@ Status Fleet::Load(const FleetOptions& options) {
     if (!loaded) return loaded.error();
     // What autovacuum would do to two new servers at once, in the middle of the first flips.
     for (const char* database : {"app", "postgres", "template1"}) {
-      const auto vacuumed = servers_[first ? 0 : 1]->Sql("VACUUM (FREEZE, ANALYZE)", database);
+      const auto vacuumed = shard(first).primary().Sql("VACUUM (FREEZE, ANALYZE)", database);
       if (!vacuumed) return vacuumed.error();
     }
+    if (!options.standby) continue;
+    if (Status added = shard(first).AddStandby(); !added) return added;
   }
   return Ok();
 }
@@ -242,7 +239,7 @@ Status Fleet::AwaitService(int number) const {
 Status Fleet::LayCables() {
   for (int router = 2; router <= kRouters; ++router) {
     for (int shard = 0; shard < kShards; ++shard) {
-      auto cable = Proxy::Start(servers_[shard]->port());
+      auto cable = Proxy::Start(shards_[shard]->port());
       if (!cable) return cable.error();
       shard_cables_[router - 1][shard] = std::move(*cable);
     }
@@ -276,11 +273,11 @@ Status Fleet::ReviveRouter(int router) {
 
 void Fleet::KillShard(bool first) {
   outages_->ShardDies(first);
-  servers_[first ? 0 : 1]->Crash();
+  shard(first).Kill();
 }
 
 Status Fleet::ReviveShard(bool first) {
-  if (Status started = servers_[first ? 0 : 1]->Start(); !started) return started;
+  if (Status revived = shard(first).Revive(); !revived) return revived;
   outages_->ShardIsBack(first);
   return Ok();
 }
@@ -301,7 +298,7 @@ MigrationSpec FlipSpec(bool forward) {
 }
 
 std::string Fleet::Conninfo(bool first, std::string_view user) const {
-  return servers_[first ? 0 : 1]->Conninfo("app", user, user);
+  return shard(first).Conninfo(user);
 }
 
 std::unique_ptr<migration::PgShard> Fleet::Shard(const MigrationSpec& spec, Side side) const {
@@ -333,7 +330,7 @@ model::RoutingTable Fleet::FirstTable() const {
   table.key_space = {model::Strategy::kHash, model::KeyType::kBigint};
   table.ranges = {{{"", "80"}, {"s-aaaa"}}, {{"80", ""}, {"s-bbbb"}}};
   for (const bool first : {true, false}) {
-    const std::string address = fmt::format("127.0.0.1:{}", servers_[first ? 0 : 1]->port());
+    const std::string address = fmt::format("127.0.0.1:{}", shard(first).port());
     table.shards.push_back({.id = {first ? "s-aaaa" : "s-bbbb"},
                             .primary_service = address,
                             .replica_service = address});

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "bench/cutover_flips/members.h"
 #include "bench/cutover_flips/outages.h"
 #include "bench/cutover_flips/proxy.h"
 #include "migration/mover_work.h"
@@ -11,10 +12,9 @@
 #include "model/routing_table.h"
 #include "operator/routers/https_router_control.h"
 #include "tests/support/child_process.h"
-#include "tests/support/postgres_server.h"
 
-// Two real PostgreSQL servers and two real routers, made in a temporary folder, as the operator
-// would have left them.
+// Two shards of real PostgreSQL servers and three real routers, made in a temporary folder, as the
+// operator would have left them.
 
 namespace foreshard::bench {
 
@@ -25,7 +25,8 @@ inline constexpr const char* kMovingKeys =
 struct FleetOptions {
   bool fsync = false;
   std::int64_t rows = 20'000;
-  bool cables = false;  // of the routers, which can be cut
+  bool cables = false;   // of the routers, which can be cut
+  bool standby = false;  // of each shard, synchronous; it takes the place of a killed primary
 };
 
 // The hash range 40-80 of accounts.id, from shard s-aaaa to s-bbbb, or back.
@@ -55,6 +56,7 @@ class Fleet {
   void KillRouter(int router);
   Status ReviveRouter(int router);
   void KillShard(bool first);
+  // The same server, or its standby as the primary.
   Status ReviveShard(bool first);
   Outages& outages() const { return *outages_; }
 
@@ -80,6 +82,7 @@ class Fleet {
 
   Status StartServers(const FleetOptions& options);
   Status MakeDatabase(bool first);
+  Members& shard(bool first) const { return *shards_[first ? 0 : 1]; }
   Status Load(const FleetOptions& options);
   Status MakeCertificates();
   Status LayCables();
@@ -88,7 +91,7 @@ class Fleet {
 
   SystemClock clock_;
   support::TemporaryDirectory files_{"cutover"};
-  std::unique_ptr<support::PostgresServer> servers_[2];
+  std::unique_ptr<Members> shards_[kShards];
   Router routers_[kRouters];
   std::unique_ptr<op::HttpsRouterControl> control_;
   std::unique_ptr<Proxy> control_cable_;

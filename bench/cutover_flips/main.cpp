@@ -19,7 +19,10 @@
 namespace foreshard::bench {
 namespace {
 
-constexpr double kTargetMillis = 100;  // p99 over parked statements, on a quiet machine
+// Over parked statements, on a quiet machine with two cores.
+constexpr double kTargetMillisP50 = 10;
+constexpr double kTargetMillisP99 = 60;
+constexpr double kTargetMillisMax = 250;
 constexpr int kAttemptsPerFlip = 10;
 
 struct Outcome {
@@ -173,11 +176,16 @@ nlohmann::json Details(const Outcome& outcome, Clients& clients) {
           {"digests_equal", outcome.digests_equal}};
 }
 
-bool Meets(const nlohmann::json& report, const nlohmann::json& details) {
+bool NothingIsLost(const nlohmann::json& report, const nlohmann::json& details) {
   return report["lost"] == 0 && report["duplicated"] == 0 && report["client_errors"] == 0 &&
          report["registers_not_linearizable"] == 0 && details["digests_equal"] == true &&
-         report["hold_ms_p99"].get<double>() <= kTargetMillis &&
          details["parked_statements"].get<std::size_t>() > 0;
+}
+
+bool IsFastEnough(const nlohmann::json& report) {
+  return report["hold_ms_p50"].get<double>() <= kTargetMillisP50 &&
+         report["hold_ms_p99"].get<double>() <= kTargetMillisP99 &&
+         report["hold_ms_max"].get<double>() <= kTargetMillisMax;
 }
 
 int Main(const Flags& flags) {
@@ -213,7 +221,8 @@ int Main(const Flags& flags) {
   const nlohmann::json details = Details(*outcome, clients);
   const int indent = flags.json ? -1 : 2;
   fmt::print("{}\n{}\n", details.dump(indent), report.dump(indent));
-  return flags.check && !Meets(report, details) ? 1 : 0;
+  if (!NothingIsLost(report, details)) return 1;
+  return flags.check && !IsFastEnough(report) ? 1 : 0;
 }
 
 }  // namespace
@@ -226,13 +235,16 @@ int main(int argc, char** argv) {
       "under load."};
   app.add_option("--flips", flags.flips, "cutovers")->check(CLI::Range(1, 100'000));
   app.add_flag("--json", flags.json, "the last line is one JSON object");
-  app.add_flag("--check", flags.check, "exit 1 when something is lost, or p99 is above 100 ms");
+  app.add_flag("--check", flags.check,
+               "exit 1 also when clients waited longer than they should on a quiet machine");
   app.add_flag("--kill", flags.kill,
                "kill operator, mover, routers and shards at random during whole migrations");
   app.add_flag("--partition", flags.partition,
                "cut routers off from the operator and from the shards, in the same way");
   app.add_flag("--in-place", flags.in_place,
                "with --kill or --partition: one migration flips back and forth, copied once");
+  app.add_flag("--failover", flags.fleet.standby,
+               "with --kill: a killed shard stays away, its synchronous standby is promoted");
   app.add_flag("--fsync", flags.fleet.fsync, "PostgreSQL waits for the disk");
   app.add_option("--rows", flags.fleet.rows, "accounts on both shards")
       ->check(CLI::Range(2'000, 10'000'000));
@@ -262,6 +274,12 @@ int main(int argc, char** argv) {
   if (flipper->parsed()) return foreshard::bench::RunFlipperProcess(process);
   if (flags.in_place && !flags.kill && !flags.partition) {
     fmt::print(stderr, "--in-place: give --kill, --partition or both with it\n");
+    return 2;
+  }
+  if (flags.fleet.standby && (flags.in_place || !flags.kill)) {
+    fmt::print(stderr,
+               "--failover: give --kill with it, and not --in-place: the slots of a "
+               "promoted standby are gone, so the range must be copied again\n");
     return 2;
   }
   flags.clients.think = std::chrono::microseconds(flags.think_micros);

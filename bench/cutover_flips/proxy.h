@@ -26,6 +26,8 @@ class Proxy {
   int port() const { return port_; }
   void Cut() { cut_ = true; }
   void Heal() { cut_ = false; }
+  // New connections go there; those that stand stay where they are.
+  void LeadTo(int target_port) { target_ = target_port; }
 
  private:
   Proxy(int listener, int port, int target) : listener_(listener), port_(port), target_(target) {}
@@ -33,7 +35,7 @@ class Proxy {
 
   int listener_;
   int port_;
-  int target_;
+  std::atomic<int> target_;
   std::atomic<bool> cut_ = false;
   std::jthread thread_;
 };
