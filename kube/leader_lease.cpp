@@ -1,10 +1,10 @@
 #include "kube/leader_lease.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <utility>
 
 #include "base/log.h"
+#include "base/pause.h"
 #include "kube/kinds.h"
 
 namespace foreshard::kube {
@@ -187,13 +187,7 @@ std::int64_t LeaderLease::transitions() const {
 }
 
 void LeaderLease::Run(std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  while (!stop.stop_requested()) {
-    const std::chrono::milliseconds wait = Step();
-    std::unique_lock lock(mutex);
-    woken.wait_for(lock, stop, wait, [] { return false; });
-  }
+  while (!stop.stop_requested()) Pause(stop, Step());
   Release();
 }
 

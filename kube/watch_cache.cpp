@@ -1,11 +1,11 @@
 #include "kube/watch_cache.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace foreshard::kube {
 
@@ -131,13 +131,7 @@ std::chrono::milliseconds WatchCache::PauseAfterFailure() {
 }
 
 void WatchCache::Run(std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  while (!stop.stop_requested()) {
-    const std::chrono::milliseconds pause = Step(stop);
-    std::unique_lock lock(mutex);
-    woken.wait_for(lock, stop, pause, [] { return false; });
-  }
+  while (!stop.stop_requested()) Pause(stop, Step(stop));
 }
 
 bool WatchCache::Synced() const {

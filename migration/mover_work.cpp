@@ -49,14 +49,6 @@ Status Board::Publish(const std::function<Status(const std::string& json)>& writ
   return write(ToJson(progress()));
 }
 
-bool Pause(const std::stop_token& stop, std::chrono::milliseconds duration) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  woken.wait_for(lock, stop, duration, [] { return false; });
-  return !stop.stop_requested();
-}
-
 std::string SessionName(const MoverOptions& options) {
   return fmt::format("foreshard mover {} {}", options.spec.number, options.process);
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -8,6 +7,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/pause.h"
 #include "migration/catalog.h"
 #include "migration/mover_limits.h"
 #include "migration/mover_throttle.h"
@@ -68,8 +68,7 @@ class Board {
   MoverCounters counters_;
 };
 
-// Waits, unless the process is to end. False: it is.
-bool Pause(const std::stop_token& stop, std::chrono::milliseconds duration);
+using foreshard::Pause;
 
 // The phase this turn works for. Ends being true when either row has another token.
 struct Turn {

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/pause.h"
 #include "kube/kinds.h"
 #include "operator/api/migration_json.h"
 #include "operator/builders/names.h"
@@ -152,19 +153,12 @@ void Wiring::FollowLease(std::stop_token stop) {
     if (leads != led)
       log::Info(leads ? "leading" : "following", {{"identity", options_.lease.identity}});
     led = leads;
-    std::mutex mutex;
-    std::condition_variable_any wait;
-    std::unique_lock lock(mutex);
-    wait.wait_for(lock, stop, pause, [] { return false; });
+    foreshard::Pause(stop, pause);
   }
 }
 
 bool Wiring::Pause(std::chrono::milliseconds duration) {
-  std::mutex mutex;
-  std::condition_variable_any wait;
-  std::unique_lock lock(mutex);
-  wait.wait_for(lock, ending_.get_token(), duration, [] { return false; });
-  return !ending_.stop_requested();
+  return foreshard::Pause(ending_.get_token(), duration);
 }
 
 void Wiring::Run(std::stop_token stop) {

@@ -1,11 +1,11 @@
 #include "router/kube_table_feed.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
+#include "base/pause.h"
 #include "kube/kinds.h"
 
 namespace foreshard::router {
@@ -74,8 +74,6 @@ Status KubeTableFeed::Step(std::stop_token stop) {
 }
 
 void KubeTableFeed::Run(std::stop_token stop, Random& random) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
   std::chrono::milliseconds pause = options_.retry_first;
   while (!stop.stop_requested()) {
     const Status step = Step(stop);
@@ -85,11 +83,10 @@ void KubeTableFeed::Run(std::stop_token stop, Random& random) {
     }
     if (step.error().code == "410") continue;
     log::Warning("routing_table_watch", {{"error", step.error().message}});
-    std::unique_lock lock(mutex);
     const auto jittered =
         pause / 2 +
         std::chrono::milliseconds(random.Below(static_cast<std::uint64_t>(pause.count()) + 1));
-    wake.wait_for(lock, stop, jittered, [] { return false; });
+    Pause(stop, jittered);
     pause = std::min(pause * 2, options_.retry_max);
   }
 }
