@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kube/http_error.h"
+#include "kube/json_skimmer.h"
 
 namespace foreshard::kube {
 namespace {
@@ -74,11 +75,48 @@ Metadata MetadataOf(const Json& object) {
   return metadata;
 }
 
-// The text that is kept, without what only the server needs.
-std::string KeptText(Json& object) {
-  const auto metadata = object.find("metadata");
-  if (metadata != object.end() && metadata->is_object()) metadata->erase("managedFields");
-  return object.dump();
+bool Begins(std::string_view value, char with) { return !value.empty() && value.front() == with; }
+
+std::string_view MemberOf(std::string_view object, std::string_view name) {
+  std::string_view found;
+  JsonSkimmer(object).Members([&](std::string_view member, std::string_view value) {
+    if (member == name) found = value;
+  });
+  return found;
+}
+
+// `object` without what only the server needs: a cut in the text, since to write all of it anew
+// would be most of the work of an event. REQUIRES: valid JSON.
+std::string KeptText(std::string_view object) {
+  constexpr std::string_view kDropped = "managedFields";
+  const std::string_view metadata = MemberOf(object, "metadata");
+  const std::string_view dropped = MemberOf(metadata, kDropped);
+  if (dropped.empty()) return std::string(object);
+  const auto value = static_cast<std::size_t>(dropped.data() - object.data());
+  std::size_t begin = object.rfind(kDropped, value) - 1;  // its quote
+  std::size_t end = object.find_first_of(",}", value + dropped.size());
+  if (object[end] == ',') {
+    ++end;
+  } else {
+    const std::size_t before = object.find_last_of(",{", begin);
+    begin = object[before] == ',' ? before : begin;  // it was the last one
+  }
+  return std::string(object.substr(0, begin)).append(object.substr(end));
+}
+
+// Lists of what is built in say it only once, for all items.
+std::string WithKind(const ResourceKind& kind, std::string item) {
+  if (!MemberOf(item, "kind").empty()) return item;
+  const bool empty = item == "{}";
+  return item.insert(1, fmt::format(R"("apiVersion":"{}","kind":"{}"{})", ApiVersionOf(kind),
+                                    kind.kind, empty ? "" : ","));
+}
+
+// REQUIRES: valid JSON. Of the whole text only the metadata are parsed.
+Object KeptObject(std::string text) {
+  Json parsed;
+  parsed["metadata"] = Json::parse(MemberOf(text, "metadata"), nullptr, false);
+  return {.metadata = MetadataOf(parsed), .json = std::move(text)};
 }
 
 Error NotAnObject(std::string_view what) {
@@ -94,49 +132,44 @@ Result<Object> ParseObject(std::string json) {
 }
 
 Result<ListPage> ParseListPage(const ResourceKind& kind, std::string_view json) {
-  Json parsed = Json::parse(json, nullptr, false);
-  if (!parsed.is_object()) return NotAnObject("list");
+  if (!Begins(json, '{') || !Json::accept(json)) return NotAnObject("list");
   ListPage page;
-  if (const auto metadata = parsed.find("metadata");
-      metadata != parsed.end() && metadata->is_object()) {
-    page.resource_version = Text(*metadata, "resourceVersion");
-    page.continue_token = Text(*metadata, "continue");
+  if (const Json metadata = Json::parse(MemberOf(json, "metadata"), nullptr, false);
+      metadata.is_object()) {
+    page.resource_version = Text(metadata, "resourceVersion");
+    page.continue_token = Text(metadata, "continue");
   }
-  const auto items = parsed.find("items");
-  if (items == parsed.end() || items->is_null()) return page;
-  if (!items->is_array()) return NotAnObject("list.items");
-  for (Json& item : *items) {
-    if (!item.is_object()) return NotAnObject("list.items[]");
-    item["apiVersion"] = ApiVersionOf(kind);
-    item["kind"] = kind.kind;
-    page.items.push_back({.metadata = MetadataOf(item), .json = KeptText(item)});
-  }
+  const std::string_view items = MemberOf(json, "items");
+  if (items.empty() || items == "null") return page;
+  if (!Begins(items, '[')) return NotAnObject("list.items");
+  bool good = true;
+  JsonSkimmer(items).Elements([&](std::string_view item) {
+    good = good && Begins(item, '{');
+    if (good) page.items.push_back(KeptObject(WithKind(kind, KeptText(item))));
+  });
+  if (!good) return NotAnObject("list.items[]");
   return page;
 }
 
 Result<WatchEvent> ParseWatchLine(std::string_view line) {
-  Json parsed = Json::parse(line, nullptr, false);
-  if (!parsed.is_object()) return NotAnObject("watch event");
-  const auto object = parsed.find("object");
-  if (object == parsed.end() || !object->is_object()) return NotAnObject("watch event.object");
-  const std::string type = Text(parsed, "type");
-  if (type == "ERROR") {
-    const int code = static_cast<int>(Number(*object, "code"));
-    return HttpError(code == 0 ? 500 : code, "watch", object->dump());
+  if (!Begins(line, '{') || !Json::accept(line)) return NotAnObject("watch event");
+  const std::string_view object = MemberOf(line, "object");
+  if (!Begins(object, '{')) return NotAnObject("watch event.object");
+  const std::string_view type = MemberOf(line, "type");
+  if (type == "\"ERROR\"") {
+    const int code = static_cast<int>(Number(Json::parse(object), "code"));
+    return HttpError(code == 0 ? 500 : code, "watch", std::string(object));
   }
-  WatchEvent event{.type = WatchEventType::kAdded, .object = {}};
-  event.object.metadata = MetadataOf(*object);
-  if (type == "BOOKMARK") {
-    event.type = WatchEventType::kBookmark;
-    return event;
-  }
-  event.object.json = KeptText(*object);
-  if (type == "ADDED") return event;
+  WatchEvent event{.type = WatchEventType::kAdded, .object = KeptObject(KeptText(object))};
+  if (type == "\"ADDED\"") return event;
   event.type = WatchEventType::kModified;
-  if (type == "MODIFIED") return event;
+  if (type == "\"MODIFIED\"") return event;
   event.type = WatchEventType::kDeleted;
-  if (type == "DELETED") return event;
-  return Error::GiveUp(fmt::format("watch event: type '{}' is not known", type), "InvalidAnswer");
+  if (type == "\"DELETED\"") return event;
+  event.type = WatchEventType::kBookmark;
+  event.object.json.clear();
+  if (type == "\"BOOKMARK\"") return event;
+  return Error::GiveUp(fmt::format("watch event: type {} is not known", type), "InvalidAnswer");
 }
 
 StatusText ParseStatus(std::string_view json) {

@@ -75,8 +75,7 @@ Result<GateSeen> PgShard::LookAtGate(model::Attempt attempt, Deadline deadline) 
   if (!session) return session.error();
   if (!warm_) {
     if (const Result<pg::Rows> warmed = (*session)->Exec(WarmUpSql(), deadline); !warmed) {
-      // It may have prepared its statement all the same, for example when its commit waited for a
-      // standby: the session is no use to the next look, which would prepare it again.
+      // It may have prepared all the same, as when its commit waits for a standby: not twice.
       connection_.reset();
       return warmed.error();
     }

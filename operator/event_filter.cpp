@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "kube/json_skimmer.h"
 #include "kube/kinds.h"
 #include "operator/api/shard_set_json.h"
 #include "operator/builders/annotations.h"
@@ -18,65 +19,6 @@ constexpr std::array<std::string_view, 8> kAnnotations = {
     "leader",         "config",          kHashAnnotation,   kPauseAnnotation,
     kAdoptAnnotation, kVerifyAnnotation, kRepairAnnotation, kBackupAnnotation};
 
-// Walks over JSON text without building anything: a thousand shards renew two hundred Endpoints a
-// second, and a parsed copy of each is most of what an idle operator would do. `text` must be JSON,
-// as the API server's is; of anything else it sees some part, never more.
-class Skimmer {
- public:
-  explicit Skimmer(std::string_view text) : text_(text) {}
-
-  // Calls see(name, value) for each member of the object that begins here; the name is as written.
-  template <typename See>
-  void Members(const See& see) {
-    if (!Take('{')) return;
-    while (at_ < text_.size() && Peek() == '"') {
-      const std::string_view name = Value();
-      if (!Take(':')) return;
-      see(name.substr(1, name.size() - 2), Value());
-      if (!Take(',')) return;
-    }
-  }
-
- private:
-  char Peek() {
-    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
-    return at_ < text_.size() ? text_[at_] : '\0';
-  }
-  bool Take(char c) {
-    if (Peek() != c) return false;
-    ++at_;
-    return true;
-  }
-  void SkipText() {  // from its first quote behind its last
-    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\') ++at_;
-    }
-    at_ = std::min(at_ + 1, text_.size());
-  }
-  std::string_view Value() {
-    const char first = Peek();
-    const std::size_t begin = at_;
-    int depth = 0;
-    if (first == '"') SkipText();
-    while (first != '"' && at_ < text_.size()) {
-      const char c = text_[at_];
-      const bool closes = c == '}' || c == ']';
-      if (depth == 0 && (closes || c == ',')) break;  // behind a number or a word
-      if (c == '"') {
-        SkipText();
-        continue;
-      }
-      ++at_;
-      depth += c == '{' || c == '[' ? 1 : 0;
-      if (closes && --depth == 0) break;
-    }
-    return text_.substr(begin, at_ - begin);
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
-
 // Of everything but what ticks: the version, and annotations by which nothing is decided.
 std::string DigestOf(const kube::Object& object) {
   std::string kept;
@@ -84,12 +26,13 @@ std::string DigestOf(const kube::Object& object) {
   const auto keep = [&kept](std::string_view name, std::string_view value) {
     kept.append(name).append(1, '=').append(value).append(1, '\n');
   };
-  Skimmer(object.json).Members([&](std::string_view part, std::string_view value) {
+  kube::JsonSkimmer(object.json).Members([&](std::string_view part, std::string_view value) {
+    if (part == "apiVersion" || part == "kind") return;  // lists have them elsewhere than watches
     if (part != "metadata") return keep(part, value);
-    Skimmer(value).Members([&](std::string_view name, std::string_view member) {
+    kube::JsonSkimmer(value).Members([&](std::string_view name, std::string_view member) {
       if (name == "resourceVersion" || name == "managedFields") return;
       if (name != "annotations") return keep(name, member);
-      Skimmer(member).Members([&](std::string_view annotation, std::string_view text) {
+      kube::JsonSkimmer(member).Members([&](std::string_view annotation, std::string_view text) {
         if (std::ranges::find(kAnnotations, annotation) != kAnnotations.end())
           keep(annotation, text);
       });

@@ -58,7 +58,7 @@ HOMES = (
      "one file a use: router/tls, a scram or certificate file"),
     ("libpg_query", r"pg_query", r"router/classify[^/]*\.cpp", "use router/classify.h"),
     ("Eigen", r"Eigen/", r"forecast/.*|tests/unit/forecast/.*|bench/.*", "use the structs of forecast/forecaster.h"),
-    ("cpprestsdk", r"cpprest/|pplx/", r"kube/(rest_api|detail/[^/]*)\.(cpp|h)|operator/metrics/prometheus_http\.cpp|operator/webhook/.*",
+    ("cpprestsdk", r"cpprest/|pplx/", r"kube/(rest_api|rest_task)\.(cpp|h)|operator/metrics/prometheus_http\.cpp|operator/webhook/.*",
      "use kube/kube_api.h or operator/metrics"),
     ("nlohmann::json", r"nlohmann/", r"operator/api/.*|kube/.*\.cpp|kube/detail/.*|operator/metrics/prometheus_(http|json)\.cpp|operator/webhook/.*|"
      r"operator/routers/[^/]*\.cpp|router/((?:\w+_)?table_feed|admin|config|classify|detail/)[^/]*\.(cpp|h)|(migration|backup)/([^/]*json[^/]*|progress)\.cpp|tests/.*|bench/.*|cli/.*",

@@ -76,6 +76,41 @@ TEST(ParseListPage, DropsTheFieldsOfManagersAsWatchesDo) {
   EXPECT_EQ(event->object.json, R"({"metadata":{"name":"a"}})");
 }
 
+// Wherever they stand, and nothing else that is called so.
+TEST(ParseWatchLine, CutsTheFieldsOfManagersOut) {
+  const auto kept = [](const std::string& metadata) {
+    const auto event = ParseWatchLine(R"({"type":"ADDED","object":{"kind":"Pod","metadata":)" +
+                                      metadata + R"(,"status":{"managedFields":1}}})");
+    EXPECT_TRUE(event) << metadata;
+    std::string text = event ? event->object.json : "";
+    EXPECT_TRUE(ParseObject(text)) << text;
+    const std::string end = R"(,"status":{"managedFields":1}})";
+    EXPECT_TRUE(text.ends_with(end)) << text;
+    return text.substr(0, text.size() - end.size());
+  };
+  const std::string begin = R"({"kind":"Pod","metadata":)";
+  EXPECT_EQ(kept(R"({"managedFields":[{"a":"]}"}],"name":"a"})"), begin + R"({"name":"a"})");
+  EXPECT_EQ(kept(R"({"name":"a","managedFields":[{"a":{}}]})"), begin + R"({"name":"a"})");
+  EXPECT_EQ(kept(R"({"name":"a","managedFields":[],"uid":"u"})"),
+            begin + R"({"name":"a","uid":"u"})");
+  EXPECT_EQ(kept(R"({"managedFields":[]})"), begin + "{}");
+  EXPECT_EQ(kept("{ \"name\" : \"a\" ,\t\"managedFields\" : [ ] }"), begin + R"({ "name" : "a" })");
+  EXPECT_EQ(kept(R"({"annotations":{"managedFields":"x"},"name":"a"})"),
+            begin + R"({"annotations":{"managedFields":"x"},"name":"a"})");
+  EXPECT_EQ(kept(R"({"labels":{"a":"managedFields\":["},"managedFields":[],"name":"a"})"),
+            begin + R"({"labels":{"a":"managedFields\":["},"name":"a"})");
+}
+
+TEST(ParseListPage, AnItemThatSaysItsKindKeepsItAndATornListIsNone) {
+  const auto page = ParseListPage(
+      kPods, R"({"items":[{"kind":"Own","apiVersion":"v9","metadata":{"name":"a"}},{}]})");
+  ASSERT_TRUE(page && page->items.size() == 2);
+  EXPECT_EQ(page->items[0].json, R"({"kind":"Own","apiVersion":"v9","metadata":{"name":"a"}})");
+  EXPECT_EQ(page->items[1].json, R"({"apiVersion":"v1","kind":"Pod"})");
+  EXPECT_FALSE(ParseListPage(kPods, R"({"items":[{"metadata":{"name":"a"}},{"metada)"));
+  EXPECT_FALSE(ParseWatchLine(R"({"type":"ADDED","object":{"metadata":{"name":"a"},"spec":)"));
+}
+
 TEST(ParseListPage, NoItemsAreNone) {
   EXPECT_TRUE(ParseListPage(kPods, R"({"items":null})")->items.empty());
   EXPECT_TRUE(ParseListPage(kPods, R"({})")->items.empty());
