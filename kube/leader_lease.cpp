@@ -59,7 +59,10 @@ std::chrono::milliseconds LeaderLease::TryOnce(Deadline deadline) {
   if (ours) return Renew(**seen, *record, deadline);
   Lost("the lease is held by '" + record->holder + "'");
   if (record->holder == options_.identity && tried_transitions_ == record->transitions) {
-    Won(tried_at_, record->transitions);  // The take-over happened; only its answer was lost.
+    // The take-over happened; only its answer was lost. Once: if its time is over by now, the next
+    // step sees a term of ours that ended, and takes the Lease again.
+    tried_transitions_.reset();
+    Won(tried_at_, record->transitions);
     return options_.try_every;
   }
   // A term of ours that ended because it was not renewed in time, and nobody else took since.

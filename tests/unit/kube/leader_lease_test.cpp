@@ -163,6 +163,15 @@ TEST_F(Election, ATakeOverWhoseAnswerIsLostIsOurs) {
   EXPECT_EQ(a_.transitions(), 1);
 }
 
+TEST_F(Election, ATakeOverWhoseTimeIsOverWhenItIsFoundIsMadeAgain) {
+  loses_next_answer_ = true;
+  a_.Step();
+  clock_.Advance(20s);  // the API server was slow, or we were
+  Pass(3s, {&a_});
+  EXPECT_TRUE(a_.Leads());
+  EXPECT_EQ(a_.transitions(), 2) << "a new term: somebody may have seen the old one end";
+}
+
 TEST_F(Election, APausedLeaderNoticesBeforeItActs) {
   a_.Step();
   Pass(1s, {&a_, &b_});
