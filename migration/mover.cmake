@@ -22,7 +22,7 @@ foreshard_library(foreshard_shard_schema
 target_include_directories(foreshard_shard_schema PRIVATE "${CMAKE_BINARY_DIR}/generated")
 
 foreshard_library(foreshard_mover
-  SOURCES predicate.cpp shard_objects.cpp pg_shard_sql.cpp pg_shard.cpp catalog.cpp
+  SOURCES predicate.cpp shard_objects.cpp pg_shard_sql.cpp pg_shard.cpp pg_shard_connections.cpp catalog.cpp
           partitions.cpp pg_dump.cpp preflight_sql.cpp preflight.cpp snapshot_keeper.cpp mover_work.cpp
           mover_prepare.cpp mover_throttle.cpp copy_rate.cpp copier.cpp mover_copy.cpp mover_catch_up.cpp digest.cpp verify.cpp
           cleanup.cpp sweeper.cpp audit.cpp pg_audit.cpp mover_probe.cpp mover.cpp

@@ -297,45 +297,6 @@ Status PgShard::WriteProbe(model::Token token, std::int64_t seq, Deadline deadli
       deadline);
 }
 
-Status PgShard::EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
-                                 Deadline deadline) {
-  return Claimed(token,
-                 {{"SELECT pg_terminate_backend(a.pid) FROM foreshard.connection c "
-                   "JOIN pg_stat_activity a ON a.pid = c.pid AND a.backend_start = c.backend_start "
-                   "WHERE c.router = ANY ($1::text[])",
-                   {pg::ArrayLiteral(routers)}}},
-                 deadline);
-}
-
-Result<EndedConnections> PgShard::EndConnectionsExcept(model::Token token,
-                                                       const std::vector<std::string>& routers,
-                                                       const std::string& before, bool force,
-                                                       Deadline deadline) {
-  constexpr std::string_view kTheirs =
-      "SELECT a.pid, a.backend_start, a.state FROM foreshard.connection c JOIN pg_stat_activity a "
-      "ON a.pid = c.pid AND a.backend_start = c.backend_start WHERE c.router <> ALL ($1::text[])";
-  const std::string named = pg::ArrayLiteral(routers);
-  // Counted first: who is told to end is often gone at once, and counts too.
-  const Result<pg::Rows> counted =
-      Exec(fmt::format("SELECT b::text, count(*) FILTER (WHERE backend_start < b), "
-                       "count(*) FILTER (WHERE backend_start >= b) FROM coalesce(nullif($2, "
-                       "'')::timestamptz, clock_timestamp()) b LEFT JOIN ({}) a ON true GROUP BY b",
-                       kTheirs),
-           {named, before}, deadline);
-  if (!counted) return counted.error();
-  const EndedConnections ended{
-      .before = counted->Text(0, 0), .left = counted->Int(0, 1), .came = counted->Int(0, 2)};
-  if (ended.left == 0) return ended;
-  const Status done =
-      Claimed(token,
-              {{fmt::format("SELECT pg_terminate_backend(pid) FROM ({}) a WHERE backend_start < "
-                            "$2::timestamptz{}",
-                            kTheirs, force ? "" : " AND state = 'idle'"),
-                {named, ended.before}}},
-              deadline);
-  return done ? Result(ended) : done.error();
-}
-
 Status PgShard::TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                           Deadline deadline) {
   return Claimed(token,

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "migration/predicate.h"
 #include "tests/integration/migration/stage.h"
 #include "tests/support/needs.h"
@@ -28,6 +30,17 @@ class PgShardTest : public testing::Test {
     EXPECT_TRUE(support::WaitFor("a step", 30s, [&] {
       const Status done = step();
       return support::Seen(done.ok(), done.ok() ? "" : done.error().message);
+    }));
+  }
+
+  // From now on commits on the source wait for this one; "": for nobody.
+  void WaitForStandby(const std::string& name) {
+    support::PostgresServer& server = shards_->server(Side::kSource);
+    ASSERT_TRUE(
+        Good(server.Sql(fmt::format("ALTER SYSTEM SET synchronous_standby_names = '{}'", name))));
+    ASSERT_TRUE(Good(server.Sql("SELECT pg_reload_conf()")));
+    EXPECT_TRUE(support::WaitFor("the setting", 30s, [&] {
+      return support::Seen(*server.Sql("SHOW synchronous_standby_names") == name + "\n");
     }));
   }
 
@@ -61,21 +74,11 @@ TEST_F(PgShardTest, EnteringMakesTheRowsOnceAndKeepsOthersOut) {
 // After a failover the new primary has no standby yet, and its first commits wait for one.
 TEST_F(PgShardTest, ALookThatCameToNothingDoesNotSpoilTheNextOne) {
   stage_->Enter(Phase::kPreparing);
-  support::PostgresServer& server = shards_->server(Side::kSource);
-  const auto wait_for = [&server](const char* standby) {
-    ASSERT_TRUE(Good(
-        server.Sql(fmt::format("ALTER SYSTEM SET synchronous_standby_names = '{}'", standby))));
-    ASSERT_TRUE(Good(server.Sql("SELECT pg_reload_conf()")));
-    EXPECT_TRUE(support::WaitFor("the setting", 30s, [&] {
-      return support::Seen(*server.Sql("SHOW synchronous_standby_names") ==
-                           std::string(standby) + "\n");
-    }));
-  };
   const auto shard = shards_->Shard(shards_->Spec(), Side::kSource);
-  wait_for("nobody");
+  WaitForStandby("nobody");
   const auto late = shard->LookAtGate({0}, Deadline::After(shards_->clock(), 1s));
   EXPECT_FALSE(late.ok()) << "its commit waits";
-  wait_for("");
+  WaitForStandby("");
   EXPECT_TRUE(Good(shard->LookAtGate({0}, shards_->Soon())));
 }
 
@@ -270,6 +273,37 @@ TEST_F(PgShardTest, SessionsOfRoutersThatNobodyNamesAreEndedOnceTheyAreIdle) {
   EXPECT_TRUE(support::WaitFor("the end of the one in a transaction", 20s,
                                [&] { return support::Seen(end("", true).left == 0); }));
   EXPECT_FALSE(Good(young->Exec("SELECT 1", shards_->Soon())));
+}
+
+// It has happened, and only its answer is missing.
+TEST_F(PgShardTest, ACommitThatWaitsForAReplicaIsLetFinish) {
+  const Turn turn = stage_->Enter(Phase::kReady);
+  const auto client = shards_->Connect(Side::kSource, "app");
+  ASSERT_TRUE(Good(client->Exec("SELECT foreshard.connected('router-2', 12)", shards_->Soon())));
+  WaitForStandby("nobody");
+  Result<pg::Rows> written = Error::Retry("it has not begun");
+  std::jthread writer([&] {
+    written = client->Exec("INSERT INTO public.customers (id) VALUES (1)", shards_->Soon());
+  });
+  EXPECT_TRUE(support::WaitFor("its commit waits", 20s, [&] {
+    return support::Seen(shards_->Sql(Side::kSource,
+                                      "SELECT count(*) FROM pg_stat_activity WHERE wait_event = "
+                                      "'SyncRep' AND usename = 'app'") == "1");
+  }));
+  // Their own commits wait too, after what they do.
+  const Deadline short_time = Deadline::After(shards_->clock(), 1s);
+  EXPECT_FALSE(stage_->source().EndConnectionsOf(turn.source_token, {"router-2"}, short_time).ok());
+  EXPECT_FALSE(stage_->source()
+                   .EndConnectionsExcept(turn.source_token, {}, "", true,
+                                         Deadline::After(shards_->clock(), 1s))
+                   .ok());
+  WaitForStandby("");
+  writer.join();
+  EXPECT_TRUE(Good(written));
+  Insist([&] {
+    return stage_->source().EndConnectionsOf(turn.source_token, {"router-2"}, shards_->Soon());
+  });
+  EXPECT_FALSE(Good(client->Exec("SELECT 1", shards_->Soon())));
 }
 
 TEST_F(PgShardTest, AServerThatWentAwayIsFoundAgain) {
