@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "migration/mover_work.h"
@@ -64,6 +65,7 @@ struct Way {
 struct Link {
   Way up;
   Way down;
+  bool ready = true;  // something can be read or written, or it is new
 
   bool Pump() {
     for (Way* way : {&up, &down}) {
@@ -96,15 +98,23 @@ void Accept(int listener, int target, std::vector<Link>& links) {
   links.push_back({.up = {client, server, {}}, .down = {server, client, {}}});
 }
 
-void Wait(int listener, const std::vector<Link>& links) {
+void Wait(int listener, std::vector<Link>& links) {
   std::vector<pollfd> polled = {{listener, POLLIN, 0}};
-  for (const Link& link : links) {
+  std::vector<Link*> whose = {nullptr};
+  const auto poll_for = [&](Link& link, int socket, short events) {
+    polled.push_back({socket, events, 0});
+    whose.push_back(&link);
+  };
+  for (Link& link : links) {
     for (const Way* way : {&link.up, &link.down}) {
-      if (way->wants_to_read()) polled.push_back({way->from, POLLIN, 0});
-      if (!way->buffer.empty()) polled.push_back({way->to, POLLOUT, 0});
+      if (way->wants_to_read()) poll_for(link, way->from, POLLIN);
+      if (!way->buffer.empty()) poll_for(link, way->to, POLLOUT);
     }
   }
   ::poll(polled.data(), polled.size(), kPollMillis);
+  for (std::size_t i = 1; i < polled.size(); ++i) {
+    if (polled[i].revents != 0) whose[i]->ready = true;
+  }
 }
 
 }  // namespace
@@ -144,7 +154,7 @@ void Proxy::Run(const std::stop_token& stop) {
     pollfd knock{listener_, POLLIN, 0};
     while (::poll(&knock, 1, 0) > 0) Accept(listener_, target_, links);
     std::erase_if(links, [](Link& link) {
-      if (link.Pump()) return false;
+      if (!std::exchange(link.ready, false) || link.Pump()) return false;
       link.Close();
       return true;
     });
