@@ -15,8 +15,8 @@ namespace {
 
 constexpr const char* kMigrationLabel = "foreshard.dev/migration";
 // Annotations by which something is decided; all others only tick.
-constexpr std::array<std::string_view, 8> kAnnotations = {
-    "leader",         "config",          kHashAnnotation,   kPauseAnnotation,
+constexpr std::array<std::string_view, 9> kAnnotations = {
+    "leader",         "config",          "sync_standby",    kHashAnnotation,  kPauseAnnotation,
     kAdoptAnnotation, kVerifyAnnotation, kRepairAnnotation, kBackupAnnotation};
 
 // Of everything but what ticks: the version, and annotations by which nothing is decided.

@@ -19,6 +19,10 @@ inline constexpr const char* kBackupAnnotation = "foreshard.dev/backup";
 // reference table the shard that has it: put it aside.
 inline constexpr const char* kRepairAnnotation = "foreshard.dev/repair";
 
+// On the Endpoints by which Patroni is asked for a switchover: the uid of the pod that leads, and
+// since when it is asked.
+inline constexpr const char* kSwitchoverAnnotation = "foreshard.dev/switchover";
+
 // What the operator makes says by whom it is managed.
 inline constexpr const char* kManagedByLabel = "app.kubernetes.io/managed-by";
 inline constexpr const char* kManagedBy = "foreshard-operator";

@@ -10,8 +10,8 @@ namespace foreshard::op {
 namespace {
 
 struct Progress {
-  bool outdated = false;  // a pod has an older template
-  bool begun = false;     // one took on the newest, or is away meanwhile
+  bool open = false;   // a pod has an older template, or one that took on the newest is away
+  bool begun = false;  // one took on the newest, or is away meanwhile
 };
 
 void Add(const Value& stateful_set, Progress& progress) {
@@ -24,7 +24,7 @@ void Add(const Value& stateful_set, Progress& progress) {
   const bool took_it_on =
       newest > 0 && status["currentRevision"].Text() != status["updateRevision"].Text();
   const bool lacks_one = status["readyReplicas"].Int() < stateful_set.At("spec.replicas").Int();
-  progress.outdated = progress.outdated || outdated;
+  progress.open = progress.open || outdated || (took_it_on && lacks_one);
   progress.begun = progress.begun || took_it_on || (outdated && lacks_one);
 }
 
@@ -71,7 +71,7 @@ std::set<kube::ObjectRef> SetsInAChange(const std::vector<kube::Object>& statefu
   }
   std::set<kube::ObjectRef> found;
   for (const auto& [set, progress] : sets) {
-    if (progress.outdated && progress.begun) found.insert(set);
+    if (progress.open && progress.begun) found.insert(set);
   }
   return found;
 }

@@ -36,9 +36,10 @@ class RollLimit {
 };
 
 // Of StatefulSets and ShardSets as the API has them: the sets of which some pods have the newest
-// template and some do not, or of which one is away that would come back with it. Not those that
-// wait for their turn, are paused or being deleted, nor those whose last pod is on its way: that
-// one looks like any pod that is missing.
+// template and some do not, or of which one is away that will come back with it. Not those that
+// wait for their turn, are paused or being deleted. A set that took on a template some time ago and
+// lacks a member now looks like one whose last pod is on its way, and counts as well: rather one
+// place less for a while than one set too many.
 std::set<kube::ObjectRef> SetsInAChange(const std::vector<kube::Object>& stateful_sets,
                                         const std::vector<kube::Object>& shard_sets);
 

@@ -266,6 +266,7 @@ Status ActOnShardSet(const ShardSetHands& hands, const ShardSetObservation& seen
                      const Effect& effect, Deadline deadline) {
   switch (effect.kind) {
     case EffectKind::kApply:
+    case EffectKind::kSwitchOver:
       return Apply(hands, seen, effect, deadline);
     case EffectKind::kCreate:
       return CreateOnce(hands, seen, effect, deadline);

@@ -104,7 +104,8 @@ Result<Outcome> ShardSetController::Reconcile(const kube::ObjectRef& ref, Deadli
   const bool stands = (*seen)->set.deleting || (*seen)->paused || (*seen)->invalid;
   if (decision.whole || stands) roll_limit_.Leave(ref);
   if (!decision.effect) return decision.settled;
-  if (decision.effect->kind == EffectKind::kEvict) {
+  if (decision.effect->kind == EffectKind::kEvict ||
+      decision.effect->kind == EffectKind::kSwitchOver) {
     const Result<bool> room = TakesPlace(ref, deadline);
     if (!room) return room.error();
     if (!*room) return Outcome::LookAgain(kAtOnce);  // it now waits, and the rest goes on

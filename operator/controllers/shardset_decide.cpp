@@ -218,16 +218,16 @@ ShardSetDecision DecideShardSet(const ShardSetObservation& seen, const Images& i
   if (std::optional<Effect> effect = DecideObjects(seen, images)) return Do(std::move(*effect));
   if (std::optional<Effect> effect = DecideInside(seen)) return Do(std::move(*effect));
   if (std::optional<Effect> effect = DecideOrphans(seen)) return Do(std::move(*effect));
-  std::optional<Effect> next_pod = DecideRolling(seen);
-  if (next_pod && seen.may_roll && BudgetAllows(seen, *next_pod)) return Do(std::move(*next_pod));
+  RollingStep rolling = DecideRolling(seen);
+  if (rolling.effect && seen.may_roll) return Do(std::move(*rolling.effect));
   if (std::optional<Effect> effect = DecideGrowth(seen)) return Do(std::move(*effect));
   const bool ready = IsTrue(status.conditions, "Ready") && !IsTrue(status.conditions, "Degraded");
   if (std::optional<Effect> effect = TellStatus(seen, std::move(status)))
     return Do(std::move(*effect));
   ShardSetDecision rest = Settled(!ready || seen.believed ? kLookWhenWaiting
-                                  : next_pod              ? kLookForRoom
+                                  : rolling.wanted        ? kLookForRoom
                                                           : seen.inspection_age);
-  rest.whole = ready && !next_pod;
+  rest.whole = ready && !rolling.wanted;
   return rest;
 }
 

@@ -22,6 +22,7 @@ enum class EffectKind {
   kMakeAuthority,
   kIssueCertificate,
   kEvict,       // a pod, within its budget
+  kSwitchOver,  // asks Patroni, by `object`
   kSetUpShard,  // SQL
   kEndRestore,  // SQL on all shards, then the record says so
   kTellStatus,
@@ -73,12 +74,13 @@ std::optional<Effect> BeginRestore(const ShardSetObservation& seen, const Restor
 // What was under way inside the shards; nothing: it was ended. REQUIRES: all are set up.
 std::optional<Effect> EndRestore(const ShardSetObservation& seen);
 std::optional<Effect> DecideOrphans(const ShardSetObservation& seen);
-// The next pod that has to take on a new template; nothing while one is on its way. Whether the
+// How a new template goes on: a pod to evict, or the primary to hand over before it. Whether the
 // fleet has room for it is another question.
-std::optional<Effect> DecideRolling(const ShardSetObservation& seen);
-// What the budget told last: when it allows one more, an event says so. Asked before that, the
-// server refuses, and nobody knows when to ask again.
-bool BudgetAllows(const ShardSetObservation& seen, const Effect& eviction);
+struct RollingStep {
+  std::optional<Effect> effect;  // none: nobody needs to go, or nobody may now
+  bool wanted = false;           // somebody needs to go
+};
+RollingStep DecideRolling(const ShardSetObservation& seen);
 // Last of all: a storage class that cannot grow must not hold up the rest.
 std::optional<Effect> DecideGrowth(const ShardSetObservation& seen);
 // While it is being deleted: the next object to go, or the reason why it waits.

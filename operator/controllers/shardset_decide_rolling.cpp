@@ -1,15 +1,17 @@
 #include <algorithm>
 
 #include "operator/api/migration_json.h"
-#include "operator/controllers/shardset_decide.h"
+#include "operator/builders/switchover.h"
+#include "operator/controllers/shardset_effects.h"
 
 // How a change of the pods' template (image, resources, affinity) reaches running shards.
 //
 // StatefulSets only wait (OnDelete): left to themselves they would take the highest ordinal first,
 // which may be the primary, and all shards at once. Here one pod of the set goes at a time, by
 // eviction, so that its budget counts: the replicas of a shard, then its primary, so that each
-// shard changes its primary once; then the next shard. While any member of any shard is missing, or
-// keys are being handed over, nobody else goes.
+// shard changes its primary once; then the next shard. Before its pod goes the primary hands over
+// to a member in sync, which Patroni is asked for. While any member of any shard is missing, or keys
+// are being handed over, nobody else goes.
 
 namespace foreshard::op {
 namespace {
@@ -55,17 +57,17 @@ bool KeysAreChangingHands(const ShardSetObservation& seen) {
   });
 }
 
+// Two loops of Patroni and a clean stop: by then it has happened, or was refused.
+constexpr std::chrono::seconds kHandOverPatience{30};
+
 Effect Evict(const model::ShardId& shard, const std::string& pod) {
-  Effect effect;
+  Effect effect = Simple(EffectKind::kEvict, kube::kPods, pod);
   effect.shard = shard;
-  effect.kind = EffectKind::kEvict;
-  effect.resource = kube::kPods;
-  effect.name = pod;
   return effect;
 }
 
-}  // namespace
-
+// What the budget told last: when it allows one more, an event says so. Asked before that, the
+// server refuses, and nobody knows when to ask again.
 bool BudgetAllows(const ShardSetObservation& seen, const Effect& eviction) {
   const Child* pod = FindChild(seen.children, "Pod", eviction.name);
   if (pod != nullptr && !IsPodReady(pod->json)) return true;  // another rule: the server decides
@@ -74,29 +76,89 @@ bool BudgetAllows(const ShardSetObservation& seen, const Effect& eviction) {
   return budget == nullptr || budget->json.At("status.disruptionsAllowed").Int(1) > 0;
 }
 
-std::optional<Effect> DecideRolling(const ShardSetObservation& seen) {
-  if (KeysAreChangingHands(seen)) return std::nullopt;
+RollingStep Go(const ShardSetObservation& seen, Effect eviction) {
+  if (!BudgetAllows(seen, eviction)) return {.effect = std::nullopt, .wanted = true};
+  return {.effect = std::move(eviction), .wanted = true};
+}
+
+std::vector<std::string> InSync(const ShardSetObservation& seen, const model::ShardId& shard,
+                                const std::string& leader) {
+  const Child* sync = FindChild(seen.children, "Endpoints", SyncName(NameOf(seen.set), shard));
+  return sync != nullptr ? MembersInSync(sync->json, leader) : std::vector<std::string>();
+}
+
+// Somebody leads and has somebody in sync: who has only just taken the lock does not take writes
+// yet.
+bool TakesWrites(const ShardSetObservation& seen, const model::ShardId& shard,
+                 const ShardPods& pods) {
+  const std::string leader = LeaderOf(seen, shard);
+  if (leader.empty()) return false;
+  const bool synchronous = seen.set.spec.shard_template.synchronous_replication;
+  return !synchronous || pods.wanted < 2 || !InSync(seen, shard, leader).empty();
+}
+
+// A ready member that may lead after `leader` without losing anything; "" for none now.
+std::string Successor(const ShardSetObservation& seen, const model::ShardId& shard,
+                      const std::string& leader) {
+  const bool synchronous = seen.set.spec.shard_template.synchronous_replication;
+  const std::vector<std::string> in_sync = InSync(seen, shard, leader);
+  for (const auto& [key, child] : seen.children) {
+    if (key.first != "Pod" || key.second == leader || !IsPodReady(child.json)) continue;
+    if (child.json["metadata"]["labels"][kShardLabel].Text() != shard.value) continue;
+    if (!synchronous || std::ranges::find(in_sync, key.second) != in_sync.end()) return key.second;
+  }
+  return {};
+}
+
+// The last one of its shard. Asked once: a primary that stops cleanly hands over as well, to whom
+// it likes.
+RollingStep HandOver(const ShardSetObservation& seen, const model::ShardId& shard,
+                     const ShardPods& pods, const std::string& leader) {
+  const SetName set = NameOf(seen.set);
+  const Child* pod = FindChild(seen.children, "Pod", leader);
+  if (pods.all < 2 || pod == nullptr) return Go(seen, Evict(shard, leader));
+  const Child* asked = FindChild(seen.children, "Endpoints", SwitchoverName(set, shard));
+  const std::optional<WallTime> since =
+      asked != nullptr ? SwitchoverAskedAt(asked->json, pod->uid) : std::nullopt;
+  if (since && seen.now >= *since + kHandOverPatience) return Go(seen, Evict(shard, leader));
+  const std::string successor = since ? std::string() : Successor(seen, shard, leader);
+  if (successor.empty()) return {.effect = std::nullopt, .wanted = true};
+  Effect ask = Simple(EffectKind::kSwitchOver, kube::kEndpoints, SwitchoverName(set, shard));
+  ask.shard = shard;
+  ask.object = BuildSwitchover(
+      set, shard,
+      {.leader = leader, .leader_uid = pod->uid, .successor = successor, .asked_at = seen.now});
+  return {.effect = std::move(ask), .wanted = true};
+}
+
+}  // namespace
+
+RollingStep DecideRolling(const ShardSetObservation& seen) {
+  if (KeysAreChangingHands(seen)) return {};
   bool whole = true;
+  bool wanted = false;
   std::vector<std::pair<model::ShardId, ShardPods>> shards;
   for (const model::ShardId& shard : WantedShards(seen)) {
     shards.emplace_back(shard, PodsOf(seen, shard));
-    whole = whole && IsWhole(shards.back().second) && !LeaderOf(seen, shard).empty();
+    const ShardPods& pods = shards.back().second;
+    whole = whole && IsWhole(pods) && TakesWrites(seen, shard, pods);
+    wanted = wanted || !pods.outdated.empty();
   }
   // A pod that an earlier change broke serves nobody: the change that repairs it may take it.
   for (const auto& [shard, pods] : shards) {
     if (pods.settled && !pods.broken.empty() && pods.broken != LeaderOf(seen, shard))
-      return Evict(shard, pods.broken);
+      return Go(seen, Evict(shard, pods.broken));
   }
-  if (!whole) return std::nullopt;
+  if (!whole) return {.effect = std::nullopt, .wanted = wanted};
   for (const auto& [shard, pods] : shards) {
     if (pods.outdated.empty()) continue;
     const std::string leader = LeaderOf(seen, shard);
     for (const std::string& pod : pods.outdated) {
-      if (pod != leader) return Evict(shard, pod);
+      if (pod != leader) return Go(seen, Evict(shard, pod));
     }
-    return Evict(shard, leader);
+    return HandOver(seen, shard, pods, leader);
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace foreshard::op

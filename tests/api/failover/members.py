@@ -238,7 +238,7 @@ class Member:
             self.process.wait()
 
 
-def members_of(cluster, space, owner, shard, number, directory, network):
+def members_of(cluster, space, owner, shard, number, directory, network, kind=Member):  # pylint: disable=too-many-arguments
     """Members of one shard from what the operator made: `number` tells them from those of other shards."""
     if not PATRONI.exists():
         raise Missing("patroni")
@@ -250,8 +250,8 @@ def members_of(cluster, space, owner, shard, number, directory, network):
     tls = cluster.api.get(f"{CORE}/namespaces/{space}/secrets/{owner}-shard-tls")
     files = {f"tls/{name}": base64.b64decode(text).decode() for name, text in tls["data"].items()}
     files["patroni/patroni.yml"] = config["data"]["patroni.yml"]
-    return [Member(cluster, stateful["spec"]["template"], f"{scope}-{i}", space, f"{network}.{10 * number + i + 1}",
-                   f"192.0.2.{10 * number + i + 1}", directory / f"{shard}-{i}", files)
+    return [kind(cluster, stateful["spec"]["template"], f"{scope}-{i}", space, f"{network}.{10 * number + i + 1}",
+                 f"192.0.2.{10 * number + i + 1}", directory / f"{shard}-{i}", files)
             for i in range(stateful["spec"]["replicas"])]
 
 

@@ -9,7 +9,7 @@ import time
 
 import psycopg2
 from clients import Load, Login, Loyal, Silent, run
-from members import ROOT, Missing, members_of
+from members import ROOT, Member, Missing, members_of
 
 from cluster import CORE, OURS, Cluster, Refused, start, stop, wait_for
 
@@ -122,7 +122,11 @@ FAULTS = {
 class Shards:
     """So many shards of one ShardSet, whole and under load. `with Shards(2) as shards`."""
 
-    def __init__(self, count):
+    member, controllers = Member, False  # who plays a pod; whether StatefulSets make them
+
+    def __init__(self, count, arguments=()):
+        """`arguments` of the operator."""
+        self.arguments = arguments
         self.keep = tempfile.TemporaryDirectory(prefix="foreshard-failover-")
         directory = pathlib.Path(self.keep.name)
         os.chmod(directory, 0o755)
@@ -140,11 +144,12 @@ class Shards:
 
     def begin(self, directory, count):
         self.cluster = Cluster(directory / "cluster")
-        self.cluster.install(controllers=False)
+        self.cluster.install(controllers=self.controllers)
         self.operator = start([ROOT / "build/release/bin/foreshard-operator",
                                f"--kubeconfig={self.cluster.operator_kubeconfig('one')}", "--listen=127.0.0.1:0",
                                "--status-listen=off", "--lease-namespace=foreshard-system", "--audit-interval=0s",
-                               f"--temporary-directory={directory}/operator-files"], directory / "cluster/log/operator.log")
+                               f"--temporary-directory={directory}/operator-files", *self.arguments],
+                              directory / "cluster/log/operator.log")
         self.make_set(count)
         self.start_members(count, directory / "members")
 
@@ -170,7 +175,7 @@ class Shards:
         (directory / "ca.crt").write_bytes(base64.b64decode(authority["data"]["ca.crt"]))
         login = Login(base64.b64decode(secret["data"]["password"]).decode(), directory / "ca.crt")
         for number, shard in enumerate(found):
-            members = members_of(self.cluster, SPACE, OWNER, shard, number, directory, self.network)
+            members = members_of(self.cluster, SPACE, OWNER, shard, number, directory, self.network, self.member)
             self.shards.append(Shard(self, members, login))
         by_scope = {shard.scope: shard for shard in self.shards}
 

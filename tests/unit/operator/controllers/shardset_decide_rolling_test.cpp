@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 
 #include "operator/builders/names.h"
@@ -59,8 +60,33 @@ class RollingTest : public testing::Test {
     for (const Value& pod : world.All(kube::kPods)) missing.erase(pod.At("metadata.name").Text());
     return missing;
   }
+  // Who is asked to lead instead of whom; nothing: nobody.
+  std::optional<std::pair<std::string, std::string>> Asked(const std::string& shard) {
+    const Value asked = world.Get(kube::kEndpoints, shard + "-failover")["metadata"]["annotations"];
+    if (asked["member"].is_null()) return std::nullopt;
+    return std::pair(asked["leader"].Text(), asked["member"].Text());
+  }
+  // Patroni does what it was asked, and forgets it.
+  void PlaySwitchovers() {
+    for (const std::string& id : world.Shards()) {
+      const std::string shard = "orders-" + id;
+      const auto asked = Asked(shard);
+      if (!asked) continue;
+      handed_over_.push_back(asked->first);
+      EXPECT_EQ(Leader(shard), asked->first);
+      EXPECT_TRUE(world.Exists(kube::kPods, asked->first)) << "it goes after it has handed over";
+      Forget(shard);
+      SetLeader(shard, asked->second);
+    }
+  }
+  void Forget(const std::string& shard) {
+    world.Patch(kube::kEndpoints, shard + "-failover",
+                R"({"metadata":{"annotations":{"leader":null,"member":null}}})");
+  }
   // The pod that was taken since; "" for none. Fails if there is more than one.
   std::string Taken() {
+    world.Settle();
+    PlaySwitchovers();
     world.Settle();
     const std::set<std::string> missing = Missing();
     EXPECT_LE(missing.size(), 1U);
@@ -69,6 +95,27 @@ class RollingTest : public testing::Test {
   void SetLeader(const std::string& shard, const std::string& pod) {
     world.Patch(kube::kEndpoints, shard,
                 R"({"metadata":{"annotations":{"leader":")" + pod + "\"}}}");
+    SetInSync(shard, pod, pod.ends_with("-0") ? shard + "-1" : shard + "-0");
+  }
+  void SetInSync(const std::string& shard, const std::string& leader, const std::string& members) {
+    world.Patch(kube::kEndpoints, shard + "-sync",
+                R"({"metadata":{"annotations":{"leader":")" + leader + R"(","sync_standby":")" +
+                    members + "\"}}}");
+  }
+  std::string Leader(const std::string& shard) {
+    return world.Get(kube::kEndpoints, shard).At("metadata.annotations.leader").Text();
+  }
+  // The replica of the first shard has the newest template, its primary has not.
+  std::string UntilThePrimaryIsLeft() {
+    WantCpu("2000m");
+    world.Settle();
+    PlayRevisions();
+    EXPECT_EQ(Taken().back(), '1');
+    ComesBack();
+    world.Settle();
+    for (const std::string& id : world.Shards())
+      if (Asked("orders-" + id)) return "orders-" + id;
+    return {};
   }
   // The missing pod comes back with the newest template.
   void ComesBack() {
@@ -78,6 +125,7 @@ class RollingTest : public testing::Test {
 
   ShardSetWorld world;
   std::set<std::string> all_;
+  std::vector<std::string> handed_over_;  // pods that led
 };
 
 // behaviour-14
@@ -104,6 +152,64 @@ TEST_F(RollingTest, ReplicasGoFirstThePrimaryLastAndOneShardAfterTheOther) {
     EXPECT_EQ(order[i + 1], shard + (leads_by_one ? "-1" : "-0")) << "the primary";
   }
   EXPECT_FALSE(order[2].starts_with(first));
+  EXPECT_EQ(handed_over_, std::vector<std::string>({order[1], order[3]})) << "each primary, once";
+}
+
+// behaviour-14
+TEST_F(RollingTest, ThePrimaryHandsOverToAMemberInSyncBeforeItGoes) {
+  const std::string shard = UntilThePrimaryIsLeft();
+  ASSERT_NE(shard, "");
+  EXPECT_EQ(Asked(shard), std::pair(shard + "-0", shard + "-1"));
+  const Value asked = world.Get(kube::kEndpoints, shard + "-failover");
+  EXPECT_EQ(asked["metadata"]["labels"][kClusterLabel].Text(), shard) << "or Patroni sees it not";
+  world.clock.Advance(std::chrono::seconds(20));
+  world.Settle();
+  EXPECT_TRUE(Missing().empty()) << "Patroni is still about it";
+  SetLeader(shard, shard + "-1");
+  Forget(shard);
+  EXPECT_EQ(Taken(), shard + "-0");
+}
+
+// behaviour-14
+TEST_F(RollingTest, WhoIsNotInSyncIsNotAskedToLead) {
+  for (const std::string& id : world.Shards())
+    SetInSync("orders-" + id, "orders-" + id + "-0", "");
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  EXPECT_EQ(Taken(), "") << "a primary with nobody in sync takes no writes (yet)";
+  for (const std::string& id : world.Shards())
+    SetInSync("orders-" + id, "orders-" + id + "-0", "orders-" + id + "-1");
+  const std::string replica = Taken();
+  const std::string shard = replica.substr(0, replica.rfind('-'));
+  SetInSync(shard, shard + "-0", "");
+  ComesBack();
+  for (const char* members : {"", "orders-s-else-1"}) {
+    SetInSync(shard, shard + "-0", members);
+    world.clock.Advance(std::chrono::seconds(60));
+    world.Settle();
+    EXPECT_EQ(Asked(shard), std::nullopt);
+    EXPECT_TRUE(Missing().empty()) << "and the primary stays until somebody is";
+  }
+  SetInSync(shard, shard + "-1", shard + "-1");  // of an earlier leader
+  world.Settle();
+  EXPECT_EQ(Asked(shard), std::nullopt);
+  SetInSync(shard, shard + "-0", "orders-s-else-1," + shard + "-1");
+  world.Settle();
+  EXPECT_EQ(Asked(shard), std::pair(shard + "-0", shard + "-1"));
+}
+
+// behaviour-14
+TEST_F(RollingTest, ASwitchoverThatPatroniRefusesIsAskedForOnceAndThenThePrimaryGoes) {
+  const std::string shard = UntilThePrimaryIsLeft();
+  ASSERT_NE(shard, "");
+  Forget(shard);  // it does so when it refuses
+  world.clock.Advance(std::chrono::seconds(20));
+  world.Settle();
+  EXPECT_EQ(Asked(shard), std::nullopt);
+  EXPECT_TRUE(Missing().empty());
+  world.clock.Advance(std::chrono::seconds(11));
+  EXPECT_EQ(Taken(), shard + "-0");
 }
 
 // behaviour-14

@@ -91,6 +91,7 @@ void ShardSetWorld::StartLeader(const Value& stateful_set) {
     make(kube::kEndpoints, object_name, std::move(annotations));
   };
   endpoints(name, Value::Object({{"leader", name + "-0"}}));
+  endpoints(name + "-sync", Value::Object({{"leader", name + "-0"}, {"sync_standby", name + "-1"}}));
   make(kube::kServices, name + "-config", Value::Object({}));
   endpoints(name + "-config", Value::Object({{"config", ToJson(file->At("bootstrap.dcs"))}}));
 }
