@@ -10,15 +10,34 @@
 // which may be the primary, and all shards at once. Here one pod of the set goes at a time, by
 // eviction, so that its budget counts: the replicas of a shard, then its primary, so that each
 // shard changes its primary once; then the next shard. Before its pod goes the primary hands over
-// to a member in sync, which Patroni is asked for. While any member of any shard is missing, or keys
-// are being handed over, nobody else goes.
+// to a member in sync, which Patroni is asked for. While any member of any shard is missing, or
+// keys are being handed over, nobody else goes.
 
 namespace foreshard::op {
 namespace {
 
+// Two loops of Patroni and a clean stop: by then it has happened, or was refused.
+constexpr std::chrono::seconds kHandOverPatience{30};
+
+// Since when the pod has been asked to let another one lead; nothing: it has not been.
+std::optional<WallTime> AskedSince(const ShardSetObservation& seen, const model::ShardId& shard,
+                                   const std::string& pod_uid) {
+  const Child* asked =
+      FindChild(seen.children, "Endpoints", SwitchoverName(NameOf(seen.set), shard));
+  return asked != nullptr ? SwitchoverAskedAt(asked->json, pod_uid) : std::nullopt;
+}
+
+// Meanwhile it stops and becomes a replica: neither leader nor ready, and not broken.
+bool MayBeHandingOver(const ShardSetObservation& seen, const model::ShardId& shard,
+                      const Child& pod) {
+  const std::optional<WallTime> since = AskedSince(seen, shard, pod.uid);
+  return since && seen.now < *since + kHandOverPatience;
+}
+
 struct ShardPods {
   std::vector<std::string> outdated;  // by name
   std::string broken;                 // an outdated one that is not ready; "" for none
+                                      // (the leader only if there is no other)
   int ready = 0;
   int all = 0;
   bool settled = false;  // the StatefulSet knows its newest template
@@ -33,6 +52,7 @@ ShardPods PodsOf(const ShardSetObservation& seen, const model::ShardId& shard) {
   pods.settled = !revision.empty() && set->json.At("status.observedGeneration").Int() ==
                                           set->json.At("metadata.generation").Int();
   pods.wanted = set->json.At("spec.replicas").Int();
+  const std::string leader = LeaderOf(seen, shard);
   for (const auto& [key, child] : seen.children) {
     if (key.first != "Pod" || child.json["metadata"]["labels"][kShardLabel].Text() != shard.value)
       continue;
@@ -42,7 +62,9 @@ ShardPods PodsOf(const ShardSetObservation& seen, const model::ShardId& shard) {
     const std::string own = child.json["metadata"]["labels"]["controller-revision-hash"].Text();
     if (own.empty() || own == revision || child.deleting) continue;
     pods.outdated.push_back(key.second);
-    if (!ready && pods.broken.empty()) pods.broken = key.second;
+    if (!ready && (pods.broken.empty() || pods.broken == leader) &&
+        !MayBeHandingOver(seen, shard, child))
+      pods.broken = key.second;
   }
   return pods;
 }
@@ -56,9 +78,6 @@ bool KeysAreChangingHands(const ShardSetObservation& seen) {
     return migration.status.phase == "Cutover" || migration.status.phase == "RollingBack";
   });
 }
-
-// Two loops of Patroni and a clean stop: by then it has happened, or was refused.
-constexpr std::chrono::seconds kHandOverPatience{30};
 
 Effect Evict(const model::ShardId& shard, const std::string& pod) {
   Effect effect = Simple(EffectKind::kEvict, kube::kPods, pod);
@@ -117,9 +136,7 @@ RollingStep HandOver(const ShardSetObservation& seen, const model::ShardId& shar
   const SetName set = NameOf(seen.set);
   const Child* pod = FindChild(seen.children, "Pod", leader);
   if (pods.all < 2 || pod == nullptr) return Go(seen, Evict(shard, leader));
-  const Child* asked = FindChild(seen.children, "Endpoints", SwitchoverName(set, shard));
-  const std::optional<WallTime> since =
-      asked != nullptr ? SwitchoverAskedAt(asked->json, pod->uid) : std::nullopt;
+  const std::optional<WallTime> since = AskedSince(seen, shard, pod->uid);
   if (since && seen.now >= *since + kHandOverPatience) return Go(seen, Evict(shard, leader));
   const std::string successor = since ? std::string() : Successor(seen, shard, leader);
   if (successor.empty()) return {.effect = std::nullopt, .wanted = true};
@@ -144,9 +161,11 @@ RollingStep DecideRolling(const ShardSetObservation& seen) {
     whole = whole && IsWhole(pods) && TakesWrites(seen, shard, pods);
     wanted = wanted || !pods.outdated.empty();
   }
-  // A pod that an earlier change broke serves nobody: the change that repairs it may take it.
+  // A pod that an earlier change broke serves nobody: the change that repairs it may take it; the
+  // leader too where all are there and nobody is ready (the only member of a shard, for one).
   for (const auto& [shard, pods] : shards) {
-    if (pods.settled && !pods.broken.empty() && pods.broken != LeaderOf(seen, shard))
+    const bool nobody = pods.ready == 0 && pods.all == pods.wanted;
+    if (pods.settled && !pods.broken.empty() && (nobody || pods.broken != LeaderOf(seen, shard)))
       return Go(seen, Evict(shard, pods.broken));
   }
   if (!whole) return {.effect = std::nullopt, .wanted = wanted};

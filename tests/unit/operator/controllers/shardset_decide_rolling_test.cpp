@@ -213,6 +213,22 @@ TEST_F(RollingTest, ASwitchoverThatPatroniRefusesIsAskedForOnceAndThenThePrimary
 }
 
 // behaviour-14
+TEST_F(RollingTest, WhoIsHandingOverIsNotTakenForBroken) {
+  const std::string shard = UntilThePrimaryIsLeft();
+  ASSERT_NE(shard, "");
+  world.SetPodReady(shard + "-0", false);  // it stops
+  for (const char* leader : {"", "-1"}) {  // nobody, then another one
+    if (*leader != '\0') Forget(shard);
+    SetLeader(shard, *leader == '\0' ? "" : shard + leader);
+    world.clock.Advance(std::chrono::seconds(5));
+    world.Settle();
+    EXPECT_TRUE(Missing().empty()) << "it becomes a replica";
+  }
+  world.clock.Advance(std::chrono::seconds(21));
+  EXPECT_EQ(Taken(), shard + "-0") << "it does not come back";
+}
+
+// behaviour-14
 TEST_F(RollingTest, NobodyGoesWhileAMemberOfAnyShardIsMissing) {
   const std::string sick = "orders-" + world.Shards()[1] + "-1";
   world.SetPodReady(sick, false);
@@ -259,6 +275,22 @@ TEST_F(RollingTest, ATemplateThatBreaksStopsAtItsFirstPodAndIsRepairedByTheNext)
   world.Settle();
   PlayRevisions();
   EXPECT_EQ(Taken(), first);
+}
+
+// behaviour-14
+TEST_F(RollingTest, AShardOfWhichNobodyIsReadyIsRepairedToo) {
+  const std::string shard = "orders-" + world.Shards().front();
+  world.SetPodReady(shard + "-0", false);
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  EXPECT_EQ(Taken(), "") << "who leads may come back while another one is ready";
+  world.SetPodReady(shard + "-1", false);
+  EXPECT_EQ(Taken(), shard + "-1") << "who does not lead, first";
+  world.StartPods();
+  world.SetPodReady(shard + "-1", false);
+  PlayRevisions();
+  EXPECT_EQ(Taken(), shard + "-0");
 }
 
 // behaviour-14
