@@ -66,9 +66,11 @@ Value Authentication(std::string_view user) {
 }
 
 // Passwords in SCRAM only, over TLS only; the local socket asks for a password too, since sidecars
-// share it.
+// share it. By it Patroni asks a replica that streams from nobody for its timeline, to tell whether
+// it must be rewound ("all" databases are not replication).
 Value HostRules() {
   return Value::Array({"local all all scram-sha-256",
+                       "local replication standby scram-sha-256",
                        "hostssl replication standby all scram-sha-256",
                        "hostssl replication foreshard all scram-sha-256",
                        "host replication all all reject", "hostssl all all all scram-sha-256",

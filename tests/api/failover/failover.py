@@ -29,6 +29,9 @@ def main():
         results = shards.each(lambda shard, number: shard.round(kinds[number]))
         lost, twice, waited = drained_while_another_is_behind(shards.shards[-1])
         rows = sum(len(shard.load.acknowledged) for shard in shards.shards)
+        for shard in shards.shards:
+            for member in shard.members:
+                assert "no pg_hba.conf entry" not in (member.directory / "log").read_text(), f"{member.name} refuses Patroni"
     print(f"a renewed certificate: served by every member {renewed:.1f} s after its files")
     print(f"evicted, the only one in sync, and the primary killed: {waited} writes waited; {lost} lost, {twice} twice")
     assert lost == twice == 0
