@@ -2,8 +2,9 @@
 
 The operator's program makes a ShardSet's objects in a real API server. A member is then started from them as a kubelet would:
 the command and the environment of the StatefulSet's template, the patroni.yml of the ConfigMap, certificates and passwords of
-the Secrets, a token of the pod's own service account; in process and mount namespaces of its own, so that Patroni is process 1
-and /etc/foreshard is the member's. Only what a machine without pods lacks is different:
+the Secrets, a token of the pod's own service account; in process, mount and IPC namespaces of its own, so that Patroni is
+process 1, /etc/foreshard is the member's, and a killed server leaves no shared memory to the machine. Only what a machine
+without pods lacks is different:
 
   - what is /data, /run/postgresql and /tmp in a pod is below one folder a member;
   - each member has its own loopback address, given to `listen` too; Endpoints name it 192.0.2.N, since an API server takes no
@@ -29,7 +30,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scale"))
-from cluster import APPS, CORE, ROOT, Missing, Refused, end_with_parent  # noqa: E402  pylint: disable=wrong-import-position
+from cluster import APPS, CORE, ROOT, Missing, Refused, end_with_parent, wait_for  # noqa: E402  pylint: disable=wrong-import-position
 
 PATRONI = pathlib.Path("/usr/bin/patroni")
 PATHS = {"/data": "data", "/run/postgresql": "run", "/tmp/": "tmp/"}
@@ -105,6 +106,14 @@ def descendants_of(ancestor):
     return lines
 
 
+def state_of(pid):
+    """R, S, T, Z...; nothing: there is no such process."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
+    except OSError:
+        return None
+
+
 class Member:
     """One pod: `start`, `kill_postgres`, `freeze`, `thaw`, `close`. Threads: one, and the kubelet's."""
 
@@ -166,7 +175,7 @@ class Member:
             "conditions": [{"type": "Ready", "status": "True" if ready else "False"}]}})
 
     def start(self):
-        apart = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-ec", LAUNCH, "sh"]
+        apart = ["unshare", "--mount", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-ec", LAUNCH, "sh"]
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen([*apart, self.directory, *self.command], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=self.environment, cwd=self.directory,
@@ -187,6 +196,12 @@ class Member:
         self.send(self.pids("patroni")[:1], signal.SIGTERM)
 
     def kill_postgres(self):
+        """The server and all that it forked, as a kernel ends a container. It is stopped first: whom it forks after the list was
+        read would live on, waiting for a lock that one of the killed had, and PostgreSQL starts no second server beside it."""
+        server = self.pids("postgres")[:1]
+        self.send(server, signal.SIGSTOP)
+        for pid in server:
+            wait_for(f"{self.name}: process {pid} is stopped", 10, lambda pid=pid: state_of(pid) in ("T", "Z", None))
         self.send(self.pids("postgres"), signal.SIGKILL)
 
     def freeze(self, what):
