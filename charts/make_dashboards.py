@@ -75,6 +75,13 @@ def fleet():
               "archive: it keeps them on its volume until it can.",
               [("delta(foreshard_backup_failures{%s}[1h])%s" % (SET, LEADER), "{{shardset}} base backups"),
                ("sum by (shardset, shard) (increase(pg_stat_archiver_failed_count{%s}[1h]))" % SHARD, "{{shard}} WAL")]),
+        panel("Age of verification", "Time since the newest backups of all shards were restored and found good. Sets that do not verify have no line.",
+              [("time() - (foreshard_backup_verified_timestamp_seconds{%s} > 0%s)" % (SET, LEADER), "{{shardset}}")], "s"),
+        panel("Verification of backups", "Shards whose newest backup could not be restored, attempts that failed within a day, and how many minutes the "
+              "newest good turn over all shards took.",
+              [("foreshard_backup_verification_broken_shards{%s}%s" % (SET, LEADER), "{{shardset}} broken shards"),
+               ("delta(foreshard_backup_verification_failures{%s}[1d])%s" % (SET, LEADER), "{{shardset}} failed attempts"),
+               ("foreshard_backup_verification_last_seconds{%s} / 60%s" % (SET, LEADER), "{{shardset}} minutes")]),
     ]
 
 

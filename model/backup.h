@@ -32,6 +32,7 @@ struct BackupSpec {
   std::string time_zone = "UTC";
   int retain_full = 2;
   std::chrono::milliseconds point_interval = std::chrono::minutes(5);
+  std::optional<std::string> verification_schedule{};  // five cron fields; nothing: not wanted
   bool operator==(const BackupSpec&) const = default;
 };
 
@@ -86,6 +87,42 @@ struct BackupPoint {
   bool operator==(const BackupPoint&) const = default;
 };
 
+// What the newest restore of one shard's backup has shown (docs/adr/0066).
+struct ShardVerification {
+  ShardId id;
+  std::string time;   // it had ended
+  std::string label;  // of the backup
+  std::string point;  // to which it recovered; "": where the backup is consistent
+  std::int64_t rows = 0;   // of the sharded tables
+  std::int64_t pages = 0;  // with a checksum that is right
+  std::int64_t seconds = 0;
+  std::string problem;  // "": nothing is wrong
+  bool operator==(const ShardVerification&) const = default;
+};
+
+// Shards one after the other.
+struct VerificationRun {
+  std::string request;  // the annotation that it answers; "": none
+  std::string start_time;
+  std::vector<ShardId> done;  // of this turn, ordered
+  int failures = 0;           // of the shard that is next
+  std::string retry_time;     // not before; "": at once
+  std::string problem;        // of the last failure
+  bool operator==(const VerificationRun&) const = default;
+};
+
+struct VerificationStatus {
+  std::string request;     // the annotation that was answered last
+  std::string start_time;  // the newest turn that has ended began
+  std::string time;        // the newest turn that found nothing wrong had ended
+  std::int64_t seconds = 0;  // how long that took
+  std::string due_time;      // since when one is due that finds nothing wrong; "": none is
+  std::vector<ShardVerification> shards;  // ordered by id
+  std::int64_t failures = 0;              // of all time
+  std::optional<VerificationRun> running;
+  bool operator==(const VerificationStatus&) const = default;
+};
+
 struct BackupStatus {
   std::string request;  // the annotation that was answered last
   std::optional<BackupDone> last_full;
@@ -97,6 +134,8 @@ struct BackupStatus {
   // Written by who makes the points.
   std::optional<BackupPoint> last_point;
   std::string point_problem;  // of the newest attempt; "": it was kept
+  // Written by who verifies.
+  std::optional<VerificationStatus> verification{};
   bool operator==(const BackupStatus&) const = default;
 };
 

@@ -15,9 +15,12 @@ namespace {
 
 constexpr const char* kMigrationLabel = "foreshard.dev/migration";
 // Annotations by which something is decided; all others only tick.
-constexpr std::array<std::string_view, 9> kAnnotations = {
-    "leader",         "config",          "sync_standby",    kHashAnnotation,  kPauseAnnotation,
-    kAdoptAnnotation, kVerifyAnnotation, kRepairAnnotation, kBackupAnnotation};
+constexpr std::array<std::string_view, 10> kAnnotations = {
+    "leader",          "config",
+    "sync_standby",    kHashAnnotation,
+    kPauseAnnotation,  kAdoptAnnotation,
+    kVerifyAnnotation, kRepairAnnotation,
+    kBackupAnnotation, kVerifyBackupAnnotation};
 
 // Of everything but what ticks: the version, and annotations by which nothing is decided.
 std::string DigestOf(const kube::Object& object) {

@@ -96,6 +96,16 @@ class Exporter {
   };
   void SetBackupState(const std::string& name_space, const std::string& set,
                       const BackupState& state);
+  // Of restores that prove backups; what is not known goes.
+  struct VerificationState {
+    std::optional<double> due_since;  // in seconds since 1970; 0: none is due
+    std::optional<double> time;       // the newest that found nothing wrong had ended
+    std::optional<double> seconds;
+    std::optional<double> failures;
+    std::optional<double> broken_shards;
+  };
+  void SetVerificationState(const std::string& name_space, const std::string& set,
+                            const VerificationState& state);
 
   // What the admission webhook answered: allowed, refused, unreadable, or cut_off.
   void OnAdmission(std::string_view answer);

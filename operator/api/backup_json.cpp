@@ -76,6 +76,44 @@ Value RunJson(const model::BackupRun& run) {
                         {"problem", run.problem}});
 }
 
+std::vector<model::ShardVerification> ReadVerified(const Value& list) {
+  std::vector<model::ShardVerification> shards;
+  for (const Value& item : list.Items()) {
+    shards.push_back({.id = {item["id"].Text()},
+                      .time = item["time"].Text(),
+                      .label = item["label"].Text(),
+                      .point = item["point"].Text(),
+                      .rows = item["rows"].Int(),
+                      .pages = item["pages"].Int(),
+                      .seconds = item["seconds"].Int(),
+                      .problem = item["problem"].Text()});
+  }
+  std::ranges::sort(shards, {}, &model::ShardVerification::id);
+  return shards;
+}
+
+model::VerificationStatus ReadVerification(const Value& json) {
+  model::VerificationStatus read{.request = json["request"].Text(),
+                                 .start_time = json["startTime"].Text(),
+                                 .time = json["time"].Text(),
+                                 .seconds = json["seconds"].Int(),
+                                 .due_time = json["dueTime"].Text(),
+                                 .shards = ReadVerified(json["shards"]),
+                                 .failures = json["failures"].Int(),
+                                 .running = {}};
+  if (const Value& run = json["running"]; run.is_object()) {
+    read.running = model::VerificationRun{.request = run["request"].Text(),
+                                          .start_time = run["startTime"].Text(),
+                                          .done = {},
+                                          .failures = static_cast<int>(run["failures"].Int()),
+                                          .retry_time = run["retryTime"].Text(),
+                                          .problem = run["problem"].Text()};
+    for (const Value& id : run["done"].Items()) read.running->done.push_back({id.Text()});
+    std::ranges::sort(read.running->done);
+  }
+  return read;
+}
+
 Value Body(const model::ShardSet& set, Value status) {
   return Value::Object(
       {{"apiVersion", "foreshard.dev/v1alpha1"},
@@ -110,6 +148,8 @@ model::BackupStatus ReadBackup(const Value& backup) {
   if (const Value& point = backup["lastPoint"]; point.is_object()) {
     read.last_point = model::BackupPoint{point["number"].Int(), point["time"].Text()};
   }
+  if (const Value& verification = backup["verification"]; verification.is_object())
+    read.verification = ReadVerification(verification);
   return read;
 }
 
@@ -128,6 +168,49 @@ Value BackupStatusApply(const model::ShardSet& set, const model::ShardSetStatus&
   Value body = Value::Object();
   if (status.backup) body.Set("backup", BackupJson(*status.backup));
   const model::Condition* condition = FindCondition(status.conditions, kBackupCondition);
+  if (condition != nullptr) body.Set("conditions", Value::Array({ConditionJson(*condition)}));
+  return Body(set, std::move(body));
+}
+
+Value VerificationJson(const model::VerificationStatus& verification) {
+  Value::List shards;
+  for (const model::ShardVerification& shard : verification.shards) {
+    shards.push_back(Value::Object({{"id", shard.id.value},
+                                    {"time", shard.time},
+                                    {"label", shard.label},
+                                    {"point", shard.point},
+                                    {"rows", shard.rows},
+                                    {"pages", shard.pages},
+                                    {"seconds", shard.seconds},
+                                    {"problem", shard.problem}}));
+  }
+  Value json = Value::Object({{"request", verification.request},
+                              {"startTime", verification.start_time},
+                              {"time", verification.time},
+                              {"seconds", verification.seconds},
+                              {"dueTime", verification.due_time},
+                              {"shards", Value(std::move(shards))},
+                              {"failures", verification.failures}});
+  if (!verification.running) return json;
+  const model::VerificationRun& run = *verification.running;
+  Value::List done;
+  for (const model::ShardId& id : run.done) done.emplace_back(id.value);
+  json.Set("running", Value::Object({{"request", run.request},
+                                     {"startTime", run.start_time},
+                                     {"done", Value(std::move(done))},
+                                     {"failures", run.failures},
+                                     {"retryTime", run.retry_time},
+                                     {"problem", run.problem}}));
+  return json;
+}
+
+Value VerificationStatusApply(const model::ShardSet& set, const model::ShardSetStatus& status) {
+  Value body = Value::Object();
+  if (status.backup && status.backup->verification) {
+    body.Set("backup", Value::Object(
+                           {{"verification", VerificationJson(*status.backup->verification)}}));
+  }
+  const model::Condition* condition = FindCondition(status.conditions, kVerifiedCondition);
   if (condition != nullptr) body.Set("conditions", Value::Array({ConditionJson(*condition)}));
   return Body(set, std::move(body));
 }

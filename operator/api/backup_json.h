@@ -10,9 +10,12 @@ namespace foreshard::op {
 
 inline constexpr const char* kBackupManager = "foreshard-operator-backup";
 inline constexpr const char* kPointsManager = "foreshard-operator-points";
+inline constexpr const char* kVerificationManager = "foreshard-operator-verification";
 // The condition that the backup controller owns: whether all shards have a base backup that is not
 // too old.
 inline constexpr const char* kBackupCondition = "BackedUp";
+// Of those who verify: whether the newest backups of all shards were restored and are good.
+inline constexpr const char* kVerifiedCondition = "BackupVerified";
 // Of the fleet: whether what `spec.restoreFrom` names is there and serves.
 inline constexpr const char* kRestoredCondition = "Restored";
 
@@ -31,15 +34,17 @@ std::optional<SharedPlace> SharesItsPlace(const model::ShardSet& set);
 
 // REQUIRES: an object. What cannot be read is left out.
 model::BackupStatus ReadBackup(const Value& backup);
-// Without what the maker of points says.
+// Without what the maker of points says, and who verifies.
 Value BackupJson(const model::BackupStatus& backup);
 
 // "Full", "Incremental".
 std::string_view ToText(model::BackupType type);
 
 // Bodies for a server-side apply of the status subresource, under kBackupManager (with the
-// condition, if there is one) and under kPointsManager.
+// condition, if there is one), under kPointsManager, and under kVerificationManager.
 Value BackupStatusApply(const model::ShardSet& set, const model::ShardSetStatus& status);
 Value PointStatusApply(const model::ShardSet& set, const model::BackupStatus& backup);
+Value VerificationJson(const model::VerificationStatus& verification);
+Value VerificationStatusApply(const model::ShardSet& set, const model::ShardSetStatus& status);
 
 }  // namespace foreshard::op

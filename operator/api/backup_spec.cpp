@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 constexpr milliseconds kPointsNoMoreOften = seconds(30);
 constexpr milliseconds kPointsNoLessOften = hours(24);
+constexpr const char* kVerifyWeekly = "0 5 * * 0";  // the default of the schema
 
 // pgBackRest reads these as lines of a file: what ends a line would be another option.
 std::string OneLine(const Fields& fields, std::string_view name, std::string_view what,
@@ -97,6 +98,10 @@ model::BackupSpec ReadBackupSpec(const Fields& fields) {
   backup.point_interval = points.Duration("interval", backup.point_interval);
   if (backup.point_interval < kPointsNoMoreOften || backup.point_interval > kPointsNoLessOften) {
     points.problems().Add(points.PathOf("interval"), points.Text("interval"), "from 30s to 24h");
+  }
+  if (fields.Has("verification")) {
+    backup.verification_schedule =
+        ReadSchedule(fields.Object("verification"), "schedule", kVerifyWeekly, backup.time_zone);
   }
   return backup;
 }

@@ -97,7 +97,9 @@ Value ConditionsWhere(const std::vector<model::Condition>& conditions, bool scal
   Value::List list;
   for (const model::Condition& condition : conditions) {
     // Of managers of their own.
-    if (condition.type == kAuditCondition || condition.type == kBackupCondition) continue;
+    if (condition.type == kAuditCondition || condition.type == kBackupCondition ||
+        condition.type == kVerifiedCondition)
+      continue;
     if (IsScalingCondition(condition.type) == scaling) list.push_back(ConditionJson(condition));
   }
   return Value(std::move(list));

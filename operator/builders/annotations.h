@@ -15,6 +15,9 @@ inline constexpr const char* kVerifyAnnotation = "foreshard.dev/verify";
 // On a ShardSet, any text: make a base backup of all shards now, a whole one where it begins with
 // Full; `status.backup` repeats the text when that is done.
 inline constexpr const char* kBackupAnnotation = "foreshard.dev/backup";
+// On a ShardSet, any text: restore and check the newest backups now; `status.backup.verification`
+// repeats the text when that is done.
+inline constexpr const char* kVerifyBackupAnnotation = "foreshard.dev/verify-backup";
 // On a ShardSet, the fingerprint of what was found, and where nobody can tell the right copy of a
 // reference table the shard that has it: put it aside.
 inline constexpr const char* kRepairAnnotation = "foreshard.dev/repair";

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "operator/builders/pod_parts.h"
+#include "operator/builders/verification.h"
 
 namespace foreshard::op {
 namespace {
@@ -210,8 +211,10 @@ Value BuildBackupConfigMap(const SetName& set, const model::ShardId& shard,
                                  .name = BackupConfigName(set, shard),
                                  .component = Component::kShard,
                                  .shard = shard});
-  object.Set("data", Value::Object({{"shard.conf", ShardConfig(set, shard, *spec.backup)},
-                                    {"job.conf", JobConfig(set, shard, *spec.backup)}}));
+  Value data = Value::Object({{"shard.conf", ShardConfig(set, shard, *spec.backup)},
+                              {"job.conf", JobConfig(set, shard, *spec.backup)}});
+  if (spec.backup->verification_schedule) AddVerificationFiles(set, shard, *spec.backup, data);
+  object.Set("data", std::move(data));
   return Hashed(std::move(object));
 }
 
@@ -264,14 +267,28 @@ Value BuildBackupJob(const SetName& set, const model::ShardSetSpec& spec, const 
   Value volumes = RepositoryVolumes(set, job.shard, *spec.backup);
   AddAll(Value::Array({EmptyDir("tmp"), SecretVolume("backup-tls", BackupTlsSecret(set), 0440)}),
          volumes);
+  return BuildJobBesideShards(set, spec,
+                              {.name = BackupJobName(set, job.shard),
+                               .component = Component::kBackup,
+                               .shard = job.shard,
+                               .run = job.run,
+                               .container = JobContainer(set, *spec.backup, job, images),
+                               .volumes = std::move(volumes),
+                               .seconds_max = kJobSecondsMax,
+                               .kept_seconds = kJobKeptSeconds},
+                              images);
+}
+
+Value BuildJobBesideShards(const SetName& set, const model::ShardSetSpec& spec,
+                           const BackupJobParts& parts, const Images& images) {
   Value pod =
       Value::Object({{"restartPolicy", "Never"},
                      {"automountServiceAccountToken", false},
                      {"terminationGracePeriodSeconds", 30},
                      {"securityContext", PodSecurity(images.postgres_uid, images.postgres_gid)},
-                     {"containers", Value::Array({JobContainer(set, *spec.backup, job, images)})},
-                     {"volumes", std::move(volumes)}});
-  // Beside the shards, as they are told where to be; it must be able to mount what they mount.
+                     {"containers", Value::Array({parts.container})},
+                     {"volumes", parts.volumes}});
+  // As they are told where to be; it must be able to mount what they mount.
   if (!spec.shard_template.node_selector.empty())
     pod.Set("nodeSelector", Value::OfMap(spec.shard_template.node_selector));
   if (!spec.shard_template.tolerations_json.empty()) {
@@ -280,18 +297,18 @@ Value BuildBackupJob(const SetName& set, const model::ShardSetSpec& spec, const 
   }
   Value object = NewObject(set, {.api_version = "batch/v1",
                                  .kind = "Job",
-                                 .name = BackupJobName(set, job.shard),
-                                 .component = Component::kBackup,
+                                 .name = parts.name,
+                                 .component = parts.component,
                                  .shard = {}});
   Value& labels = object.Member("metadata").Member("labels");
-  labels.Set(kBackupShardLabel, job.shard.value);
-  labels.Set(kBackupRunLabel, job.run);
+  labels.Set(kBackupShardLabel, parts.shard.value);
+  labels.Set(kBackupRunLabel, parts.run);
   const Value template_metadata = Value::Object({{"labels", labels}});
-  object.Set("spec", Value::Object({{"backoffLimit", 0},  // the operator tries again, with patience
+  object.Set("spec", Value::Object({{"backoffLimit", 0},
                                     {"completions", 1},
                                     {"parallelism", 1},
-                                    {"activeDeadlineSeconds", kJobSecondsMax},
-                                    {"ttlSecondsAfterFinished", kJobKeptSeconds},
+                                    {"activeDeadlineSeconds", parts.seconds_max},
+                                    {"ttlSecondsAfterFinished", parts.kept_seconds},
                                     {"template", Value::Object({{"metadata", template_metadata},
                                                                 {"spec", std::move(pod)}})}}));
   return object;

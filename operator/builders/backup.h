@@ -49,7 +49,8 @@ std::string BackupTlsSecret(const SetName& set);  // orders-backup-tls
 // What a Job shows to a shard's server.
 CertificateRequest BackupCertificate(const SetName& set);
 
-// ConfigMap with `shard.conf` (of the pods) and `job.conf`. Nothing in it is secret.
+// ConfigMap with `shard.conf` (of the pods) and `job.conf`, and where backups are verified what that
+// Job needs. Nothing in it is secret.
 // REQUIRES: spec.backup.
 Value BuildBackupConfigMap(const SetName& set, const model::ShardId& shard,
                            const model::ShardSetSpec& spec);
@@ -67,6 +68,20 @@ Result<std::map<std::string, std::string>> BackupSecretFiles(const model::Backup
 // container, and the server beside it. REQUIRES: spec.backup.
 void AddBackupToPod(const SetName& set, const model::ShardId& shard,
                     const model::ShardSetSpec& spec, const Images& images, Value& pod);
+
+// A Job beside the shards of a set, tried once; who made it tries again with patience.
+struct BackupJobParts {
+  std::string name;
+  Component component = Component::kBackup;
+  model::ShardId shard;
+  std::string run;  // of the label
+  Value container;
+  Value volumes;
+  int seconds_max = 0;
+  int kept_seconds = 0;  // for its log
+};
+Value BuildJobBesideShards(const SetName& set, const model::ShardSetSpec& spec,
+                           const BackupJobParts& parts, const Images& images);
 
 // One base backup of one shard. What it was is the last message of its container
 // (ParseBackupResult). REQUIRES: spec.backup.

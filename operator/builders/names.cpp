@@ -33,6 +33,8 @@ std::string_view ToText(Component component) {
       return "mover";
     case Component::kBackup:
       return "backup";
+    case Component::kVerification:
+      return "verification";
   }
   Unreachable(component);
 }

@@ -27,7 +27,7 @@ inline constexpr int kRouterAdminPort = 8443;
 inline constexpr int kRouterMetricsPort = 9187;
 inline constexpr int kMoverMetricsPort = 9187;  // the mover's default
 
-enum class Component { kShard, kRouter, kMover, kBackup };
+enum class Component { kShard, kRouter, kMover, kBackup, kVerification };
 std::string_view ToText(Component component);
 
 // Which set an object is of.

@@ -37,8 +37,9 @@ class Impossible(Exception):
 def pgbackrest(*words):
     # The container may have settings for the backups of the new set: none of them counts here.
     environment = {name: text for name, text in os.environ.items() if not name.startswith("PGBACKREST_")}
-    return subprocess.run(["pgbackrest", *words], env={**environment, **OURS}, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE)
+    # With a wrong passphrase it quotes what it read.
+    return subprocess.run(["pgbackrest", *words], env={**environment, **OURS}, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def number_of(lsn):
@@ -80,24 +81,45 @@ def choose(stanza, left):
         ", ".join("%s (to %s)" % (one["label"], one["lsn"]["stop"]) for one in stanza["backup"]) or "none"))
 
 
-def restore():
+def why_not(told, stanzas):
+    """What pgBackRest says of a repository in which it finds no backup."""
+    states = [one["status"] for stanza in stanzas for one in [*stanza.get("repo", []), stanza] if one["status"]["code"] != 0]
+    text = "; ".join(dict.fromkeys(state["message"] for state in states)) or (told.stderr or told.stdout).strip()
+    unread = ("Crypto" in text or "Format" in text) and "certificate" not in text
+    hint = " (is the passphrase the one with which it was written?)" if unread else ""
+    return "".join(one if one.isprintable() else " " for one in text[:500]) + hint
+
+
+def read_stanza():
     told = pgbackrest("--output=json", "info")
-    stanzas = json.loads(told.stdout) if told.returncode == 0 and told.stdout else []
+    # With a wrong passphrase it quotes what it read, control characters too: not strictly JSON.
+    stanzas = json.loads(told.stdout, strict=False) if told.returncode == 0 and told.stdout else []
     stanza = [one for one in stanzas if one["name"] == WISH["stanza"] and one.get("backup")]
     if not stanza:
-        why = stanzas[0]["status"]["message"] if stanzas else (told.stderr or told.stdout).strip()[-500:]
-        raise Impossible("the repository has no backup of shard %s: %s" % (WISH["stanza"], why))
-    with open(MARK, "w"):
-        pass
-    label = choose(stanza[0], ancestors(stanza[0]))
-    print("restoring %s from %s to %s" % (WISH["stanza"], label, WISH["target"]), file=sys.stderr)
+        raise Impossible("the repository has no backup of shard %s: %s" % (WISH["stanza"], why_not(told, stanzas)))
+    return stanza[0]
+
+
+def to_the_point(action):
+    return ("--type=name", "--target=" + WISH["target"], "--target-timeline=%d" % WISH["timeline"], "--target-action=" + action)
+
+
+def fill(label, goal):
+    """The data folder from that backup; recovery goes on to the goal when PostgreSQL starts."""
     # The server asks for WAL with the settings of this repository, whatever its container was told.
     fetch = " ".join(["env"] + ["%s=%s" % pair for pair in sorted(OURS.items())] + ["pgbackrest", "archive-get", "%f", '"%p"'])
-    done = pgbackrest("--pg1-path=" + DATA, "--set=" + label, "--type=name", "--target=" + WISH["target"],
-                      "--target-timeline=%d" % WISH["timeline"], "--target-action=promote",
-                      "--recovery-option=restore_command=" + fetch, "restore")
+    done = pgbackrest("--pg1-path=" + DATA, "--set=" + label, *goal, "--recovery-option=restore_command=" + fetch, "restore")
     if done.returncode != 0:
         raise Impossible((done.stderr + done.stdout).strip()[-1500:])
+
+
+def restore():
+    stanza = read_stanza()
+    with open(MARK, "w"):
+        pass
+    label = choose(stanza, ancestors(stanza))
+    print("restoring %s from %s to %s" % (WISH["stanza"], label, WISH["target"]), file=sys.stderr)
+    fill(label, to_the_point("promote"))
     # Of the old set: its members, its settings. Patroni writes its own.
     for name in ("patroni.dynamic.json",):
         if os.path.exists(os.path.join(DATA, name)):

@@ -7,11 +7,12 @@
 namespace foreshard::op {
 namespace {
 
-// Without what the maker of points says.
+// Without what the maker of points says, and who verifies.
 std::optional<model::BackupStatus> OursOf(std::optional<model::BackupStatus> status) {
   if (!status) return status;
   status->last_point.reset();
   status->point_problem.clear();
+  status->verification.reset();
   return status;
 }
 

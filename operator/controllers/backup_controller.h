@@ -16,7 +16,8 @@ struct BackupControllerOptions {
   std::function<void(const kube::ObjectRef&)> on_gone{};  // the set is deleted
 };
 
-// Base backups of all shards by schedule and when asked, told in `status.backup`.
+// Base backups of all shards by schedule and when asked, told in `status.backup`, and restores that
+// prove them, told in `status.backup.verification`.
 //
 // Owner: wiring. Threads: one worker for each set at a time.
 class BackupController final : public Reconciler {
@@ -26,6 +27,9 @@ class BackupController final : public Reconciler {
   Result<Outcome> Reconcile(const kube::ObjectRef& ref, Deadline deadline) override;
 
  private:
+  Result<Outcome> BackUp(const kube::ObjectRef& ref, Deadline deadline);
+  Result<Outcome> Verify(const kube::ObjectRef& ref, Deadline deadline);
+
   BackupControllerOptions options_;
 };
 

@@ -21,17 +21,6 @@ constexpr auto kCalendarBack = std::chrono::hours(24 * 400);
 constexpr int kFailuresToTell = 3;
 constexpr std::size_t kProblemBytesMax = 800;
 
-// A schedule's moments in (after, until], the first of them.
-std::optional<WallTime> FirstAfter(const model::BackupSpec& backup, const std::string& schedule,
-                                   WallTime after, WallTime until) {
-  const auto starts = StartsWithin(
-      model::FreezeWindow{
-          .name = {}, .schedule = schedule, .duration = 1min, .time_zone = backup.time_zone},
-      std::max(after + 1s, until - kCalendarBack), until + 1s);
-  if (!starts || starts->empty()) return std::nullopt;
-  return starts->front();
-}
-
 std::optional<WallTime> StartOf(const std::optional<model::BackupDone>& done) {
   return done ? ParseRfc3339(done->start_time) : std::nullopt;
 }
@@ -58,13 +47,13 @@ std::optional<Due> DueBySchedule(const BackupObservation& seen, const model::Bac
   const model::BackupSpec& spec = *seen.set.spec.backup;
   const std::optional<WallTime> full = StartOf(status.last_full);
   if (!full) return Due{.type = model::BackupType::kFull, .since = std::nullopt};
-  if (const auto since = FirstAfter(spec, spec.full_schedule, *full, seen.now))
+  if (const auto since = FirstScheduled(spec, spec.full_schedule, *full, seen.now))
     return Due{.type = model::BackupType::kFull, .since = since};
   // A shard that was made since has none to add to: pgBackRest makes its first one whole.
   if (!AllBackedUp(seen, status))
     return Due{.type = model::BackupType::kIncremental, .since = std::nullopt};
   const WallTime last = std::max(*full, StartOf(status.last_incremental).value_or(*full));
-  if (const auto since = FirstAfter(spec, spec.incremental_schedule, last, seen.now))
+  if (const auto since = FirstScheduled(spec, spec.incremental_schedule, last, seen.now))
     return Due{.type = model::BackupType::kIncremental, .since = since};
   return std::nullopt;
 }
@@ -141,21 +130,11 @@ const BackupShardSeen* Current(const BackupObservation& seen, const model::Backu
   return next != seen.shards.end() ? &*next : nullptr;
 }
 
-// Of which turn a Job is, as a label can say it.
-std::string LabelOf(const model::BackupRun& run) { return HashText(run.start_time); }
-
-std::chrono::milliseconds Until(const BackupObservation& seen, const std::string& time) {
-  const std::optional<WallTime> then = ParseRfc3339(time);
-  if (!then || *then <= seen.now) return 0ms;
-  return std::clamp<std::chrono::milliseconds>(
-      std::chrono::ceil<std::chrono::milliseconds>(*then - seen.now), 1ms, kLongestWait);
-}
-
 // What the Job of the current shard has come to; the status tells it before the next step.
 void NoteJob(const BackupObservation& seen, const BackupShardSeen& shard,
              model::BackupStatus& status) {
   model::BackupRun& run = *status.running;
-  if (!shard.job.exists || shard.job.run != LabelOf(run)) return;
+  if (!shard.job.exists || shard.job.run != RunLabelOf(run.start_time)) return;
   if (!run.retry_time.empty()) return;  // it was counted
   if (shard.job.failed) NoteFailure(seen, ProblemOf(shard.job.message), status);
   if (!shard.job.succeeded) return;
@@ -174,10 +153,10 @@ void DecideJob(const BackupObservation& seen, const BackupShardSeen& shard,
                BackupDecision& decision) {
   model::BackupRun& run = *decision.status->running;
   decision.shard = shard.id;
-  decision.wait_for = Until(seen, run.retry_time);
+  decision.wait_for = UntilTime(seen.now, run.retry_time);
   if (decision.wait_for > 0ms) return;
   const bool counted = !run.retry_time.empty();
-  if (shard.job.exists && (counted || shard.job.run != LabelOf(run))) {
+  if (shard.job.exists && (counted || shard.job.run != RunLabelOf(run.start_time))) {
     decision.wait_for = kLookAgain;
     if (shard.job.deleting) return;
     // One that still works, of a turn that nobody knows, ends first.
@@ -191,14 +170,14 @@ void DecideJob(const BackupObservation& seen, const BackupShardSeen& shard,
   if (shard.job.exists || !seen.secret_problem.empty() || !shard.prepared) return;
   decision.action = BackupAction::kCreateJob;
   decision.job = {
-      .shard = shard.id, .primary = shard.primary, .type = run.type, .run = LabelOf(run)};
+      .shard = shard.id, .primary = shard.primary, .type = run.type, .run = RunLabelOf(run.start_time)};
 }
 
 std::chrono::milliseconds UntilNextDue(const BackupObservation& seen) {
   const model::BackupSpec& spec = *seen.set.spec.backup;
   std::chrono::milliseconds wait = kLongestWait;
   for (const std::string& schedule : {spec.full_schedule, spec.incremental_schedule}) {
-    if (const auto next = FirstAfter(spec, schedule, seen.now, seen.now + kLongestWait))
+    if (const auto next = FirstScheduled(spec, schedule, seen.now, seen.now + kLongestWait))
       wait = std::min(wait, std::chrono::ceil<std::chrono::milliseconds>(*next - seen.now));
   }
   return std::max<std::chrono::milliseconds>(wait, 1ms);
@@ -235,6 +214,25 @@ model::Condition ConditionOf(const BackupObservation& seen, const model::BackupS
 std::chrono::seconds BackupRetryAfter(int failures) {
   const int doublings = std::min(failures - 1, 10);
   return std::min<std::chrono::seconds>(kRetryFirst * (1 << doublings), kRetryLongest);
+}
+
+std::optional<WallTime> FirstScheduled(const model::BackupSpec& backup, const std::string& schedule,
+                                       WallTime after, WallTime until) {
+  const auto starts = StartsWithin(
+      model::FreezeWindow{
+          .name = {}, .schedule = schedule, .duration = 1min, .time_zone = backup.time_zone},
+      std::max(after + 1s, until - kCalendarBack), until + 1s);
+  if (!starts || starts->empty()) return std::nullopt;
+  return starts->front();
+}
+
+std::string RunLabelOf(const std::string& start_time) { return HashText(start_time); }
+
+std::chrono::milliseconds UntilTime(WallTime now, const std::string& time) {
+  const std::optional<WallTime> then = ParseRfc3339(time);
+  if (!then || *then <= now) return 0ms;
+  return std::clamp<std::chrono::milliseconds>(
+      std::chrono::ceil<std::chrono::milliseconds>(*then - now), 1ms, kLongestWait);
 }
 
 std::optional<WallTime> BackupDueSince(const BackupObservation& seen) {

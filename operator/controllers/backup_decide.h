@@ -36,4 +36,15 @@ std::optional<WallTime> BackupDueSince(const BackupObservation& seen);
 // How long after so many failures in a row. REQUIRES: failures > 0.
 std::chrono::seconds BackupRetryAfter(int failures);
 
+// The first moment of a schedule in (after, until]; `backup` says in which time zone.
+std::optional<WallTime> FirstScheduled(const model::BackupSpec& backup, const std::string& schedule,
+                                       WallTime after, WallTime until);
+
+// Of a time in RFC 3339: how long until then, at most an hour, since clocks jump; 0: it has passed,
+// or is none.
+std::chrono::milliseconds UntilTime(WallTime now, const std::string& time);
+
+// Of which turn a Job is, as a label can say it.
+std::string RunLabelOf(const std::string& start_time);
+
 }  // namespace foreshard::op

@@ -36,36 +36,6 @@ std::string MessageOf(const Value& pod) {
   return {};
 }
 
-Status ReadJob(kube::KubeApi& kube, const SetName& set, BackupShardSeen& shard, Deadline deadline) {
-  const auto object =
-      kube.Get(kube::kJobs, {set.name_space, BackupJobName(set, shard.id)}, deadline);
-  if (!object) return object.error();
-  if (!*object) return Ok();
-  const Result<Value> json = ParseJson((*object)->json);
-  if (!json) return json.error();
-  shard.job = {.exists = true,
-               .deleting = (*object)->metadata.deletion_timestamp.has_value(),
-               .run = TextOf((*object)->metadata.labels, kBackupRunLabel),
-               .succeeded = HasCondition(*json, "Complete"),
-               .failed = HasCondition(*json, "Failed"),
-               .message = {},
-               .uid = (*object)->metadata.uid};
-  if (!shard.job.succeeded && !shard.job.failed) return Ok();
-  const auto pods = kube.List(
-      kube::kPods,
-      {.name_space = set.name_space,
-       .label_selector = fmt::format("{},{}={}", SetSelector(set), kBackupShardLabel, shard.id)},
-      deadline);
-  if (!pods) return pods.error();
-  for (const kube::Object& pod : pods->items) {
-    const bool its = std::ranges::any_of(
-        pod.metadata.owners, [&](const auto& owner) { return owner.uid == shard.job.uid; });
-    const Result<Value> value = ParseJson(pod.json);
-    if (its && value) shard.job.message = MessageOf(*value);
-  }
-  return Ok();
-}
-
 Status ReadPrimary(kube::KubeApi& kube, const SetName& set, BackupShardSeen& shard,
                    Deadline deadline) {
   const auto leader =
@@ -94,8 +64,10 @@ Status ReadShards(kube::KubeApi& kube, BackupObservation& seen, Deadline deadlin
   for (const model::ShardAddress& address : table->shards) {
     BackupShardSeen shard{.id = address.id, .primary = {}, .prepared = false, .job = {}};
     Status read = ReadPrimary(kube, set, shard, deadline);
-    if (read) read = ReadJob(kube, set, shard, deadline);
     if (!read) return read;
+    auto job = ReadBackupJob(kube, set, shard.id, BackupJobName(set, shard.id), deadline);
+    if (!job) return job.error();
+    shard.job = *std::move(job);
     seen.shards.push_back(std::move(shard));
   }
   std::ranges::sort(seen.shards, {}, &BackupShardSeen::id);
@@ -103,6 +75,38 @@ Status ReadShards(kube::KubeApi& kube, BackupObservation& seen, Deadline deadlin
 }
 
 }  // namespace
+
+Result<BackupJobSeen> ReadBackupJob(kube::KubeApi& kube, const SetName& set,
+                                    const model::ShardId& shard, const std::string& name,
+                                    Deadline deadline) {
+  const auto object = kube.Get(kube::kJobs, {set.name_space, name}, deadline);
+  if (!object) return object.error();
+  BackupJobSeen job;
+  if (!*object) return job;
+  const Result<Value> json = ParseJson((*object)->json);
+  if (!json) return json.error();
+  job = {.exists = true,
+         .deleting = (*object)->metadata.deletion_timestamp.has_value(),
+         .run = TextOf((*object)->metadata.labels, kBackupRunLabel),
+         .succeeded = HasCondition(*json, "Complete"),
+         .failed = HasCondition(*json, "Failed"),
+         .message = {},
+         .uid = (*object)->metadata.uid};
+  if (!job.succeeded && !job.failed) return job;
+  const auto pods = kube.List(
+      kube::kPods,
+      {.name_space = set.name_space,
+       .label_selector = fmt::format("{},{}={}", SetSelector(set), kBackupShardLabel, shard)},
+      deadline);
+  if (!pods) return pods.error();
+  for (const kube::Object& pod : pods->items) {
+    const bool its = std::ranges::any_of(
+        pod.metadata.owners, [&](const auto& owner) { return owner.uid == job.uid; });
+    const Result<Value> value = ParseJson(pod.json);
+    if (its && value) job.message = MessageOf(*value);
+  }
+  return job;
+}
 
 Result<std::optional<BackupObservation>> ObserveBackups(kube::KubeApi& kube, const Clock& clock,
                                                         const kube::ObjectRef& ref,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "kube/kube_api.h"
 #include "model/shard_set.h"
+#include "operator/builders/names.h"
 
 namespace foreshard::op {
 
@@ -39,6 +40,11 @@ struct BackupObservation {
   std::string secret_problem;
   std::vector<BackupShardSeen> shards;  // of the routing table, by id; none before there is one
 };
+
+// The Job of that name of a shard: of a backup, or of a verification. Errors: those of the API.
+Result<BackupJobSeen> ReadBackupJob(kube::KubeApi& kube, const SetName& set,
+                                    const model::ShardId& shard, const std::string& name,
+                                    Deadline deadline);
 
 // Nothing: the set is gone, is being deleted, or its spec is wrong. Errors: those of the API.
 Result<std::optional<BackupObservation>> ObserveBackups(kube::KubeApi& kube, const Clock& clock,

@@ -29,6 +29,7 @@ def create(world):
     repository: { volume: { claimName: backups } }
     encryptionSecretName: passphrase
     points: { interval: 30s }
+    verification: {}
 """)
     world.psql("CREATE TABLE public.customers (id bigint PRIMARY KEY, name text)")
 
@@ -59,6 +60,28 @@ def nothing_secret(world):
     files = world.kubectl("exec", "%s-%s-0" % (world.name, shard), "-c", "postgres", "--", "sh", "-c",
                           "grep -rl 'of-this-test-on[l]y' /repository /data/pg /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null || true")
     equal(files.strip(), "", "files, environments and command lines with the passphrase")
+
+
+def verified(world, number):
+    """Restores of the newest backups beside the shards: the first at once, another when asked, to a point; nothing stays."""
+    backed_up(world, "the first verification has ended well", lambda s: s.get("verification", {}).get("time"))
+    world.kubectl("annotate", "shardset", world.name, "foreshard.dev/verify-backup=again")
+    seen = backed_up(world, "the one that was asked for has ended",
+                     lambda s: s.get("verification", {}).get("request") == "again")["verification"]
+    equal([one["id"] for one in seen["shards"]], sorted(world.shards()), "verified shards")
+    for one in seen["shards"]:
+        check(not one.get("problem") and one["pages"] > 1000, "the backup of %s is good" % one["id"], one)
+        check(int(one["point"].rsplit("/", 1)[1]) >= number, "it recovered to a point: %s" % one["point"], one)
+    equal(sum(one["rows"] for one in seen["shards"]) >= 100, True, "the rows of before the point are in it")
+    equal(cluster.condition(cluster.get("shardset", world.name, world.namespace), "BackupVerified")["status"], "True", "BackupVerified")
+    left = "jobs,pods,pvc"
+
+    def nothing():
+        names = world.kubectl("get", left, "-o", "name").split()
+        mine = [name for name in names if "-verify" in name or "scratch" in name]
+        return not mine, mine
+
+    wait_for("its Jobs, pods and volumes are gone", 60, nothing, "deploy/local/kubectl -n %s get %s" % (world.namespace, left))
 
 
 def ask_for_one(world):
@@ -120,6 +143,7 @@ def backup(world):
     # Whole seconds: a point of the same one may be older.
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     made = backed_up(world, "a point is made after that", lambda s: s.get("lastPoint", {}).get("time", "") > now, 180)
+    verified(world, made["lastPoint"]["number"])
     insert(world, "after", 1001)
     book = cluster.get("configmap", world.name + "-points", world.namespace)["data"]
     record = json.loads(book["point-%d" % made["lastPoint"]["number"]])

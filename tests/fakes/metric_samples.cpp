@@ -60,6 +60,9 @@ std::string OperatorText(int turn) {
   exporter.SetBackupState(
       "shop", "orders",
       {.due_since = 0, .failures = 0, .point_time = 1.7e9, .point_interval = 300});
+  exporter.SetVerificationState(
+      "shop", "orders",
+      {.due_since = 0, .time = 1.7e9, .seconds = 240, .failures = 1, .broken_shards = 0});
   exporter.SetForecastQuality("shop", "orders", 0.7, 0.9, true);
   exporter.SetLimits("shop", "orders", true, 80);
   exporter.SetMigrationPhase({"shop", "orders", "orders-split-4kq7", "Split"}, "Copying");

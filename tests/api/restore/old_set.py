@@ -17,7 +17,7 @@ UID = "0f3c-of-the-old-one"
 PASSPHRASE = "of-this-test-only"
 SHARDS = ("s-aaaa", "s-bbbb")
 CONF = """[global]
-repo1-path={repository}
+{repository}
 repo1-cipher-type=aes-256-cbc
 repo1-cipher-pass={passphrase}
 repo1-retention-full=9
@@ -79,7 +79,7 @@ def as_postgres(*command, text=None):
 
 
 class Server:
-    """One shard. `number` 0 owns the keys with a negative hash."""
+    """One shard. `number` 0 owns the keys with a negative hash. `repository`: lines of pgBackRest's section [global]."""
 
     def __init__(self, directory, repository, number):
         self.id, self.number, self.folder = SHARDS[number], number, directory / SHARDS[number]
@@ -143,9 +143,12 @@ class Server:
 
 
 class OldSet:
-    """Made, backed up, caught at point 1, written to afterwards, and stopped. `tried`: somebody wanted its stream."""
+    """Made, backed up, caught at point 1, written to afterwards, and stopped. `tried`: somebody wanted its stream.
 
-    def __init__(self, directory):
+    `lines`: where its repository is, as pgBackRest is told; a folder, where none are given.
+    """
+
+    def __init__(self, directory, lines=None):
         self.repository = directory / "repository"
         self.repository.mkdir()
         (self.repository / "old").mkdir()
@@ -155,7 +158,7 @@ class OldSet:
         self.canary.bind(("127.0.0.1", 0))
         self.servers = []
         try:
-            self.servers = [Server(directory, self.repository / "old", number) for number in range(2)]
+            self.servers = [Server(directory, lines or f"repo1-path={self.repository}/old", number) for number in range(2)]
             self.point = self.live()
         finally:
             for server in self.servers:

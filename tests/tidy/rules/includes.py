@@ -64,7 +64,7 @@ HOMES = (
      r"operator/routers/[^/]*\.cpp|router/((?:\w+_)?table_feed|admin|config|classify|detail/)[^/]*\.(cpp|h)|(migration|backup)/([^/]*json[^/]*|progress)\.cpp|tests/.*|bench/.*|cli/.*",
      "turn it into our structs once, at the rim"),
     ("yaml-cpp", r"yaml-cpp/", r"operator/api/manifest\.cpp|kube/kubeconfig\.cpp|tests/.*", "use operator/api/manifest.h"),
-    ("prometheus-cpp", r"prometheus/", r".*/exporter[^/]*\.cpp", "use the program's exporter.h"),
+    ("prometheus-cpp", r"prometheus/", r".*/exporter([^/]*\.cpp|_families\.h)", "use the program's exporter.h"),
     ("libical", r"libical/", r"operator/calendar/occurrences\.cpp", "use operator/calendar/occurrences.h"),
     ("GoogleTest", r"gtest/|gmock/", r"tests/.*", "tests only"),
     ("CLI11", r"CLI/", r".*/main\.cpp|cli/.*|bench/.*|.*_main\.cpp|tests/.*", "command lines are parsed in main.cpp"),

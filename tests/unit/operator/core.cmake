@@ -40,7 +40,7 @@ foreshard_test(unit.operator.audit
   DEPS foreshard_operator_audit_meter foreshard_fake_kube_api foreshard_test_support)
 
 foreshard_test(unit.operator.backup
-  SOURCES controllers/backup_controller_test.cpp
+  SOURCES controllers/backup_controller_test.cpp controllers/verification_controller_test.cpp
   DEPS foreshard_operator_backup_meter foreshard_fake_kube_api foreshard_test_support)
 
 foreshard_test(unit.operator.points
@@ -48,7 +48,7 @@ foreshard_test(unit.operator.points
   DEPS foreshard_operator_points foreshard_fake_kube_api foreshard_test_support)
 
 foreshard_test(golden.operator.builders
-  SOURCES builders_backup_test.cpp builders_restore_test.cpp builders_test.cpp
+  SOURCES builders_backup_test.cpp builders_restore_test.cpp builders_test.cpp builders_verification_test.cpp
   DEPS foreshard_operator_builders foreshard_test_support)
 
 foreshard_test(unit.operator.status

@@ -77,7 +77,22 @@ model::BackupStatus Full() {
                                       .retry_time = "2026-05-03T01:05:00Z",
                                       .problem = "no space"},
           .last_point = model::BackupPoint{7, "2026-05-03T01:00:00Z"},
-          .point_problem = "RoutersNotHeld"};
+          .point_problem = "RoutersNotHeld",
+          .verification = model::VerificationStatus{
+              .request = "three",
+              .start_time = "2026-05-03T05:00:00Z",
+              .time = "2026-05-03T05:10:00Z",
+              .seconds = 600,
+              .due_time = "2026-05-10T05:00:00Z",
+              .shards = {{{"s-a"}, "2026-05-03T05:05:00Z", "L", "foreshard/u/7", 5, 90, 300, ""},
+                         {{"s-b"}, "2026-05-03T05:10:00Z", "", "", 0, 0, 0, "broken"}},
+              .failures = 3,
+              .running = model::VerificationRun{.request = "four",
+                                                .start_time = "2026-05-10T05:00:00Z",
+                                                .done = {model::ShardId{"s-a"}},
+                                                .failures = 1,
+                                                .retry_time = "2026-05-10T05:01:00Z",
+                                                .problem = "no space"}}};
 }
 
 TEST(BackupStatus, IsReadAsItWasWritten) {
@@ -89,19 +104,38 @@ TEST(BackupStatus, IsReadAsItWasWritten) {
     EXPECT_TRUE(json[name].is_null()) << name << " has two owners";
     json.Set(name, item);
   }
+  EXPECT_TRUE(json["verification"].is_null()) << "it has two owners";
+  json.Set("verification", VerificationJson(*backup.verification));
   EXPECT_EQ(ReadBackup(json), backup);
   EXPECT_EQ(ReadBackup(BackupJson({})), model::BackupStatus());
+}
+
+TEST(BackupSpec, VerificationIsAskedForAndHasADefault) {
+  EXPECT_EQ(With(R"({"repository":{"volume":{"claimName":"b"}},"verification":{}})")
+                .spec.backup->verification_schedule,
+            "0 5 * * 0");
+  const Result<model::ShardSet> wrong = ParseShardSet(
+      R"({"metadata":{"name":"o"},"spec":{"sharding":{"tables":[{"name":"public.c","column":"i"}]},
+      "shardTemplate":{"storage":{"size":"1Gi"}},"backup":{"repository":{"volume":{"claimName":"b"}},
+      "verification":{"schedule":"0 5 30 2 *"}}}})");
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("spec.backup.verification.schedule"), std::string::npos)
+      << wrong.error().message;
 }
 
 TEST(BackupStatus, NoOtherManagerTakesItsCondition) {
   model::ShardSetStatus status;
   status.conditions.emplace_back().type = kBackupCondition;
+  status.conditions.emplace_back().type = kVerifiedCondition;
   status.backup = Full();
   EXPECT_TRUE(FleetStatusApply({}, status)["status"]["conditions"].Items().empty());
   EXPECT_TRUE(ScalingStatusApply({}, status)["status"]["conditions"].Items().empty());
   const Value ours = BackupStatusApply({}, status)["status"];
   EXPECT_EQ(ours["conditions"].Items().size(), 1U);
   EXPECT_EQ(ours["backup"]["request"].Text(), "one");
+  const Value verified = VerificationStatusApply({}, status)["status"];
+  EXPECT_EQ(verified["conditions"].Items().size(), 1U);
+  EXPECT_EQ(verified["backup"].Fields().size(), 1U);
 }
 
 }  // namespace
