@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
+#include <utility>
 
 #include "base/log.h"
+#include "migration/limits.h"
 #include "migration/mover.h"
 #include "migration/shard_objects.h"
 
@@ -42,7 +44,7 @@ class Probe {
   explicit Probe(const Work& work) : work_(work) {}
 
   Status Step() {
-    if (Status connected = Connect(); !connected) return connected;
+    if (Status connected = Connect(Side::kDestination); !connected) return connected;
     const Result<pg::Rows> row = destination_->Exec(
         "SELECT phase, token, progress FROM foreshard.migration WHERE migration_id = $1",
         {work_.spec().number.value}, work_.In(5s));
@@ -53,30 +55,47 @@ class Probe {
     const Result<Progress> progress = ParseProgress(row->Text(0, 2));
     if (!progress) return progress.error();
     work_.board.LoadOnce(*progress);
+    if (!std::exchange(loaded_, true)) ForgetLag();
     const std::optional<Side> publisher = PublisherIn(*phase);
-    if (publisher != publisher_) window_.clear();
-    publisher_ = publisher;
-    if (publisher) {
-      if (Status measured = Measure(*publisher, *phase); !measured) return measured;
+    if (publisher != publisher_) {
+      window_.clear();
+      ForgetLag();
     }
+    publisher_ = publisher;
+    // Before the source is asked, which may be gone for long.
+    if (Status told = Report({row->Int(0, 1)}); !told) return told;
+    if (!publisher) return Ok();
+    if (Status connected = Connect(Side::kSource); !connected) return connected;
+    if (Status measured = Measure(*publisher, *phase); !measured) return measured;
     return Report({row->Int(0, 1)});
   }
 
+  // A shard did not answer.
   void Reset() {
     source_.reset();
     destination_.reset();
+    ForgetLag();
   }
 
  private:
-  Status Connect() {
-    for (const Side side : {Side::kSource, Side::kDestination}) {
-      std::unique_ptr<pg::Connection>& session = side == Side::kSource ? source_ : destination_;
-      if (session != nullptr && session->alive()) continue;
-      auto made = work_.Connect(side);
-      if (!made) return made.error();
-      session = std::move(*made);
-    }
+  Status Connect(Side side) {
+    std::unique_ptr<pg::Connection>& session = side == Side::kSource ? source_ : destination_;
+    if (session != nullptr && session->alive()) return Ok();
+    auto made = work_.Connect(side);
+    if (!made) return made.error();
+    session = std::move(*made);
+    new_sessions_ = true;
     return Ok();
+  }
+
+  // What was measured before a shard was gone, or of another stream, or by another mover says
+  // nothing of now: an attempt that trusts it is revoked. Told at once.
+  void ForgetLag() {
+    fresh_probes_ = 0;
+    reported_.reset();
+    work_.board.Change([](Progress& progress) {
+      progress.lag_millis = progress.lag_p99_millis = progress.lag_last3_millis = -1;
+    });
   }
 
   // A publisher that crashed ends the stream with an error, and an error stops the subscription:
@@ -106,6 +125,9 @@ class Probe {
   Status Measure(Side publisher, Phase phase) {
     pg::Connection& from = publisher == Side::kSource ? *source_ : *destination_;
     pg::Connection& to = publisher == Side::kSource ? *destination_ : *source_;
+    if (std::exchange(new_sessions_, false)) {
+      if (Status started = StartStreamAgain(to, publisher, phase); !started) return started;
+    }
     const auto passed = PassProbe(from, to, work_, publisher, 2s);
     if (!passed && passed.error().reason != "LagTooHigh") return passed.error();
     if (!passed) {
@@ -117,6 +139,7 @@ class Probe {
                             : std::chrono::milliseconds(2s);
     window_.emplace_back(now, lag);
     while (now - window_.front().first > kProbeWindow) window_.pop_front();
+    ++fresh_probes_;
     Show();
     return Ok();
   }
@@ -130,12 +153,13 @@ class Probe {
     const std::int64_t newest = lags.back();
     std::sort(lags.begin(), lags.end());
     const std::int64_t p99 = lags[(lags.size() - 1) * 99 / 100];
+    work_.board.Count([](MoverCounters& counters) { ++counters.probes; });
     work_.board.Change([&](Progress& progress) {
       progress.lag_millis = newest;
+      if (fresh_probes_ < kProbes) return;
       progress.lag_p99_millis = p99;
       progress.lag_last3_millis = largest;
     });
-    work_.board.Count([](MoverCounters& counters) { ++counters.probes; });
   }
 
   Status Report(model::Token token) {
@@ -153,8 +177,11 @@ class Probe {
   const Work& work_;
   std::unique_ptr<pg::Connection> source_;
   std::unique_ptr<pg::Connection> destination_;
+  bool loaded_ = false;
   std::optional<Side> publisher_;
   std::deque<std::pair<MonotonicTime, std::chrono::milliseconds>> window_;
+  int fresh_probes_ = 0;       // since ForgetLag
+  bool new_sessions_ = false;  // the stream may have ended with the old ones
   std::optional<MonotonicTime> reported_;
 };
 

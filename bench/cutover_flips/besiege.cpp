@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 
 #include "bench/cutover_flips/in_place.h"
 #include "bench/cutover_flips/registers.h"
@@ -12,9 +14,70 @@ namespace foreshard::bench {
 
 namespace {
 
-nlohmann::json SiegeReport(const SiegeOutcome& outcome, const Verdict& verdict, const Kills& kills,
-                           const Fleet& fleet, const Clients& clients, const Registers& registers,
-                           const Flags& flags) {
+SiegeOptions OptionsOf(const Flags& flags) {
+  return {.flips = flags.flips,
+          .seed = flags.seed,
+          .talks = !flags.json,
+          .kill = flags.kill,
+          .partition = flags.partition,
+          .log_file = flags.log_file};
+}
+
+void TellStop(const Error& error) { fmt::print(stderr, "stopped: {}\n", error.message); }
+
+// No speed is judged, and a siege takes hours.
+ClientOptions WithoutTimes(ClientOptions options) {
+  options.times = false;
+  return options;
+}
+
+// The clients of a siege, and what they make of it.
+class Load {
+ public:
+  Load(Fleet& fleet, const Flags& flags)
+      : fleet_(fleet),
+        flags_(flags),
+        clients_(fleet, WithoutTimes(flags.clients)),
+        registers_(fleet, flags.registers, flags.seed) {}
+
+  // They write while `run` runs. Nothing: it stopped, and standard error says why.
+  template <typename Outcome>
+  std::optional<Outcome> During(const std::function<Result<Outcome>()>& run) {
+    Status started = clients_.Start();
+    if (started) started = registers_.Start();
+    Result<Outcome> outcome = started ? run() : Result<Outcome>(started.error());
+    clients_.Stop();
+    registers_.Stop();
+    for (const std::string& violation : registers_.Violations())
+      fmt::print(stderr, "not linearizable (--seed {}): {}\n", flags_.seed, violation);
+    if (clients_.errors() > 0)
+      fmt::print(stderr, "first error of a client: {}\n", clients_.first_error());
+    if (outcome) return *std::move(outcome);
+    TellStop(outcome.error());
+    return std::nullopt;
+  }
+
+  // Nothing: the rows cannot be read, and standard error says why.
+  std::optional<nlohmann::json> Report(const SiegeOutcome& outcome, const Kills& kills) {
+    const Result<Verdict> verdict = clients_.Check(outcome.first_owns);
+    if (!verdict) {
+      fmt::print(stderr, "cannot check: {}\n", verdict.error().message);
+      return std::nullopt;
+    }
+    return ReportOf(outcome, *verdict, kills);
+  }
+
+ private:
+  nlohmann::json ReportOf(const SiegeOutcome& outcome, const Verdict& verdict, const Kills& kills);
+
+  Fleet& fleet_;
+  const Flags& flags_;
+  Clients clients_;
+  Registers registers_;
+};
+
+nlohmann::json Load::ReportOf(const SiegeOutcome& outcome, const Verdict& verdict,
+                              const Kills& kills) {
   nlohmann::json by_process;
   nlohmann::json cuts;
   for (int number = 0; number < kVictims; ++number) {
@@ -24,21 +87,21 @@ nlohmann::json SiegeReport(const SiegeOutcome& outcome, const Verdict& verdict, 
   return {{"acknowledged", verdict.acknowledged},
           {"lost", verdict.lost},
           {"duplicated", verdict.duplicated},
-          {"client_errors", clients.errors() + registers.errors()},
-          {"register_operations", registers.operations()},
-          {"registers_not_linearizable", registers.Violations().size()},
+          {"client_errors", clients_.errors() + registers_.errors()},
+          {"register_operations", registers_.operations()},
+          {"registers_not_linearizable", registers_.Violations().size()},
           {"kills", by_process},
           {"cuts", cuts},
-          {"retryable_disconnects", fleet.outages().disconnects()},
-          {"errors_of_killed_shards", fleet.outages().shard_errors()},
-          {"errors_of_cut_cables", fleet.outages().cable_errors()},
+          {"retryable_disconnects", fleet_.outages().disconnects()},
+          {"errors_of_killed_shards", fleet_.outages().shard_errors()},
+          {"errors_of_cut_cables", fleet_.outages().cable_errors()},
           {"flips", outcome.flips},
           {"aborted_migrations", outcome.aborted},
           {"cutover_attempts", outcome.cutover_attempts},
           {"router_hold_ms_max", outcome.hold_millis_max},
           {"leftovers", outcome.leftovers},
           {"stray_rows", outcome.stray_rows},
-          {"settings", Settings(flags)}};
+          {"settings", Settings(flags_)}};
 }
 
 // The same of flips in place. What a migration leaves is not judged, since it goes on: the copies
@@ -69,77 +132,41 @@ bool Holds(const nlohmann::json& report, const Kills& kills) {
          report["stray_rows"] == 0 && kills.total() > 0;
 }
 
+int Tell(const nlohmann::json& report, const Flags& flags, bool holds) {
+  fmt::print("{}\n", report.dump(flags.json ? -1 : 2));
+  return holds ? 0 : 1;
+}
+
 }  // namespace
 
 int BesiegeMain(Fleet& fleet, const Flags& flags) {
-  Siege siege(fleet, {.flips = flags.flips,
-                      .seed = flags.seed,
-                      .talks = !flags.json,
-                      .kill = flags.kill,
-                      .partition = flags.partition});
-  Clients clients(fleet, flags.clients);
-  Registers registers(fleet, flags.registers, flags.seed);
   fmt::print(stderr, "--seed {}\n", flags.seed);
-  Status started = clients.Start();
-  if (started) started = registers.Start();
-  const Result<SiegeOutcome> outcome =
-      started ? siege.Run() : Result<SiegeOutcome>(started.error());
-  clients.Stop();
-  registers.Stop();
-  for (const std::string& violation : registers.Violations()) {
-    fmt::print(stderr, "not linearizable (--seed {}): {}\n", flags.seed, violation);
-  }
-  if (!outcome) {
-    fmt::print(stderr, "stopped: {}\n", outcome.error().message);
-    return 2;
-  }
-  const Result<Verdict> verdict = clients.Check(outcome->first_owns);
-  if (!verdict) {
-    fmt::print(stderr, "cannot check: {}\n", verdict.error().message);
-    return 2;
-  }
-  const nlohmann::json report =
-      SiegeReport(*outcome, *verdict, siege.kills(), fleet, clients, registers, flags);
-  fmt::print("{}\n", report.dump(flags.json ? -1 : 2));
-  return flags.check && !Holds(report, siege.kills()) ? 1 : 0;
+  Siege siege(fleet, OptionsOf(flags));
+  Load load(fleet, flags);
+  const auto outcome = load.During<SiegeOutcome>([&] { return siege.Run(); });
+  if (!outcome) return 2;
+  const auto report = load.Report(*outcome, siege.kills());
+  if (!report) return 2;
+  return Tell(*report, flags, Holds(*report, siege.kills()));
 }
 
 int FlipInPlaceMain(Fleet& fleet, const Flags& flags) {
-  InPlace siege(fleet, {.flips = flags.flips,
-                        .seed = flags.seed,
-                        .talks = !flags.json,
-                        .kill = flags.kill,
-                        .partition = flags.partition});
-  Clients clients(fleet, flags.clients);
-  Registers registers(fleet, flags.registers, flags.seed);
   fmt::print(stderr, "--seed {}\n", flags.seed);
-  Status started = siege.Prepare();
-  if (started) started = clients.Start();
-  if (started) started = registers.Start();
-  const Result<InPlaceOutcome> outcome =
-      started ? siege.Run() : Result<InPlaceOutcome>(started.error());
-  clients.Stop();
-  registers.Stop();
-  for (const std::string& violation : registers.Violations())
-    fmt::print(stderr, "not linearizable (--seed {}): {}\n", flags.seed, violation);
-  if (clients.errors() > 0)
-    fmt::print(stderr, "first error of a client: {}\n", clients.first_error());
-  if (!outcome) {
-    fmt::print(stderr, "stopped: {}\n", outcome.error().message);
+  InPlace siege(fleet, OptionsOf(flags));
+  if (Status prepared = siege.Prepare(); !prepared) {
+    TellStop(prepared.error());
     return 2;
   }
-  const Result<Verdict> verdict = clients.Check(outcome->state.forward);
-  if (!verdict) {
-    fmt::print(stderr, "cannot check: {}\n", verdict.error().message);
-    return 2;
-  }
-  const SiegeOutcome flipped{.flips = outcome->state.flips,
-                             .cutover_attempts = outcome->state.attempt,
-                             .first_owns = outcome->state.forward};
-  const nlohmann::json report = InPlaceReport(
-      SiegeReport(flipped, *verdict, siege.kills(), fleet, clients, registers, flags), *outcome);
-  fmt::print("{}\n", report.dump(flags.json ? -1 : 2));
-  return flags.check && !HoldsInPlace(report, siege.kills()) ? 1 : 0;
+  Load load(fleet, flags);
+  const auto outcome = load.During<InPlaceOutcome>([&] { return siege.Run(); });
+  if (!outcome) return 2;
+  const auto shared = load.Report({.flips = outcome->state.flips,
+                                   .cutover_attempts = outcome->state.attempt,
+                                   .first_owns = outcome->state.forward},
+                                  siege.kills());
+  if (!shared) return 2;
+  const nlohmann::json report = InPlaceReport(*shared, *outcome);
+  return Tell(report, flags, HoldsInPlace(report, siege.kills()));
 }
 
 }  // namespace foreshard::bench

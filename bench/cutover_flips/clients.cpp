@@ -89,6 +89,8 @@ class Clients::Session {
     if (Status updated = Changed(Run("UPDATE accounts SET v = v + 1 WHERE id = $1", {key.id}));
         !updated)
       return updated;
+    // An attempt whose fate is unknown may be there: it keeps its number. One that was refused with
+    // 40001 is not, and gives it back.
     const auto inserted = Run("INSERT INTO entries (account_id, id, note) VALUES ($1, $2, 'entry')",
                               {key.id, key.attempted});
     if (!inserted) return inserted.error();
@@ -102,7 +104,7 @@ class Clients::Session {
     const Deadline deadline = Deadline::After(clients_.fleet_.clock(), 30s);
     auto rows = parameters.empty() ? connection_->Exec(sql, deadline)
                                    : connection_->Exec(sql, parameters, deadline);
-    if (client_.moving) {
+    if (client_.moving && clients_.options_.times) {
       client_.statements.push_back(
           {begin, clients_.fleet_.clock().Monotonic(), client_.router > 1});
     }
@@ -148,7 +150,7 @@ Status Clients::Start() {
     for (int k = 0; k < kKeysPerClient; ++k) {
       client.keys.push_back({.id = (*moving)[static_cast<std::size_t>(i * kKeysPerClient + k)]});
     }
-    client.statements.reserve(400'000);
+    if (options_.times) client.statements.reserve(400'000);
     clients_.push_back(std::move(client));
   }
   for (int i = 0; i < options_.others; ++i) {

@@ -22,6 +22,7 @@ struct Flags {
   int registers = 6;
   std::uint64_t seed = 0;
   int think_micros = 5'000;
+  std::string log_file;  // of operator, mover and blows; empty: none
 };
 
 // How it was measured, for the report.

@@ -71,6 +71,10 @@ class Flipper {
   void MoveTo(std::string phase) {
     ++state_.record;
     state_.phase = std::move(phase);
+    log::Info("flip_phase", {{"phase", state_.phase},
+                             {"record", state_.record},
+                             {"attempt", state_.attempt},
+                             {"flips", state_.flips}});
     WriteFlipState(options_.folder, state_);
     entered_ = made_ready_ = false;
     loop_.reset();
@@ -244,8 +248,14 @@ int RunFlipperProcess(const OperatorProcessOptions& options) {
     return 2;
   }
   Flipper flipper(options, *state, **control, clock);
+  log::Info("flipper_starts", {{"phase", state->phase}, {"record", state->record}});
+  std::string waits_for;
   for (;;) {
     const Status done = flipper.Step();
+    if (std::string why = done ? "" : done.error().message; why != waits_for) {
+      waits_for = std::move(why);
+      log::Info("flip_waits", {{"for", waits_for}});
+    }
     if (done) continue;
     if (done.error().kind == Error::Kind::kGiveUp) {
       log::Error("flipper_ends", {{"why", done.error().message}});

@@ -23,7 +23,9 @@ InPlace::InPlace(Fleet& fleet, SiegeOptions options)
               .kill = options.kill,
               .partition = options.partition,
               .in_place = true}),
-      flips_(fleet) {}
+      flips_(fleet) {
+  processes_.KeepLogs(options_.log_file);
+}
 
 Status InPlace::Prepare() {
   if (Status prepared = flips_.Prepare(); !prepared) return prepared;

@@ -4,6 +4,8 @@
 
 #include <numeric>
 
+#include "base/log.h"
+
 namespace foreshard::bench {
 
 namespace {
@@ -109,6 +111,10 @@ void Kills::Strike(Blow& blow) {
       fleet_.CutShards(blow.router);
       break;
   }
+  log::Info("blow", {{"victim", ToString(blow.victim)},
+                     {"phase", blow.phase},
+                     {"after_millis", blow.after.count()},
+                     {"dead_millis", blow.dead.count()}});
   ++counts_[static_cast<std::size_t>(blow.victim)];
   // The mover is started again by its Job, at once.
   if (blow.victim == Victim::kMover) return;
@@ -119,6 +125,7 @@ void Kills::Strike(Blow& blow) {
 }
 
 Status Kills::Revive(const Dead& dead) {
+  log::Info("back", {{"victim", ToString(dead.victim)}});
   switch (dead.victim) {
     case Victim::kOperator:
       return processes_.StartOperator();

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -258,6 +259,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 64));
   app.add_option("--think-micros", flags.think_micros, "a client's pause after each statement")
       ->check(CLI::Range(0, 1'000'000));
+  app.add_option(
+      "--log-file", flags.log_file,
+      "with --kill or --partition: what operator and mover say, and when who was killed");
   foreshard::bench::OperatorProcessOptions process;
   CLI::App* child = app.add_subcommand("operator", "the operator that --kill kills");
   CLI::App* flipper = app.add_subcommand("flipper", "the one that --in-place kills");
@@ -285,6 +289,12 @@ int main(int argc, char** argv) {
   flags.clients.think = std::chrono::microseconds(flags.think_micros);
   flags.fleet.cables = flags.partition;
   if (flags.seed == 0) flags.seed = foreshard::SeedFromSystem();
-  foreshard::log::SetLevel(foreshard::log::Level::kWarning);
+  if (flags.log_file.empty()) {
+    foreshard::log::SetLevel(foreshard::log::Level::kWarning);
+  } else {
+    foreshard::log::SetSink([file = flags.log_file](std::string_view line) {
+      std::ofstream(file, std::ios::app) << line << '\n';
+    });
+  }
   return foreshard::bench::Main(flags);
 }

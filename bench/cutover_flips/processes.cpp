@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <fstream>
+
 #include "migration/spec_json.h"
 
 namespace foreshard::bench {
@@ -15,8 +17,21 @@ constexpr std::size_t kLogsMax = 200'000;
 
 }  // namespace
 
+Processes::~Processes() {
+  for (const auto* process : {&operator_, &mover_}) {
+    if (*process) Keep(**process, "");
+  }
+}
+
+void Processes::Keep(const support::ChildProcess& process, std::string_view what) {
+  const std::string said = process.ErrorOutput();
+  logs_ += said;
+  logs_ += what;
+  if (!file_.empty()) std::ofstream(file_, std::ios::app) << said;
+}
+
 Status Processes::StartOperator() {
-  if (operator_) logs_ += operator_->ErrorOutput() + "-- operator starts again\n";
+  if (operator_) Keep(*operator_, "-- operator starts again\n");
   auto started = support::ChildProcess::Start(
       {.command = {"/proc/self/exe", program_, "--folder", fleet_.folder().string(), "--first",
                    fleet_.Conninfo(true, "foreshard"), "--second",
@@ -40,7 +55,7 @@ bool Processes::KillMover() {
 }
 
 Status Processes::StartMover(const std::string& spec) {
-  if (mover_) logs_ += mover_->ErrorOutput() + "-- mover starts again\n";
+  if (mover_) Keep(*mover_, "-- mover starts again\n");
   const auto parsed = migration::ParseMigrationSpec(spec);
   if (!parsed) return parsed.error();
   const bool forward = parsed->source.value == "s-aaaa";
@@ -58,7 +73,7 @@ Status Processes::StartMover(const std::string& spec) {
 
 Status Processes::TickMover() {
   if (records_.JobIsDeleted()) {
-    if (mover_) logs_ += mover_->ErrorOutput() + "-- the Job is gone\n";
+    if (mover_) Keep(*mover_, "-- the Job is gone\n");
     mover_.reset();
     finished_ = false;
     records_.JobIsGone();

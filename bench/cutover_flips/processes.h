@@ -32,6 +32,10 @@ class Processes {
   // What operator and mover have said of this migration, for the reader of a failure.
   std::string Logs() const;
   void ForgetLogs();
+  // From now on all that they say is kept in a file, too: one JSON object a line, each process's
+  // lines when it has ended. Sorted they are a story.
+  void KeepLogs(std::filesystem::path file) { file_ = std::move(file); }
+  ~Processes();
 
  private:
   struct LateTable {
@@ -39,6 +43,7 @@ class Processes {
     model::RoutingTable table;
   };
 
+  void Keep(const support::ChildProcess& process, std::string_view what);
   Status StartMover(const std::string& spec);
   Status TickMover();
   void TickTables();
@@ -54,6 +59,7 @@ class Processes {
   std::string table_;  // that the routers were given
   std::vector<LateTable> late_;
   std::string logs_;
+  std::filesystem::path file_;  // empty: none
 };
 
 }  // namespace foreshard::bench

@@ -33,7 +33,9 @@ Siege::Siege(Fleet& fleet, SiegeOptions options)
       records_(fleet.folder()),
       processes_(fleet, records_),
       kills_(fleet, processes_,
-             {.seed = options.seed, .kill = options.kill, .partition = options.partition}) {}
+             {.seed = options.seed, .kill = options.kill, .partition = options.partition}) {
+  processes_.KeepLogs(options_.log_file);
+}
 
 model::ShardMigration Siege::NextMigration() {
   model::ShardMigration migration;

@@ -15,6 +15,7 @@ struct SiegeOptions {
   bool talks = false;  // a line a flip
   bool kill = true;
   bool partition = false;
+  std::string log_file{};  // empty: none
 };
 
 struct SiegeOutcome {

@@ -1,5 +1,7 @@
 #include "operator/controllers/cutover_loop.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -12,6 +14,28 @@ using migration::CutoverStep;
 using migration::GateSeen;
 using migration::GateState;
 using migration::Phase;
+
+const char* CutoverLoop::ToString(Stage stage) {
+  switch (stage) {
+    case Stage::kEntry:
+      return "entry";
+    case Stage::kMarkLeased:
+      return "mark_leased";
+    case Stage::kLease:
+      return "lease";
+    case Stage::kEndConnections:
+      return "end_connections";
+    case Stage::kReconnect:
+      return "reconnect";
+    case Stage::kRehearse:
+      return "rehearse";
+    case Stage::kProbe:
+      return "probe";
+    case Stage::kSwitch:
+      return "switch";
+  }
+  Unreachable(stage);
+}
 
 CutoverLoop::CutoverLoop(CutoverContext context, migration::Shard& source,
                          migration::Shard& destination, RouterControl& routers, const Clock& clock)
@@ -40,7 +64,7 @@ const model::ShardId& CutoverLoop::lose_id() const {
 // Clients wait from HOLD to RELEASE: what for, is kept.
 Result<CutoverLoop::Turn> CutoverLoop::Step(Deadline deadline) {
   const bool timed = stage_ == Stage::kSwitch && !released_;
-  const std::string step = decided_ ? ToString(decision_.step) : "look";
+  const std::string step = decided_ ? migration::ToString(decision_.step) : "look";
   const MonotonicTime begin = clock_.Monotonic();
   if (timed && held_at_) Spent("pause", turn_ended_, begin);
   const Result<Turn> turn = TakeTurn(deadline);
@@ -81,8 +105,10 @@ Result<CutoverLoop::Turn> CutoverLoop::TakeTurn(Deadline deadline) {
 
 Result<CutoverDecision> CutoverLoop::Run(
     const std::function<bool(std::chrono::milliseconds)>& pause, Deadline deadline) {
+  std::string last_problem = "none";
   for (;;) {
     const Result<Turn> turn = Step(deadline);
+    if (!turn) last_problem = turn.error().message;
     // A lost reply or a busy lock: look again, here. Going back to the API server would make
     // clients wait for it.
     if (!turn &&
@@ -90,7 +116,9 @@ Result<CutoverDecision> CutoverLoop::Run(
       return turn.error();
     }
     if (deadline.Passed(clock_)) {
-      return Error::Reobserve("the attempt did not come to an end in time");
+      return Error::Reobserve(
+          fmt::format("the attempt did not come to an end in time; stage: {}; last problem: {}",
+                      ToString(stage_), last_problem));
     }
     if (turn && *turn == Turn::kDone) return decision_;
     if (turn && *turn == Turn::kAgain) continue;
@@ -211,17 +239,18 @@ bool CutoverLoop::InDoubt(const GateSeen& gain, const GateSeen& lose) const {
          changed(context_.destination_identity, destination);
 }
 
-bool CutoverLoop::BudgetSpent(const migration::CutoverView& view) {
-  if (lag_too_high_) return true;
+const char* CutoverLoop::SpentOn(const migration::CutoverView& view) {
+  if (lag_too_high_) return "a probe";
   const MonotonicTime now = clock_.Monotonic();
   if (!started_) started_ = now;
-  if (now - *started_ >= migration::kAttemptBudget) return true;
+  if (now - *started_ >= migration::kAttemptBudget) return "the whole";
   if (view.lose.state == GateState::kOpen) {
-    return close_tried_ && now - *close_tried_ >= migration::kCloseRetries;
+    const bool spent = close_tried_ && now - *close_tried_ >= migration::kCloseRetries;
+    return spent ? "the close" : nullptr;
   }
-  if (view.gain.state == GateState::kDrained || view.gain.sentinel) return false;
+  if (view.gain.state == GateState::kDrained || view.gain.sentinel) return nullptr;
   if (!closed_seen_) closed_seen_ = now;
-  return now - *closed_seen_ >= migration::kSentinelLimit;
+  return now - *closed_seen_ >= migration::kSentinelLimit ? "the sentinel" : nullptr;
 }
 
 migration::CutoverView CutoverLoop::View(const GateSeen& gain, const GateSeen& lose) {
@@ -234,7 +263,8 @@ migration::CutoverView CutoverLoop::View(const GateSeen& gain, const GateSeen& l
   view.table_says_gain = OwnsK(context_.table, context_.spec, gain_id());
   view.abort_asked = context_.abort_asked;
   view.in_doubt = InDoubt(gain, lose);
-  view.budget_spent = BudgetSpent(view);
+  spent_on_ = SpentOn(view);
+  view.budget_spent = spent_on_ != nullptr;
   view.close_confirmed = close_confirmed_;
   view.open_confirmed = open_confirmed_;
   view.held = held_at_.has_value();

@@ -100,6 +100,7 @@ class CutoverLoop {
     kProbe,
     kSwitch
   };
+  static const char* ToString(Stage stage);
   struct Gates {
     migration::GateSeen lose;
     migration::GateSeen gain;
@@ -131,7 +132,8 @@ class CutoverLoop {
   void Answered(migration::GateState state, migration::GateSeen& side,
                 const migration::GateChange& change);
   migration::CutoverView View(const migration::GateSeen& gain, const migration::GateSeen& lose);
-  bool BudgetSpent(const migration::CutoverView& view);
+  // What took too long; null: nothing did.
+  const char* SpentOn(const migration::CutoverView& view);
   bool InDoubt(const migration::GateSeen& gain, const migration::GateSeen& lose) const;
 
   CutoverContext context_;
@@ -154,6 +156,7 @@ class CutoverLoop {
   std::optional<MonotonicTime> probe_sent_;
   std::int64_t probe_seq_ = 0;
   bool lag_too_high_ = false;
+  const char* spent_on_ = nullptr;
 
   Gates seen_;            // what `decision_` stands on
   bool known_ = false;    // `seen_` holds still: the effect since answered, and its row is in it

@@ -42,7 +42,8 @@ Result<CutoverLoop::Turn> CutoverLoop::Act(Deadline deadline) {
       const Result<GateState> revoked = gain().GateRevoke(context_.token, context_.attempt, soon);
       log::Info("cutover_revoked", {{"migration", context_.spec.name},
                                     {"attempt", context_.attempt.value},
-                                    {"reason", decision_.reason}});
+                                    {"reason", decision_.reason},
+                                    {"spent_on", spent_on_ == nullptr ? "" : spent_on_}});
       return AfterEffect(revoked ? Ok() : Status(revoked.error()));
     }
     case CutoverStep::kReopen:
