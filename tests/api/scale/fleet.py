@@ -92,8 +92,9 @@ class Operator:
         self.identity = identity
         self.log = cluster.directory / f"log/operator-{identity}.log"
         self.kubeconfig = cluster.operator_kubeconfig(identity)
+        page = [] if any(word.startswith("--status-listen=") for word in more) else ["--status-listen=off"]
         self.process = start([*before, ROOT / "build/release/bin/foreshard-operator", f"--kubeconfig={self.kubeconfig}",
-                              "--listen=127.0.0.1:0", "--status-listen=off", "--lease-namespace=foreshard-system",
+                              "--listen=127.0.0.1:0", *page, "--lease-namespace=foreshard-system",
                               # Audits ask every shard by its name in the cluster's DNS, and there is none here.
                               "--audit-interval=0s", f"--temporary-directory={cluster.directory}/operator-files",
                               f"--identity={identity}", *more], self.log)
