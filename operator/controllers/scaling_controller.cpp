@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "operator/controllers/scaling_act.h"
-#include "operator/records/move_record_store.h"
 
 namespace foreshard::op {
 
@@ -87,8 +86,8 @@ void ScalingController::Recall(Entry& entry, const model::ShardSet& set, Deadlin
     entry.memory.saved = entry.store.Read(options_.kube, NameOf(set),
                                           deadline.Within(options_.clock, kStoreTimeLimit));
   }
-  entry.memory.kept =
-      ReadMoveRecords(options_.kube, NameOf(set), deadline.Within(options_.clock, kStoreTimeLimit));
+  entry.moves.Read(options_.kube, NameOf(set), entry.memory.kept,
+                   deadline.Within(options_.clock, kStoreTimeLimit));
   if (options_.learner == nullptr || !entry.memory.loads) return;
   std::optional<Retrained> learned = options_.learner->Take({set.name_space, set.name});
   if (learned) entry.memory.loads->Adopt(*std::move(learned));

@@ -13,6 +13,7 @@
 #include "operator/metrics/metrics.h"
 #include "operator/plans/problem_store.h"
 #include "operator/reconciler.h"
+#include "operator/records/move_record_store.h"
 #include "operator/routers/heat_source.h"
 
 namespace foreshard::op {
@@ -55,7 +56,8 @@ class ScalingController final : public Reconciler {
     ScalingMemory memory;
     ForecastStore store;
     ProblemStore problems;
-    bool read = false;  // what was stored
+    MoveRecordReader moves;  // into memory.kept
+    bool read = false;       // what was stored
   };
 
   std::shared_ptr<Entry> EntryOf(const kube::ObjectRef& ref);

@@ -104,15 +104,22 @@ Status KeepMoveRecord(kube::KubeApi& kube, const SetName& set, const MoveRecord&
   return Ok();
 }
 
-std::vector<MoveRecord> ReadMoveRecords(kube::KubeApi& kube, const SetName& set,
-                                        Deadline deadline) {
+void MoveRecordReader::Read(kube::KubeApi& kube, const SetName& set,
+                            std::vector<MoveRecord>& records, Deadline deadline) {
   const auto there = kube.Get(kube::kConfigMaps, {set.name_space, MovesNameOf(set.name)}, deadline);
   if (!there) {
     Complain(set, "move_records_not_read", there.error().message);
-    return {};
+    return;
   }
-  if (!*there || !IsOurs(set, **there)) return {};
-  return Parse(set, (*there)->json);
+  if (!*there || !IsOurs(set, **there)) {
+    records.clear();
+    version_.clear();
+    return;
+  }
+  const std::string& version = (*there)->metadata.resource_version;
+  if (version == version_) return;
+  records = Parse(set, (*there)->json);
+  version_ = version;
 }
 
 }  // namespace foreshard::op

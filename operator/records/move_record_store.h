@@ -27,7 +27,17 @@ std::string MovesNameOf(const std::string& set);
 Status KeepMoveRecord(kube::KubeApi& kube, const SetName& set, const MoveRecord& record,
                       Deadline deadline);
 
-// Oldest first; empty: there are none, or they cannot be read, which the log tells.
-std::vector<MoveRecord> ReadMoveRecords(kube::KubeApi& kube, const SetName& set, Deadline deadline);
+// Of one set, again and again: an object of the version that was read last is not parsed once more,
+// for up to 900 kB of records change a few times a day.
+class MoveRecordReader {
+ public:
+  // Brings `records`, which are those of the call before, to what is kept: oldest first, empty
+  // where nothing is. What cannot be read is told in the log and leaves them as they are.
+  void Read(kube::KubeApi& kube, const SetName& set, std::vector<MoveRecord>& records,
+            Deadline deadline);
+
+ private:
+  std::string version_;  // of the object that was parsed; empty: none
+};
 
 }  // namespace foreshard::op

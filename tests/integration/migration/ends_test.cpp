@@ -145,7 +145,8 @@ TEST_F(EndsTest, WhatItTookIsKeptThroughDeathsOfTheOperator) {
   oracle_->Stop();
   EXPECT_EQ(controller.deaths(), 2);
 
-  const auto records = op::ReadMoveRecords(api, set, Deadline::After(clock, 5s));
+  std::vector<op::MoveRecord> records;
+  op::MoveRecordReader().Read(api, set, records, Deadline::After(clock, 5s));
   ASSERT_EQ(records.size(), 1u);
   const op::MoveRecord& record = records[0];
   EXPECT_EQ(record.outcome, "Completed");

@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "base/log.h"
 #include "kube/kinds.h"
 #include "operator/api/migration_json.h"
 #include "operator/api/shard_set_json.h"
@@ -233,6 +234,22 @@ TEST_F(ScalingControllerTest, TheNextProcessKnowsHowLongMigrationsTook) {
   EXPECT_EQ(planner_.finished, both.finished);
   EXPECT_EQ(planner_.duration, both.duration);
   EXPECT_EQ(planner_.factors, both.factors);
+}
+
+// Up to 900 kB of them: parsed when they changed. A damaged object complains at each parse.
+TEST_F(ScalingControllerTest, RecordsOfMigrationsAreNotParsedAtEachPass) {
+  Make("Recommend");
+  const SetName set{.name_space = "demo", .name = "demo", .uid = "u"};
+  ASSERT_TRUE(KeepMoveRecord(kube_, set, {.uid = "u-1"}, Soon()));
+  ASSERT_TRUE(kube_.Patch(kube::kConfigMaps, {"demo", MovesNameOf("demo")},
+                          R"({"data":{"records":"[{"}})", {}, Soon()));
+  int parses = 0;
+  log::SetSink([&](std::string_view line) {
+    if (line.find("move_records_discarded") != std::string_view::npos) ++parses;
+  });
+  RunBins(4);
+  log::SetSink({});
+  EXPECT_EQ(parses, 1);
 }
 
 TEST_F(ScalingControllerTest, KeepsItsQuestionForWhatIf) {

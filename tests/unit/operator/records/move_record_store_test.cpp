@@ -35,7 +35,16 @@ class MoveRecordStoreTest : public testing::Test {
             .phases = {{.phase = "Copying", .visits = 1, .millis = number}}};
   }
   Status Keep(const MoveRecord& record) { return KeepMoveRecord(api_, kSet, record, Soon()); }
-  std::vector<MoveRecord> Kept() { return ReadMoveRecords(api_, kSet, Soon()); }
+  std::vector<MoveRecord> Kept() {
+    std::vector<MoveRecord> records;
+    MoveRecordReader().Read(api_, kSet, records, Soon());
+    return records;
+  }
+  int Complaints(std::string_view event) const {
+    int count = 0;
+    for (std::size_t at = 0; (at = lines_.find(event, at)) != std::string::npos; ++at) ++count;
+    return count;
+  }
   Deadline Soon() { return Deadline::After(clock_, std::chrono::seconds(10)); }
   std::optional<kube::Object> Object() {
     return *fake_.Get(kube::kConfigMaps, {"demo", "demo-moves"}, Soon());
@@ -45,8 +54,9 @@ class MoveRecordStoreTest : public testing::Test {
   fakes::FakeKubeApi fake_{clock_};
   int writes_ = 0;
   std::function<fakes::KubeFault()> fault_ = [] { return fakes::KubeFault::kNone; };
+  fakes::KubeFault read_fault_ = fakes::KubeFault::kNone;
   fakes::FaultyKubeApi api_{fake_, [this](const fakes::KubeCall& call) {
-                              if (call.IsRead()) return fakes::KubeFault::kNone;
+                              if (call.IsRead()) return read_fault_;
                               ++writes_;
                               return fault_();
                             }};
@@ -137,6 +147,44 @@ TEST_F(MoveRecordStoreTest, WhatIsDamagedIsSaidAndBegunAnew) {
   EXPECT_THAT(lines_, HasSubstr("move_records_discarded"));
   ASSERT_TRUE(Good(Keep(Record(2))));
   EXPECT_EQ(Kept(), (std::vector<MoveRecord>{Record(2)}));
+}
+
+// Each parse of a damaged object says so: that is how they are counted.
+TEST_F(MoveRecordStoreTest, AnObjectIsParsedOnceUntilItChanges) {
+  ASSERT_TRUE(Good(Keep(Record(1))));
+  std::vector<MoveRecord> records;
+  MoveRecordReader reader;
+  const auto read = [&] { reader.Read(api_, kSet, records, Soon()); };
+  const auto damage = [&](const char* with) {
+    ASSERT_TRUE(fake_.Patch(kube::kConfigMaps, {"demo", "demo-moves"}, with, {}, Soon()));
+  };
+  read();
+  EXPECT_EQ(records, (std::vector<MoveRecord>{Record(1)}));
+  damage(R"({"data":{"records":"[{"}})");
+  for (int pass = 0; pass < 3; ++pass) read();
+  EXPECT_EQ(Complaints("move_records_discarded"), 1);
+  EXPECT_TRUE(records.empty());
+  damage(R"({"data":{"records":"[[{"}})");
+  for (int pass = 0; pass < 3; ++pass) read();
+  EXPECT_EQ(Complaints("move_records_discarded"), 2);
+  ASSERT_TRUE(Good(Keep(Record(2))));
+  read();
+  EXPECT_EQ(records, (std::vector<MoveRecord>{Record(2)}));
+}
+
+TEST_F(MoveRecordStoreTest, WhatWasReadStaysWhileTheObjectCannotBeReadAndGoesWithIt) {
+  ASSERT_TRUE(Good(Keep(Record(1))));
+  std::vector<MoveRecord> records;
+  MoveRecordReader reader;
+  reader.Read(api_, kSet, records, Soon());
+  read_fault_ = fakes::KubeFault::kFailBefore;
+  reader.Read(api_, kSet, records, Soon());
+  EXPECT_THAT(lines_, HasSubstr("move_records_not_read"));
+  EXPECT_EQ(records, (std::vector<MoveRecord>{Record(1)}));
+  read_fault_ = fakes::KubeFault::kNone;
+  ASSERT_TRUE(Good(fake_.Delete(kube::kConfigMaps, {"demo", "demo-moves"}, {}, Soon())));
+  reader.Read(api_, kSet, records, Soon());
+  EXPECT_TRUE(records.empty());
 }
 
 }  // namespace
