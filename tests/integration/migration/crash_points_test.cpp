@@ -6,15 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "migration/mover_work.h"
 #include "migration/predicate.h"
-#include "migration/shard_objects.h"
-#include "tests/integration/migration/local_operator.h"
-#include "tests/integration/migration/oracle.h"
 #include "tests/integration/migration/partitioned_orders.h"
+#include "tests/integration/migration/walk.h"
 #include "tests/support/needs.h"
-#include "tests/support/wait.h"
 
 // The mover ends itself before and after each of its numbered steps, on real PostgreSQL under load.
 // Another one goes on from the rows, and at its end the keys are where they belong, equal, with
@@ -26,7 +24,6 @@ namespace {
 const support::Needs kNeeds({"postgres", "initdb", "psql", "pg_dump"});
 
 using namespace std::chrono_literals;
-using support::Good;
 
 // The mover's effects in the order in which one migration to a new shard comes to them; a clean-up
 // after an abort ends no sessions.
@@ -48,39 +45,14 @@ std::string NameOf(Edge edge, std::string_view effect) {
                      effect.substr(dot + 1));
 }
 
-class CrashPointsTest : public testing::Test {
+class CrashPointsTest : public Walk {
  protected:
-  void Make(bool new_destination) {
-    auto made = TwoShards::Make({.tables_on_destination = !new_destination});
-    ASSERT_TRUE(Good(made));
-    controller_.reset();
-    shards_ = std::move(*made);
-    shards_->Sql(Side::kSource, kPartitionOrders);
-    if (!new_destination) shards_->Sql(Side::kDestination, kPartitionOrders);
-    oracle_ = std::make_unique<Oracle>(*shards_, Oracle::Options{.clients = 2});
-    oracle_->Load();
+  void MakePartitioned(bool new_destination) {
+    ASSERT_NO_FATAL_FAILURE(Make({.tables_on_destination = !new_destination}, kPartitionOrders));
     old_orders_ = OldOrders(Side::kSource);
-    oracle_->Start();
-    first_owns_ = true;
-    moves_ = 0;
-    controller_ = std::make_unique<LocalOperator>(*shards_, NextSpec());
+    Begin(200ms);
+    begun_ = true;
     if (new_destination) controller_->MakeNewDestination({});
-  }
-  void TearDown() override {
-    oracle_.reset();
-    controller_.reset();
-  }
-
-  // Back and forth; an abort leaves the keys where they are.
-  model::ShardMigrationSpec NextSpec() const {
-    model::ShardMigrationSpec spec;
-    spec.type = MigrationType::kMove;
-    spec.source = {first_owns_ ? "s-aaaa" : "s-bbbb"};
-    spec.destination = {first_owns_ ? "s-bbbb" : "s-aaaa"};
-    spec.range = model::KeyRange{"40", "80"};
-    spec.soak = 200ms;
-    spec.approved = true;
-    return spec;
   }
   std::string OldOrders(Side side) const {
     return shards_->Sql(
@@ -92,7 +64,7 @@ class CrashPointsTest : public testing::Test {
   // One migration, in which a mover ends at each of these places, in their order.
   void MoveAndCrash(std::vector<std::string> at, Phase end = Phase::kCompleted) {
     SCOPED_TRACE(fmt::format("on the way to {}", ToString(end)));
-    if (moves_++ > 0) controller_->Next(fmt::format("move-{}", moves_), NextSpec());
+    if (!std::exchange(begun_, false)) Begin(200ms);
     controller_->crashes.at = std::move(at);
     if (end == Phase::kAborted) {
       ASSERT_EQ(controller_->RunUntil(Phase::kVerifying), Phase::kVerifying) << controller_->Why();
@@ -102,42 +74,26 @@ class CrashPointsTest : public testing::Test {
     controller_->Settle();
     EXPECT_EQ(fmt::format("{}", fmt::join(controller_->crashes.at, " ")), "")
         << "no mover ever came there";
-    if (end == Phase::kCompleted) first_owns_ = !first_owns_;
-    const Side owner = first_owns_ ? Side::kSource : Side::kDestination;
-    EXPECT_EQ(OldOrders(owner), old_orders_);
-    EXPECT_EQ(OldOrders(Peer(owner)), "0 0");
-    for (const Side side : {Side::kSource, Side::kDestination}) {
-      EXPECT_EQ(shards_->Sql(side, fmt::format("SELECT string_agg(kind || ' ' || name, ', ') FROM "
-                                               "({}) x",
-                                               LeftoverSql(std::nullopt))),
-                "NULL")
-          << ToString(side);
-    }
-    EXPECT_EQ(oracle_->errors(), 0) << oracle_->first_error();
-  }
-  void ExpectNothingLost() {
-    oracle_->Stop();
-    EXPECT_EQ(oracle_->Check(first_owns_ ? Side::kSource : Side::kDestination), "");
-    EXPECT_GT(oracle_->acknowledged(), 10);
+    if (end == Phase::kCompleted) HasMoved();  // an abort leaves the keys where they are
+    EXPECT_EQ(OldOrders(owner()), old_orders_);
+    EXPECT_EQ(OldOrders(Peer(owner())), "0 0");
+    ExpectAWholeEnd();
   }
 
-  std::unique_ptr<TwoShards> shards_;
-  std::unique_ptr<Oracle> oracle_;
-  std::unique_ptr<LocalOperator> controller_;
+ private:
   std::string old_orders_;
-  bool first_owns_ = true;
-  int moves_ = 0;
+  bool begun_ = false;  // the next migration, by MakePartitioned
 };
 
 // behaviour-02
 TEST_F(CrashPointsTest, OneOfEachPhase) {
-  ASSERT_NO_FATAL_FAILURE(Make(false));
+  ASSERT_NO_FATAL_FAILURE(MakePartitioned(false));
   ASSERT_NO_FATAL_FAILURE(
       MoveAndCrash({"mover.prepare.after.slot", "mover.copy.after.chunk_commit:3",
                     "mover.catchup.after.subscription", "mover.verify.before.bucket:2",
                     "mover.cleanup.after.delete_batch:2", "mover.cleanup.before.triggers",
                     "mover.phase.before.done"}));
-  ExpectNothingLost();
+  ExpectNothingLost(10);
 }
 
 TEST_F(CrashPointsTest, EveryDeclaredPointOfTheMoverIsWalked) {
@@ -163,16 +119,16 @@ class CrashSweep : public CrashPointsTest, public testing::WithParamInterface<Ed
 
 // behaviour-02
 TEST_P(CrashSweep, EachStepToANewShard) {
-  ASSERT_NO_FATAL_FAILURE(Make(true));
+  ASSERT_NO_FATAL_FAILURE(MakePartitioned(true));
   ASSERT_NO_FATAL_FAILURE(MoveAndCrash(All(kInOrder)));
-  ExpectNothingLost();
+  ExpectNothingLost(10);
 }
 
 // What happens on each shard, for each table or in each phase: not only the first time; then back
 // again, and an abort.
 TEST_P(CrashSweep, EachStepASecondTimeAndEachOfAnAbort) {
   const std::string edge = GetParam() == Edge::kBefore ? "before" : "after";
-  ASSERT_NO_FATAL_FAILURE(Make(false));
+  ASSERT_NO_FATAL_FAILURE(MakePartitioned(false));
   std::vector<std::string> places;
   for (const char* at :
        {"mover.prepare.{}.guards:2", "mover.prepare.{}.publication:2", "mover.phase.{}.done",
@@ -184,7 +140,7 @@ TEST_P(CrashSweep, EachStepASecondTimeAndEachOfAnAbort) {
   }
   ASSERT_NO_FATAL_FAILURE(MoveAndCrash(places));
   ASSERT_NO_FATAL_FAILURE(MoveAndCrash(All(kUndone), Phase::kAborted));
-  ExpectNothingLost();
+  ExpectNothingLost(10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Mover, CrashSweep, testing::Values(Edge::kBefore, Edge::kAfter),

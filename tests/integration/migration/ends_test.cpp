@@ -6,11 +6,9 @@
 #include <set>
 
 #include "migration/predicate.h"
-#include "migration/shard_objects.h"
 #include "operator/records/move_record_store.h"
 #include "tests/fakes/fake_kube_api.h"
-#include "tests/integration/migration/local_operator.h"
-#include "tests/integration/migration/oracle.h"
+#include "tests/integration/migration/walk.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -23,28 +21,11 @@ namespace {
 const support::Needs kNeeds({"postgres", "initdb", "psql"});
 
 using namespace std::chrono_literals;
-using support::Good;
 
-class EndsTest : public testing::Test {
+class EndsTest : public Walk {
  protected:
-  void SetUp() override {
-    auto made = TwoShards::Make();
-    ASSERT_TRUE(Good(made));
-    shards_ = std::move(*made);
-    oracle_ = std::make_unique<Oracle>(*shards_, Oracle::Options{.clients = 2});
-    oracle_->Load();
-    oracle_->Start();
-  }
-  static model::ShardMigrationSpec Move() {
-    model::ShardMigrationSpec spec;
-    spec.type = MigrationType::kMove;
-    spec.source = {"s-aaaa"};
-    spec.destination = {"s-bbbb"};
-    spec.range = model::KeyRange{"40", "80"};
-    spec.soak = 10min;
-    spec.approved = true;
-    return spec;
-  }
+  void SetUp() override { Make(); }
+  static model::ShardMigrationSpec Move() { return SpecOfRange(MigrationType::kMove, true, 10min); }
   static std::string Reason(LocalOperator& controller, std::string_view type,
                             std::string_view status = "True") {
     for (const model::Condition& one : controller.object().status.conditions) {
@@ -55,23 +36,11 @@ class EndsTest : public testing::Test {
   // All rows on the source, none on the destination, nothing of the migration anywhere.
   void ExpectEverythingAtHome(LocalOperator& controller) {
     controller.Settle();
-    oracle_->Stop();
-    EXPECT_EQ(oracle_->errors(), 0) << oracle_->first_error();
-    EXPECT_EQ(oracle_->Check(Side::kSource), "");
-    EXPECT_GT(oracle_->acknowledged(), 10);
+    ExpectNothingLost(10);
     EXPECT_EQ(model::OwnerOfBound(controller.table(), "60").value, "s-aaaa");
     EXPECT_EQ(shards_->Sql(Side::kDestination, "SELECT count(*) FROM orders"), "0");
-    for (const Side side : {Side::kSource, Side::kDestination}) {
-      EXPECT_EQ(shards_->Sql(side, fmt::format("SELECT string_agg(kind || ' ' || name, ', ') FROM "
-                                               "({}) x",
-                                               LeftoverSql(std::nullopt))),
-                "NULL")
-          << ToString(side);
-    }
+    ExpectNothingLeft(*shards_);
   }
-
-  std::unique_ptr<TwoShards> shards_;
-  std::unique_ptr<Oracle> oracle_;
 };
 
 TEST_F(EndsTest, ARehearsalDoesEverythingButTheCutover) {

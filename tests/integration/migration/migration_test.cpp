@@ -7,8 +7,7 @@
 #include "migration/predicate.h"
 #include "migration/shard_objects.h"
 #include "migration/sweeper.h"
-#include "tests/integration/migration/local_operator.h"
-#include "tests/integration/migration/oracle.h"
+#include "tests/integration/migration/walk.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -20,32 +19,7 @@ const support::Needs kNeeds({"postgres", "initdb", "psql", "pg_dump"});
 using namespace std::chrono_literals;
 using support::Good;
 
-model::ShardMigrationSpec Split() {
-  model::ShardMigrationSpec spec;
-  spec.type = MigrationType::kSplit;
-  spec.source = {"s-aaaa"};
-  spec.destination = {"s-bbbb"};
-  spec.range = model::KeyRange{"40", "80"};
-  spec.soak = 2s;
-  spec.approved = true;
-  return spec;
-}
-
-std::string RowsOfK(const TwoShards& shards, Side side) {
-  return shards.Sql(side, fmt::format("SELECT count(*) FROM orders WHERE {}",
-                                      PredicateSql(shards.Spec(), "customer_id")));
-}
-
-void ExpectNothingLeft(const TwoShards& shards) {
-  for (const Side side : {Side::kSource, Side::kDestination}) {
-    EXPECT_EQ(
-        shards.Sql(side, fmt::format("SELECT string_agg(kind || ' ' || name, ', ') FROM ({}) x",
-                                     LeftoverSql(std::nullopt))),
-        "NULL")
-        << ToString(side);
-    EXPECT_EQ(shards.Sql(side, "SELECT count(*) FROM foreshard.barrier"), "0") << ToString(side);
-  }
-}
+model::ShardMigrationSpec Split() { return SpecOfRange(MigrationType::kSplit, true, 2s); }
 
 // behaviour-16
 TEST(Migration, MovesARangeUnderLoadAndLosesNothing) {

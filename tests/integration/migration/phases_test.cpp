@@ -1,11 +1,7 @@
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "migration/shard_objects.h"
-#include "tests/integration/migration/local_operator.h"
-#include "tests/integration/migration/oracle.h"
+#include "tests/integration/migration/walk.h"
 #include "tests/support/needs.h"
-#include "tests/support/wait.h"
 
 // What a person may ask for, in every phase, on real PostgreSQL under load.
 
@@ -15,50 +11,26 @@ namespace {
 const support::Needs kNeeds({"postgres", "initdb", "psql"});
 
 using namespace std::chrono_literals;
-using support::Good;
 
-class InPhase : public testing::TestWithParam<Phase> {
+class InPhase : public Walk, public testing::WithParamInterface<Phase> {
  protected:
   void SetUp() override {
-    auto made = TwoShards::Make();
-    ASSERT_TRUE(Good(made));
-    shards_ = std::move(*made);
-    oracle_ = std::make_unique<Oracle>(*shards_, Oracle::Options{.clients = 2});
-    oracle_->Load();
-    oracle_->Start();
-    model::ShardMigrationSpec spec;
-    spec.type = MigrationType::kSplit;
-    spec.source = {"s-aaaa"};
-    spec.destination = {"s-bbbb"};
-    spec.range = model::KeyRange{"40", "80"};
-    spec.soak = 1s;
-    spec.approved = true;
-    controller_ = std::make_unique<LocalOperator>(*shards_, spec);
+    ASSERT_NO_FATAL_FAILURE(Make());
+    Begin(1s, MigrationType::kSplit);
     ASSERT_EQ(controller_->RunUntil(GetParam()), GetParam()) << controller_->Why();
   }
   bool CutOverAlready() const {
     return GetParam() == Phase::kSoaking || GetParam() == Phase::kCleaningUp;
   }
-  void ExpectAWholeEnd(Phase end) {
+  void ExpectTheEnd(Phase end) {
     controller_->Settle();
-    oracle_->Stop();
-    EXPECT_EQ(oracle_->errors(), 0) << oracle_->first_error();
-    EXPECT_EQ(oracle_->Check(end == Phase::kCompleted ? Side::kDestination : Side::kSource), "");
+    if (end == Phase::kCompleted) HasMoved();
+    ExpectNothingLost(0);
     EXPECT_TRUE(controller_->table().moving.empty());
     EXPECT_FALSE(controller_->table().switching);
     EXPECT_EQ(controller_->job(), nullptr);
-    for (const Side side : {Side::kSource, Side::kDestination}) {
-      EXPECT_EQ(shards_->Sql(side, fmt::format("SELECT string_agg(kind || ' ' || name, ', ') FROM "
-                                               "({}) x",
-                                               LeftoverSql(std::nullopt))),
-                "NULL")
-          << ToString(side);
-    }
+    ExpectAWholeEnd();
   }
-
-  std::unique_ptr<TwoShards> shards_;
-  std::unique_ptr<Oracle> oracle_;
-  std::unique_ptr<LocalOperator> controller_;
 };
 
 // behaviour-15
@@ -68,7 +40,7 @@ TEST_P(InPhase, AbortEndsItBeforeTheKeysHaveANewOwnerAndNotAfterwards) {
   if (GetParam() != Phase::kCutover) {
     EXPECT_EQ(end, CutOverAlready() ? Phase::kCompleted : Phase::kAborted) << controller_->Why();
   }
-  ExpectAWholeEnd(end);
+  ExpectTheEnd(end);
 }
 
 // behaviour-15
@@ -78,7 +50,7 @@ TEST_P(InPhase, DeletingTheObjectEndsItWhole) {
   if (GetParam() != Phase::kCutover) {
     EXPECT_EQ(end, CutOverAlready() ? Phase::kCompleted : Phase::kAborted) << controller_->Why();
   }
-  ExpectAWholeEnd(end);
+  ExpectTheEnd(end);
   EXPECT_TRUE(controller_->object().finalizers.empty()) << "now it may go";
 }
 
@@ -95,7 +67,7 @@ TEST_P(InPhase, PausedItStopsBeforeTheNextPhaseAndGoesOnWhenAsked) {
   controller_->object().spec.paused = false;
   const Phase last = controller_->RunToEnd();
   EXPECT_EQ(last, Phase::kCompleted) << controller_->Why();
-  ExpectAWholeEnd(last);
+  ExpectTheEnd(last);
 }
 
 INSTANTIATE_TEST_SUITE_P(Migration, InPhase,

@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "migration/mover_work.h"
-#include "migration/shard_objects.h"
-#include "tests/integration/migration/local_operator.h"
-#include "tests/integration/migration/oracle.h"
+#include "tests/integration/migration/walk.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -53,29 +51,8 @@ std::string CountOf(const TwoShards& shards, Side side, const std::vector<std::s
       side, fmt::format("SELECT count(*) FROM customers WHERE id IN ({})", fmt::join(keys, ", ")));
 }
 
-void ExpectNothingLeft(const TwoShards& shards) {
-  for (const Side side : {Side::kSource, Side::kDestination}) {
-    EXPECT_EQ(
-        shards.Sql(side, fmt::format("SELECT string_agg(kind || ' ' || name, ', ') FROM ({}) x",
-                                     LeftoverSql(std::nullopt))),
-        "NULL")
-        << ToString(side);
-    EXPECT_EQ(shards.Sql(side, "SELECT count(*) FROM foreshard.barrier"), "0") << ToString(side);
-    EXPECT_EQ(shards.Sql(side, "SELECT count(*) FROM pg_class WHERE relpersistence = 't'"), "0")
-        << "temporary tables on the " << ToString(side);
-  }
-}
-
-class TypesTest : public testing::Test {
+class TypesTest : public Walk {
  protected:
-  void Make(TwoShards::Options options, Oracle::Options clients) {
-    auto made = TwoShards::Make(options);
-    ASSERT_TRUE(Good(made));
-    shards_ = std::move(*made);
-    oracle_ = std::make_unique<Oracle>(*shards_, clients);
-    oracle_->Load();
-    oracle_->Start();
-  }
   // Where the clients' rows are afterwards, all of them, and no error.
   void ExpectAllOn(Side side) {
     oracle_->Stop();
@@ -85,14 +62,11 @@ class TypesTest : public testing::Test {
     EXPECT_GT(oracle_->acknowledged(), 100);
     ExpectNothingLeft(*shards_);
   }
-
-  std::unique_ptr<TwoShards> shards_;
-  std::unique_ptr<Oracle> oracle_;
 };
 
 // behaviour-15
 TEST_F(TypesTest, ThereAndBackInEveryWayUntilTheSourceIsMergedAway) {
-  ASSERT_NO_FATAL_FAILURE(Make({}, {.clients = 2, .keys_per_client = 6}));
+  ASSERT_NO_FATAL_FAILURE(Make({}, {}, {.clients = 2, .keys_per_client = 6}));
   const std::vector<std::string> keys = oracle_->ids();
   LocalOperator controller(*shards_, OfKeys(MigrationType::kMoveKeys, kFirst, kSecond, keys));
   ASSERT_EQ(controller.RunToEnd(), Phase::kCompleted) << controller.Why();
@@ -136,7 +110,7 @@ TEST_F(TypesTest, ThereAndBackInEveryWayUntilTheSourceIsMergedAway) {
 // behaviour-15
 TEST_F(TypesTest, AHotKeyGetsAShardOfItsOwn) {
   ASSERT_NO_FATAL_FAILURE(
-      Make({.tables_on_destination = false}, {.clients = 1, .keys_per_client = 1}));
+      Make({.tables_on_destination = false}, {}, {.clients = 1, .keys_per_client = 1}));
   LocalOperator controller(*shards_, OfKeys(MigrationType::kIsolate, kFirst, {}, oracle_->ids()));
   controller.UseKeySpace({model::Strategy::kRange, model::KeyType::kBigint}, "20001");
   controller.MakeNewDestination({});
@@ -147,7 +121,7 @@ TEST_F(TypesTest, AHotKeyGetsAShardOfItsOwn) {
 }
 
 TEST_F(TypesTest, KeysInTheirOwnOrderMoveToo) {
-  ASSERT_NO_FATAL_FAILURE(Make({}, {.clients = 2, .isolation = "SERIALIZABLE"}));
+  ASSERT_NO_FATAL_FAILURE(Make({}, {}, {.clients = 2, .isolation = "SERIALIZABLE"}));
   LocalOperator controller(*shards_, OfRange(MigrationType::kMove, kFirst, kSecond, {"", "20001"}));
   controller.UseKeySpace({model::Strategy::kRange, model::KeyType::kBigint}, "20001");
   ASSERT_EQ(controller.RunToEnd(), Phase::kCompleted) << controller.Why();
@@ -158,7 +132,7 @@ TEST_F(TypesTest, KeysInTheirOwnOrderMoveToo) {
 // As many as a migration may name: the predicate stands in triggers, row filters and each statement
 // of copy and digest.
 TEST_F(TypesTest, AThousandKeysMoveThereAndBack) {
-  ASSERT_NO_FATAL_FAILURE(Make({}, {.clients = 2, .keys_per_client = 500}));
+  ASSERT_NO_FATAL_FAILURE(Make({}, {}, {.clients = 2, .keys_per_client = 500}));
   const std::vector<std::string> keys = oracle_->ids();
   ASSERT_EQ(keys.size(), 1000U);
   LocalOperator controller(*shards_, OfKeys(MigrationType::kMoveKeys, kFirst, kSecond, keys));
