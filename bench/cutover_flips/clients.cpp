@@ -1,6 +1,7 @@
 #include "bench/cutover_flips/clients.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace foreshard::bench {
 
@@ -94,8 +95,19 @@ class Clients::Session {
     const auto inserted = Run("INSERT INTO entries (account_id, id, note) VALUES ($1, $2, 'entry')",
                               {key.id, key.attempted});
     if (!inserted) return inserted.error();
-    if (const auto committed = Run("COMMIT", {}); !committed) return committed.error();
-    ++key.entries;
+    const auto due = key.entries.Due();
+    std::int64_t deleted = 0;
+    if (due) {
+      const auto rows =
+          Run("DELETE FROM entries WHERE account_id = $1 AND id <= $2", {key.id, *due});
+      if (!rows) return rows.error();
+      deleted = static_cast<std::int64_t>(rows->affected());
+    }
+    const auto committed = Run("COMMIT", {});
+    if (!committed && committed.error().code != "40001" && due) key.entries.DeletionInDoubt();
+    if (!committed) return committed.error();
+    if (due) key.entries.Deleted(deleted);
+    key.entries.Inserted(key.attempted);
     return Ok();
   }
 
@@ -248,25 +260,30 @@ Result<Verdict> Clients::Check(bool first_owns) const {
     auto admin = fleet_.Connect(client.moving ? first_owns : client.first_shard, "foreshard");
     if (!admin) return admin.error();
     for (const Key& key : client.keys) {
+      const auto standing = key.entries.Standing();
       const auto row = (*admin)->Exec(
-          "SELECT v, (SELECT count(*) FROM public.entries WHERE account_id = a.id) FROM "
-          "public.accounts a WHERE a.id = $1",
+          fmt::format(
+              "SELECT v, count(*) FILTER (WHERE e.id = ANY ('{{{}}}')), count(*) FILTER (WHERE "
+              "e.id <= {}) FROM public.accounts a LEFT JOIN public.entries e ON e.account_id = a.id "
+              "WHERE a.id = $1 GROUP BY v",
+              fmt::join(standing, ","), key.entries.deleted_to()),
           {key.id}, fleet_.Soon());
       if (!row) return row.error();
       const std::int64_t value = row->empty() ? 0 : row->Int(0, 0);
-      const std::int64_t entries = row->empty() ? 0 : row->Int(0, 1);
-      if (value < key.acknowledged || value > key.attempted || entries < key.entries) {
+      const std::int64_t there = row->empty() ? 0 : row->Int(0, 1);
+      const std::int64_t back = row->empty() ? 0 : row->Int(0, 2);  // were deleted
+      const std::int64_t gone =
+          static_cast<std::int64_t>(standing.size()) - there + key.entries.lost();
+      if (value < key.acknowledged || value > key.attempted || gone > 0 || back > 0) {
         fmt::print(stderr,
                    "client {} through router {}, key {}: acknowledged {}, attempted {}, value {}, "
-                   "entries {} of {}\n",
+                   "entries gone {}, deleted ones back {}\n",
                    client.number, client.router, key.id, key.acknowledged, key.attempted, value,
-                   entries, key.entries);
+                   gone, back);
       }
       verdict.acknowledged += key.acknowledged;
-      verdict.lost += std::max<std::int64_t>(0, key.acknowledged - value) +
-                      std::max<std::int64_t>(0, key.entries - entries);
-      verdict.duplicated += std::max<std::int64_t>(0, value - key.attempted);
-      if (key.entries > 0) verdict.duplicated += std::max<std::int64_t>(0, entries - key.attempted);
+      verdict.lost += std::max<std::int64_t>(0, key.acknowledged - value) + gone;
+      verdict.duplicated += std::max<std::int64_t>(0, value - key.attempted) + back;
     }
   }
   return verdict;

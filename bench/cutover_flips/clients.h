@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/cutover_flips/entry_ledger.h"
 #include "bench/cutover_flips/fleet.h"
 
 // Clients with an oracle: each owns its keys, increments a value and counts what was acknowledged.
@@ -53,7 +54,7 @@ class Clients {
     std::int64_t id = 0;
     std::int64_t acknowledged = 0;
     std::int64_t attempted = 0;
-    std::int64_t entries = 0;  // acknowledged ones
+    EntryLedger entries{};
   };
   struct Client {
     int number = 0;

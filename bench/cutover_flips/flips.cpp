@@ -111,7 +111,9 @@ Status Flips::WaitForQuietStream(Pair& pair, model::Token token) {
   const Deadline end = Deadline::After(fleet_.clock(), 120s);
   while (quick < migration::kProbes && !end.Passed(fleet_.clock())) {
     const MonotonicTime begin = fleet_.clock().Monotonic();
-    const std::int64_t seq = ++probe_ + 100'000'000;  // above those of the mover and of the loop
+    // Above those of the attempt before, below those of the next one: a greater one that is there
+    // already would make the wait for this one vain.
+    const std::int64_t seq = std::int64_t{attempt_} * 1'000'000 + 500'000 + ++probe_;
     if (Status written = pair.source->WriteProbe(token, seq, fleet_.Soon()); !written)
       return written;
     bool seen = false;

@@ -29,7 +29,10 @@ Status AwaitSynchronous(const PostgresServer& primary) {
 }  // namespace
 
 Result<std::unique_ptr<Members>> Members::Make(bool fsync) {
+  // PostgreSQL starts one worker of a subscription in so long a time: with its own 5 s every second
+  // flip would wait for that.
   auto made = PostgresServer::Create({.settings = {{"fsync", fsync ? "on" : "off"},
+                                                   {"wal_retrieve_retry_interval", "500ms"},
                                                    {"synchronous_commit", "on"},
                                                    {"shared_buffers", "128MB"},
                                                    {"max_wal_size", "4GB"},
