@@ -24,7 +24,7 @@ target_include_directories(foreshard_shard_schema PRIVATE "${CMAKE_BINARY_DIR}/g
 foreshard_library(foreshard_mover
   SOURCES predicate.cpp shard_objects.cpp pg_shard_sql.cpp pg_shard.cpp pg_shard_connections.cpp catalog.cpp
           partitions.cpp pg_dump.cpp preflight_sql.cpp preflight.cpp snapshot_keeper.cpp mover_work.cpp
-          mover_prepare.cpp mover_throttle.cpp copy_rate.cpp copier.cpp mover_copy.cpp mover_catch_up.cpp digest.cpp verify.cpp
+          mover_prepare.cpp mover_throttle.cpp copy_rate.cpp copier.cpp mover_copy.cpp mover_catch_up.cpp mover_warm.cpp digest.cpp verify.cpp
           cleanup.cpp sweeper.cpp audit.cpp pg_audit.cpp mover_probe.cpp mover.cpp
   DEPS foreshard_migration foreshard_pg foreshard_crash_points foreshard_shard_schema
   PRIVATE_DEPS fmt::fmt)

@@ -154,6 +154,7 @@ Status CatchUp(const Work& work, const Turn& turn) {
     if (!analyzed) return analyzed.error();
   }
   CrashPoint(Edge::kAfter, "mover.catchup.statistics");
+  if (Status warmed = WarmPages(work, turn); !warmed) return warmed;
   CrashPoint(Edge::kBefore, "mover.catchup.lag");
   Status settled = WaitForSmallLag(**source, **destination, work, turn);
   CrashPoint(Edge::kAfter, "mover.catchup.lag");

@@ -29,6 +29,7 @@ inline constexpr std::chrono::hours kLongStatement =
 inline constexpr std::chrono::seconds kLagForCatchUp = 1s;
 inline constexpr std::int64_t kDeletePages = 64;   // about 5,000 rows a batch
 inline constexpr std::int64_t kPageBytes = 8'192;  // for the throttle, which need not be exact
+inline constexpr std::int64_t kWarmPagesMax = 131'072;  // 1 GiB, however large the buffers are
 inline constexpr int kApplyRestartsMax = 3;
 inline constexpr int kVerifyPasses = 5;
 // Rows that differ in the soak may be put right by a person: then the soak goes on.

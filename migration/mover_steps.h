@@ -24,8 +24,14 @@ Status Prepare(const Work& work, const Turn& turn, Keepers& keepers);
 // The snapshot's rows, each chunk exactly once.
 Status Copy(const Work& work, const Turn& turn, Keepers& keepers);
 
-// Subscription, the rest of a new destination's schema, statistics; then until the lag is small.
+// Subscription, the rest of a new destination's schema, statistics, warm pages; then until the lag
+// is small.
 Status CatchUp(const Work& work, const Turn& turn);
+
+// Reads the indexes and tables of the moving keys into the destination's buffers, half of them at
+// most, before clients come. Needs the extension pg_prewarm on the server (contrib); without it
+// nothing happens. A part of CatchUp. Errors: kFenced, kReobserve.
+Status WarmPages(const Work& work, const Turn& turn);
 
 // Digests of `publisher` against its peer. Errors: kGiveUp (DigestMismatch).
 Status Verify(const Work& work, const Turn& turn, Side publisher);

@@ -133,6 +133,51 @@ TEST_F(MoverStepsTest, TheStreamBringsWhatCameAfterTheSnapshot) {
       << "nothing but the moving range";
 }
 
+// Pages of a relation in the destination's buffers, and all that it has.
+std::pair<std::int64_t, std::int64_t> PagesOf(const TwoShards& shards, const std::string& name) {
+  return {std::stoll(shards.Sql(
+              Side::kDestination,
+              fmt::format("SELECT count(*) FROM pg_buffercache WHERE relforknumber = 0 AND "
+                          "relfilenode = pg_relation_filenode('public.{}')",
+                          name))),
+          std::stoll(shards.Sql(Side::kDestination,
+                                fmt::format("SELECT pg_relation_size('public.{}') / 8192", name)))};
+}
+
+TEST_F(MoverStepsTest, TheDestinationHasTheMovingPagesInMemoryBeforeClientsCome) {
+  stage_->Stream();
+  shards_->Sql(Side::kDestination, "CREATE EXTENSION pg_buffercache");
+  ASSERT_TRUE(Good(shards_->server(Side::kDestination).Stop()));
+  ASSERT_TRUE(Good(shards_->server(Side::kDestination).Start()));
+  for (const char* name : {"orders", "orders_pkey"}) {
+    const auto [warm, all] = PagesOf(*shards_, name);
+    ASSERT_LT(warm, all) << name << " is cold after a restart";
+  }
+  ASSERT_TRUE(support::WaitFor("the operator's session is a new one", 20s, [&] {
+    return support::Seen(stage_->destination().LookAtGate({1}, shards_->Soon()).ok());
+  }));
+  ASSERT_TRUE(Good(CatchUp(stage_->work(), stage_->Enter(Phase::kCatchingUp))));
+  for (const char* name : {"orders", "orders_pkey"}) {
+    const auto [warm, all] = PagesOf(*shards_, name);
+    EXPECT_EQ(warm, all) << name;
+  }
+  EXPECT_EQ(shards_->Sql(Side::kDestination,
+                         "SELECT count(*) FROM pg_extension WHERE extname = 'pg_prewarm'"),
+            "0")
+      << "nothing stays";
+}
+
+TEST_F(MoverStepsTest, WarmsWithTheExtensionThatIsThereAndStopsWhenThePhaseIsOver) {
+  stage_->Stream();
+  shards_->Sql(Side::kDestination, "CREATE EXTENSION pg_prewarm SCHEMA public");
+  const Turn over = stage_->Enter(Phase::kCatchingUp);
+  EXPECT_TRUE(Good(WarmPages(stage_->work(), over)));
+  stage_->Enter(Phase::kAborting);
+  const Status warmed = WarmPages(stage_->work(), over);
+  ASSERT_FALSE(warmed.ok());
+  EXPECT_EQ(warmed.error().kind, Error::Kind::kFenced);
+}
+
 TEST_F(MoverStepsTest, OneMoverWorksAtATime) {
   stage_->Enter(Phase::kPreparing);
   const auto holder = shards_->Connect(Side::kDestination);
