@@ -192,7 +192,7 @@ Status CopyOne(pg::Connection& source, pg::Connection& destination, Copying& cop
 void Worker(Copying& copying) {
   auto source = copying.work.Connect(Side::kSource);
   if (!source) return copying.Fail(source.error());
-  auto destination = copying.work.Connect(Side::kDestination);
+  auto destination = copying.work.ConnectToCopy(Side::kDestination);
   if (!destination) return copying.Fail(destination.error());
   // Triggers and foreign keys of clients have had their say on the source; the gate is for clients.
   const Result<pg::Rows> replica =
@@ -282,7 +282,10 @@ Status Plan(Copying& copying) {
     copying.sizes.push_back({by_index ? 0 : size->Int(0, 0), size->Int(0, 1)});
     copying.queue.insert(copying.queue.end(), chunks.rbegin(), chunks.rend());
   }
-  return Ok();
+  std::vector<std::string> names;
+  for (const TableInfo& table : copying.tables) names.push_back(table.name);
+  const Result<pg::Rows> let = (*destination)->Exec(LetCopySql(names), work.In(kCall));
+  return let ? Ok() : Status(let.error());
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 # The half that talks SQL: the body of the seam, the schema of a shard, the mover's steps.
 set(FORESHARD_SHARD_SCHEMA "")
-foreach(part shard_schema.sql shard_decisions.sql)
+foreach(part shard_schema.sql shard_copy_role.sql shard_decisions.sql)
   file(READ "${CMAKE_CURRENT_SOURCE_DIR}/${part}" text)
   string(APPEND FORESHARD_SHARD_SCHEMA "${text}")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${part}")

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "migration/shard_objects.h"
 #include "pg/conninfo.h"
 
 namespace foreshard::migration {
@@ -15,6 +16,18 @@ constexpr const char* kSessionSettings =
     "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = postgres; SET TimeZone = 'UTC'; SET "
     "extra_float_digits = 3; "
     "SET bytea_output = hex; SET lc_monetary = 'C'; SET xmlbinary = base64; SET row_security = off";
+
+Result<std::unique_ptr<pg::Connection>> ConnectBy(const Work& work, const pg::Conninfo& given) {
+  auto made = pg::Connection::Connect(
+      {.conninfo =
+           given.WithDefault("tcp_user_timeout", std::to_string(kUserTimeout.count())).text(),
+       .application_name = SessionName(work.options)},
+      work.clock, work.In(10s));
+  if (!made) return made;
+  const Result<pg::Rows> set = (*made)->Exec(kSessionSettings, work.In(10s));
+  if (!set) return set.error();
+  return made;
+}
 
 }  // namespace
 
@@ -60,15 +73,13 @@ std::string SessionPattern(const MigrationSpec& spec) {
 Result<std::unique_ptr<pg::Connection>> Work::Connect(Side side) const {
   const Result<pg::Conninfo> given = pg::Conninfo::Parse(conninfo(side));
   if (!given) return given.error();
-  auto made = pg::Connection::Connect(
-      {.conninfo =
-           given->WithDefault("tcp_user_timeout", std::to_string(kUserTimeout.count())).text(),
-       .application_name = SessionName(options)},
-      clock, In(10s));
-  if (!made) return made;
-  const Result<pg::Rows> set = (*made)->Exec(kSessionSettings, In(10s));
-  if (!set) return set.error();
-  return made;
+  return ConnectBy(*this, *given);
+}
+
+Result<std::unique_ptr<pg::Connection>> Work::ConnectToCopy(Side side) const {
+  const Result<pg::Conninfo> given = pg::Conninfo::Parse(conninfo(side));
+  if (!given) return given.error();
+  return ConnectBy(*this, given->With("user", kCopyRole));
 }
 
 std::int64_t Work::SlicePages(std::int64_t page_bytes) const {

@@ -105,6 +105,8 @@ struct Work {
   // A session without idle and statement time-outs, with synchronous commits and texts that are
   // alike on both servers.
   Result<std::unique_ptr<pg::Connection>> Connect(Side side) const;
+  // The same as foreshard_copy (shard_copy_role.sql), for rows of clients; after LetCopySql().
+  Result<std::unique_ptr<pg::Connection>> ConnectToCopy(Side side) const;
 };
 
 inline constexpr Side Peer(Side side) {

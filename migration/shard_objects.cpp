@@ -101,15 +101,29 @@ std::string PublicationSql(const MigrationSpec& spec, Side side) {
                      PublicationName(spec.number), Published(spec, side));
 }
 
+std::string LetCopySql(const std::vector<std::string>& tables) {
+  std::string list;
+  for (const std::string& table : tables)
+    list += (list.empty() ? "" : ", ") + pg::QuoteLiteral(QuoteTable(table));
+  return fmt::format("SELECT foreshard.let_copy(ARRAY[{}]::regclass[])", list);
+}
+
+// PostgreSQL 15 gives a subscription to superusers only, and its worker has the rights of the owner
+// at the time: nobody sees the role as one, because the transaction takes it back.
 std::string SubscriptionSql(const MigrationSpec& spec, Side publisher,
                             std::string_view publisher_conninfo) {
   const std::string name = StreamName(spec.number, ShardOf(spec, publisher));
+  std::vector<std::string> tables;
+  for (const TableSpec& table : spec.tables) tables.push_back(table.name);
+  if (spec.new_destination && publisher == Side::kSource)
+    tables.insert(tables.end(), spec.reference_tables.begin(), spec.reference_tables.end());
   return fmt::format(
-      "CREATE SUBSCRIPTION {0} CONNECTION {1} PUBLICATION {2} WITH (create_slot = false, slot_name "
-      "= '{0}', "
-      "copy_data = false, enabled = true, streaming = on, synchronous_commit = on, "
-      "disable_on_error = true)",
-      name, pg::QuoteLiteral(publisher_conninfo), PublicationName(spec.number));
+      "{3}; CREATE SUBSCRIPTION {0} CONNECTION {1} PUBLICATION {2} WITH (create_slot = false, "
+      "slot_name = '{0}', copy_data = false, enabled = true, streaming = on, "
+      "synchronous_commit = on, disable_on_error = true); ALTER ROLE {4} SUPERUSER; "
+      "ALTER SUBSCRIPTION {0} OWNER TO {4}; ALTER ROLE {4} NOSUPERUSER",
+      name, pg::QuoteLiteral(publisher_conninfo), PublicationName(spec.number), LetCopySql(tables),
+      kCopyRole);
 }
 
 Result<std::string> SubscriptionConninfo(std::string_view conninfo) {

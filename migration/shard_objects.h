@@ -36,7 +36,13 @@ std::vector<std::string> TriggerNames(const MigrationSpec& spec);
 // tables go along, unfiltered, to a new destination only.
 std::string PublicationSql(const MigrationSpec& spec, Side side);
 
-// CREATE SUBSCRIPTION on the peer of `publisher`. REQUIRES: publication and slot are there.
+// Who writes copied and streamed rows (shard_copy_role.sql), and the statement that lets it write to
+// these tables, "public.orders", and logs it in with the password of the session that says so.
+inline constexpr const char* kCopyRole = "foreshard_copy";
+std::string LetCopySql(const std::vector<std::string>& tables);
+
+// CREATE SUBSCRIPTION on the peer of `publisher`, as a thing of kCopyRole: statements for one
+// transaction. REQUIRES: publication and slot are there.
 std::string SubscriptionSql(const MigrationSpec& spec, Side publisher,
                             std::string_view publisher_conninfo);
 

@@ -178,6 +178,44 @@ TEST_F(MoverStepsTest, WarmsWithTheExtensionThatIsThereAndStopsWhenThePhaseIsOve
   EXPECT_EQ(warmed.error().kind, Error::Kind::kFenced);
 }
 
+// Whoever owns a table decides what an index computes, and PostgreSQL computes it with the rights of
+// who writes the row.
+TEST_F(MoverStepsTest, AnIndexFunctionOfClientsHasNoMoreRightsThanTheirOwn) {
+  const char* trap =
+      "SET ROLE app; CREATE TABLE public.seen (who text);"
+      "CREATE FUNCTION public.harm() RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
+      "  INSERT INTO public.seen SELECT current_user || ' ' || rolsuper FROM pg_roles WHERE rolname "
+      "  = current_user;"
+      "  BEGIN EXECUTE 'RESET SESSION AUTHORIZATION'; EXCEPTION WHEN OTHERS THEN NULL; END;"
+      "  BEGIN EXECUTE 'RESET ROLE'; EXCEPTION WHEN OTHERS THEN NULL; END;"
+      "  BEGIN EXECUTE 'SET ROLE foreshard'; EXCEPTION WHEN OTHERS THEN NULL; END;"
+      "  BEGIN EXECUTE 'ALTER ROLE app SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END;"
+      "  BEGIN EXECUTE 'UPDATE foreshard.range SET owner = ''s-mine'''; EXCEPTION WHEN OTHERS THEN "
+      "  NULL; END; END $$; "
+      "CREATE FUNCTION public.trap(pad text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN "
+      "  PERFORM public.harm(); RETURN pad; END $$; "
+      "CREATE INDEX trap ON public.orders (public.trap(pad)); RESET ROLE";
+  shards_->Sql(Side::kDestination, trap);
+  stage_->Stream();
+  const std::string who = "SELECT string_agg(DISTINCT who, ', ' ORDER BY who) FROM public.seen";
+  EXPECT_EQ(shards_->Sql(Side::kDestination, who), "app false, foreshard_copy false")
+      << "ANALYZE takes on the owner by itself; the copy";
+  shards_->Sql(Side::kDestination, "TRUNCATE public.seen");
+  shards_->Sql(Side::kSource, "UPDATE public.orders SET pad = 'streamed'");
+  ASSERT_TRUE(support::WaitFor("the changes", 20s, [&] {
+    return support::Seen(DigestOfK(*shards_, Side::kDestination) ==
+                         DigestOfK(*shards_, Side::kSource));
+  }));
+  EXPECT_EQ(shards_->Sql(Side::kDestination, who), "foreshard_copy false") << "the stream";
+  EXPECT_EQ(shards_->Sql(Side::kDestination,
+                         "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE "
+                         "rolsuper AND rolname <> 'postgres'"),
+            "foreshard");
+  EXPECT_EQ(shards_->Sql(Side::kDestination,
+                         "SELECT count(*) FROM foreshard.range WHERE owner = 's-mine'"),
+            "0");
+}
+
 TEST_F(MoverStepsTest, OneMoverWorksAtATime) {
   stage_->Enter(Phase::kPreparing);
   const auto holder = shards_->Connect(Side::kDestination);
