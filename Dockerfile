@@ -7,6 +7,11 @@
 # the build context (only from a Debian 12 host: same libraries).
 ARG BASE=docker.io/library/debian:12-slim
 ARG PROGRAMS=compiled
+# What an installation leaves that nobody needs, or that is another one each time: deploy/release/digest would tell two builds apart.
+ARG CLEAN="rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/cache/ldconfig/aux-cache /var/lib/dpkg/*-old \
+  /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/machine-id /var/lib/dbus/machine-id \
+  /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/certs/ssl-cert-snakeoil.pem && find /etc/ssl/certs -xtype l -delete && \
+  find /var/log -type f -delete"
 
 FROM ${BASE} AS compiled
 COPY deploy/packages/build.txt /tmp/
@@ -24,20 +29,22 @@ FROM ${PROGRAMS} AS programs
 
 # The libraries that our programs share, none of their headers. One layer for all three.
 FROM ${BASE} AS runtime
+ARG CLEAN
 RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       ca-certificates libcpprest2.10 libyaml-cpp0.7 libprometheus-cpp-core1.0 libuv1 libpq5 libpg-query1504.0 libfmt9 libssl3 zlib1g && \
-    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
+    eval "$CLEAN"
 # Numeric, so that Kubernetes can see that it is not root. The root file system may be read-only.
 USER 65532:65532
 WORKDIR /
 
 FROM runtime AS operator
+ARG CLEAN
 ARG VERSION=dev
 USER 0:0
 RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libical3 && \
-    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
+    eval "$CLEAN"
 USER 65532:65532
 LABEL org.opencontainers.image.title="foreshard-operator" \
       org.opencontainers.image.description="Forecasts the load of PostgreSQL shards and splits them before the peak" \
@@ -58,6 +65,7 @@ ENTRYPOINT ["/usr/bin/foreshard-router"]
 
 # A member of a shard: PostgreSQL under Patroni, and the exporter for the sidecar. Nothing is started by the installation.
 FROM ${BASE} AS postgres
+ARG CLEAN
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="foreshard-postgres" \
       org.opencontainers.image.description="PostgreSQL 15 with Patroni, pgBackRest and the Prometheus exporter" \
@@ -71,7 +79,7 @@ RUN groupadd --system --gid 999 postgres && \
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       postgresql-15 patroni python3-kubernetes python3-psycopg2 prometheus-postgres-exporter pgbackrest && \
-    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt && \
+    eval "$CLEAN" && \
     mkdir -p /var/lib/postgresql && chown 999:999 /var/lib/postgresql
 USER 999:999
 ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8
@@ -90,6 +98,7 @@ COPY --from=programs /programs/foreshard-mover /usr/bin/foreshard-mover
 ENTRYPOINT ["/usr/bin/foreshard-mover"]
 
 FROM ${BASE} AS prometheus
+ARG CLEAN
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="foreshard-prometheus" \
       org.opencontainers.image.description="Prometheus of Debian, for clusters that have none" \
@@ -99,7 +108,7 @@ RUN printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d && chmod 755 /usr/sbi
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates prometheus && \
     find /usr/share/javascript/moment-timezone -type f ! -name 'moment-timezone-with-data.min.js' -delete && \
-    rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt
+    eval "$CLEAN"
 USER 65532:65532
 EXPOSE 9090
 ENTRYPOINT ["/usr/bin/prometheus"]
