@@ -184,6 +184,38 @@ TEST_F(ShardSchema, AClientReachesOnlyWhatRoutersNeed) {
             "router-1");
 }
 
+TEST_F(ShardSchema, TheCopyRoleMayDoWhatTheOwnersMayAndNoMore) {
+  EXPECT_EQ(Code(*client_, "SELECT foreshard.let_copy(ARRAY['public.orders'::regclass])"), "42501");
+  Exec("CREATE TABLE IF NOT EXISTS public.of_a_superuser (id int)");
+  Exec("CREATE TABLE IF NOT EXISTS public.of_nobody_asked (id int)");
+  ASSERT_EQ(Call("let_copy(ARRAY['public.orders', 'public.of_a_superuser']::regclass[])"), "");
+  const auto copier = pg::Connection::Connect(
+      {.conninfo = shards_->server(Side::kSource).Conninfo("app", kCopyRole, "foreshard")},
+      shards_->clock(), shards_->Soon());
+  ASSERT_TRUE(Good(copier));
+  for (const char* may : {"SET session_replication_role = replica", "DELETE FROM public.orders",
+                          "INSERT INTO public.of_a_superuser VALUES (1)"}) {
+    EXPECT_EQ(Code(**copier, may), "") << may;
+  }
+  for (const char* may_not :
+       {"SET ROLE foreshard", "TRUNCATE public.of_a_superuser", "SELECT * FROM of_nobody_asked",
+        "UPDATE foreshard.migration SET token = 0", "SELECT foreshard.claim(7, 100)",
+        "SELECT rolpassword FROM pg_authid"}) {
+    EXPECT_EQ(Code(**copier, may_not), "42501") << may_not;
+  }
+}
+
+TEST_F(ShardSchema, TheCopyRoleFollowsAChangedPassword) {
+  const auto verifiers = [] {
+    return shards_->Sql(Side::kSource,
+                        "SELECT count(DISTINCT rolpassword) FROM pg_authid WHERE rolname IN "
+                        "('foreshard', 'foreshard_copy')");
+  };
+  Exec("ALTER ROLE foreshard PASSWORD 'foreshard'");  // another salt
+  EXPECT_EQ(Call("let_copy('{}')"), "");
+  EXPECT_EQ(verifiers(), "1");
+}
+
 TEST_F(ShardSchema, TheCloseWaitsForWritersAndYieldsToThem) {
   Exec(*client_, "BEGIN");
   Exec(*client_, Insert(true));
