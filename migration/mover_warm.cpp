@@ -90,7 +90,10 @@ Result<std::int64_t> WarmOne(pg::Connection& destination, const Work& work, cons
     const std::int64_t last = std::min(first + slice, relation.pages) - 1;
     if (!work.Take((last - first + 1) * kPageBytes)) return Error::Reobserve("the process ends");
     const Result<pg::Rows> read =
-        destination.Exec(fmt::format("SELECT {}({}::oid::regclass, 'buffer', 'main', {}, {})",
+        // Every type is said: whoever may write to the extension's schema could offer a function that
+        // fits looser ones better, and it would run as a superuser.
+        destination.Exec(fmt::format("SELECT {}({}::oid::regclass, 'buffer'::text, 'main'::text, "
+                                     "{}::bigint, {}::bigint)",
                                      prewarm, relation.oid, first, last),
                          work.In(kLongStatement));
     if (!read) return read.error();
