@@ -6,6 +6,7 @@
 
 #include "migration/catalog.h"
 #include "migration/shard_objects.h"
+#include "pg/conninfo.h"
 
 namespace foreshard::migration {
 
@@ -27,16 +28,11 @@ constexpr const char* kLeavesSql =
     "FROM pg_partition_tree(to_regclass($1)))) ORDER BY 1";
 
 // A shard that knows of a migration under way, or of an epoch that the table has not heard of, is
-// not judged by the table. The lock keeps a migration from beginning meanwhile.
+// not judged by the table. None begins before the transaction ends.
 Status GuardRepair(pg::Connection& connection, const model::RoutingTable& table,
                    Deadline deadline) {
-  const Result<pg::Rows> locked =
-      connection.Exec("LOCK TABLE foreshard.migration IN SHARE MODE", deadline);
-  if (!locked) return locked.error();
-  const Result<pg::Rows> known = connection.Exec(
-      "SELECT count(*) FILTER (WHERE phase NOT IN ('Completed', 'RolledBack', 'Aborted')), "
-      "(SELECT coalesce(max(epoch), 0) FROM foreshard.range) FROM foreshard.migration",
-      deadline);
+  const Result<pg::Rows> known =
+      connection.Exec("SELECT under_way, epoch FROM foreshard.guard_repair()", deadline);
   if (!known) return known.error();
   if (known->Int(0, 0) > 0) return Error::Reobserve("a migration works on the shard");
   if (known->Int(0, 1) > table.epoch.value) {
@@ -77,6 +73,24 @@ Result<std::unique_ptr<pg::Connection>> ConnectForAudit(const std::string& conni
   if (!made) return made;
   if (const Result<pg::Rows> set = (*made)->Exec(kSession, deadline); !set) return set.error();
   return made;
+}
+
+Result<std::unique_ptr<pg::Connection>> ConnectForRepair(const std::string& conninfo,
+                                                         const Clock& clock,
+                                                         const std::string& table,
+                                                         Deadline deadline) {
+  const auto given = pg::Conninfo::Parse(conninfo);
+  if (!given) return given.error();
+  const auto ours = ConnectForAudit(conninfo, clock, deadline);
+  if (!ours) return ours.error();
+  const Result<pg::Rows> there =
+      (*ours)->Exec("SELECT to_regclass($1) IS NOT NULL", {QuoteTable(table)}, deadline);
+  if (!there) return there.error();
+  std::vector<std::string> tables;
+  if (there->Bool(0, 0)) tables.push_back(table);
+  if (const Result<pg::Rows> let = (*ours)->Exec(LetCopySql(tables), deadline); !let)
+    return let.error();
+  return ConnectForAudit(given->With("user", kCopyRole).text(), clock, deadline);
 }
 
 Result<StraysFound> FindStrays(pg::Connection& connection, const model::RoutingTable& table,

@@ -14,7 +14,8 @@
 // seen and wants gone. What is taken away stays in `foreshard.stray_row` of its shard.
 //
 // Cost: every page of the sharded tables once, in slices with pauses between them; reference tables
-// in one statement. Sessions: role `foreshard`.
+// in one statement. Sessions: role `foreshard` to look, `foreshard_copy` to change: functions of
+// clients may run then.
 
 namespace foreshard::migration {
 
@@ -49,6 +50,13 @@ inline constexpr std::int64_t kReferenceRowsMax = 100'000;  // that a repair cop
 // A session whose texts are alike on all servers. Any other makes equal rows look different.
 Result<std::unique_ptr<pg::Connection>> ConnectForAudit(const std::string& conninfo,
                                                         const Clock& clock, Deadline deadline);
+
+// The same as foreshard_copy (shard_copy_role.sql), let to write to `table`, for PutAside and
+// CopyReference.
+Result<std::unique_ptr<pg::Connection>> ConnectForRepair(const std::string& conninfo,
+                                                         const Clock& clock,
+                                                         const std::string& table,
+                                                         Deadline deadline);
 
 // The stray rows of one table from `from` on, for one turn. A table that is not there has none.
 // Errors: kReobserve when the process is to end.

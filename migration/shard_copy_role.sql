@@ -1,4 +1,4 @@
--- Who writes the rows that are copied and streamed. Functions of clients (indexes, checks, generated columns, triggers that fire
+-- Who writes the rows that are copied, streamed and repaired. Functions of clients (indexes, checks, generated columns, triggers that fire
 -- always) run with the rights of who writes, so it is no superuser: it may do what the owners of the moving tables may, pass
 -- the gate, and mark a chunk.
 DO $$ BEGIN
@@ -9,6 +9,7 @@ GRANT SET ON PARAMETER session_replication_role TO foreshard_copy;
 GRANT SELECT, UPDATE (progress_at) ON foreshard.migration TO foreshard_copy;  -- FOR SHARE asks for some UPDATE
 GRANT SELECT, INSERT ON foreshard.chunk_done TO foreshard_copy;
 GRANT SELECT, INSERT, DELETE ON foreshard.barrier TO foreshard_copy;
+GRANT INSERT, SELECT (id) ON foreshard.stray_row TO foreshard_copy;  -- RETURNING id
 
 -- Before the role writes to these tables. Called by the mover and the operator; their SCRAM verifier becomes the role's: it knows no
 -- name, so their password is good for both.
@@ -39,3 +40,14 @@ BEGIN
   END LOOP;
 END $$;
 
+
+-- What the shard knows of migrations, and that none begins until the caller's transaction ends.
+CREATE OR REPLACE FUNCTION foreshard.guard_repair(OUT under_way bigint, OUT epoch bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  LOCK TABLE foreshard.migration IN SHARE MODE;
+  SELECT count(*) INTO under_way FROM foreshard.migration WHERE phase NOT IN ('Completed', 'RolledBack', 'Aborted');
+  SELECT coalesce(max(r.epoch), 0) INTO epoch FROM foreshard.range r;
+END $$;
+REVOKE ALL ON FUNCTION foreshard.guard_repair() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION foreshard.guard_repair() TO foreshard_copy;

@@ -10,6 +10,14 @@ Result<std::unique_ptr<pg::Connection>> PgShardAuditor::Connect(const model::Sha
   return migration::ConnectForAudit(*conninfo, clock_, deadline);
 }
 
+Result<std::unique_ptr<pg::Connection>> PgShardAuditor::ConnectForRepair(
+    const model::ShardSet& set, const model::ShardId& shard, const std::string& table,
+    Deadline deadline) {
+  const Result<std::string> conninfo = conninfo_of_(set, shard, deadline);
+  if (!conninfo) return conninfo.error();
+  return migration::ConnectForRepair(*conninfo, clock_, table, deadline);
+}
+
 Result<migration::StraysFound> PgShardAuditor::FindStrays(
     const model::ShardSet& set, const model::RoutingTable& owners, const model::ShardId& shard,
     const migration::TableSpec& table, const migration::AuditCursor& from, Deadline deadline) {
@@ -37,7 +45,7 @@ Result<std::int64_t> PgShardAuditor::PutAside(const model::ShardSet& set,
                                               const model::ShardId& shard,
                                               const migration::TableSpec& table,
                                               Deadline deadline) {
-  const auto session = Connect(set, shard, deadline);
+  const auto session = ConnectForRepair(set, shard, table.name, deadline);
   if (!session) return session.error();
   return migration::PutAside(**session, owners, shard, table, deadline);
 }
@@ -46,9 +54,9 @@ Result<std::int64_t> PgShardAuditor::CopyReference(const model::ShardSet& set,
                                                    const model::ShardId& from,
                                                    const model::ShardId& to,
                                                    const std::string& table, Deadline deadline) {
-  const auto source = Connect(set, from, deadline);
+  const auto source = ConnectForRepair(set, from, table, deadline);
   if (!source) return source.error();
-  const auto destination = Connect(set, to, deadline);
+  const auto destination = ConnectForRepair(set, to, table, deadline);
   if (!destination) return destination.error();
   return migration::CopyReference(**source, **destination, table, deadline);
 }

@@ -38,6 +38,10 @@ class PgShardAuditor final : public ShardAuditor {
  private:
   Result<std::unique_ptr<pg::Connection>> Connect(const model::ShardSet& set,
                                                   const model::ShardId& shard, Deadline deadline);
+  Result<std::unique_ptr<pg::Connection>> ConnectForRepair(const model::ShardSet& set,
+                                                           const model::ShardId& shard,
+                                                           const std::string& table,
+                                                           Deadline deadline);
 
   ConninfoOf conninfo_of_;
   const Clock& clock_;

@@ -52,6 +52,16 @@ class PgAuditTest : public testing::Test {
     EXPECT_TRUE(Good(made));
     return std::move(*made);
   }
+  std::unique_ptr<pg::Connection> RepairSession(Side side, const std::string& table) {
+    auto made = ConnectForRepair(shards_->Conninfo(side), shards_->clock(), table, shards_->Soon());
+    EXPECT_TRUE(Good(made));
+    return std::move(*made);
+  }
+  Result<std::int64_t> CopyCurrencies() {
+    return CopyReference(*RepairSession(Side::kSource, "public.currencies"),
+                         *RepairSession(Side::kDestination, "public.currencies"),
+                         "public.currencies", shards_->Soon());
+  }
   // All turns of all tables, one session each, as the operator does it.
   Result<std::vector<Stray>> Find(Side side) {
     const model::ShardId shard{side == Side::kSource ? "s-aaaa" : "s-bbbb"};
@@ -72,7 +82,8 @@ class PgAuditTest : public testing::Test {
     return strays;
   }
   Result<std::int64_t> Repair(const TableSpec& name) {
-    return PutAside(*Session(Side::kDestination), table_, {"s-bbbb"}, name, shards_->Soon());
+    return PutAside(*RepairSession(Side::kDestination, name.name), table_, {"s-bbbb"}, name,
+                    shards_->Soon());
   }
   std::string Count(Side side, std::string_view table) {
     return shards_->Sql(side, fmt::format("SELECT count(*) FROM {}", table));
@@ -167,8 +178,7 @@ TEST_F(PgAuditTest, ADivergedReferenceTableIsFoundAndCopied) {
                "DELETE FROM public.currencies WHERE code = 'CHF'; "
                "INSERT INTO public.currencies VALUES ('XXX', 7)");
   EXPECT_NE(digest(Side::kSource), digest(Side::kDestination));
-  const auto copied = CopyReference(*Session(Side::kSource), *Session(Side::kDestination),
-                                    "public.currencies", shards_->Soon());
+  const auto copied = CopyCurrencies();
   ASSERT_TRUE(Good(copied));
   EXPECT_EQ(*copied, 2);
   EXPECT_EQ(digest(Side::kSource), digest(Side::kDestination));
@@ -185,16 +195,61 @@ TEST_F(PgAuditTest, AReferenceTableIsNotCopiedWhileSomebodyWritesIt) {
   const auto writer = Session(Side::kSource);
   ASSERT_TRUE(Good(writer->Exec("BEGIN; UPDATE public.currencies SET rate = 2 WHERE code = 'EUR'",
                                 shards_->Soon())));
-  const auto copied = CopyReference(*Session(Side::kSource), *Session(Side::kDestination),
-                                    "public.currencies", shards_->Soon());
+  const auto copied = CopyCurrencies();
   ASSERT_FALSE(copied.ok());
   EXPECT_EQ(copied.error().kind, Error::Kind::kRetry) << copied.error().message;
   ASSERT_TRUE(Good(writer->Exec("COMMIT", shards_->Soon())));
-  ASSERT_TRUE(Good(CopyReference(*Session(Side::kSource), *Session(Side::kDestination),
-                                 "public.currencies", shards_->Soon())));
+  ASSERT_TRUE(Good(CopyCurrencies()));
   EXPECT_EQ(
       shards_->Sql(Side::kDestination, "SELECT rate FROM public.currencies WHERE code = 'EUR'"),
       "2");
+}
+
+// A cast to json, an index and a trigger that fires always run with the rights of who repairs.
+TEST_F(PgAuditTest, ARepairRunsWhatClientsMadeWithNoMoreRightsThanTheirOwn) {
+  const char* traps =
+      "SET ROLE app; CREATE TABLE public.seen (who text); GRANT ALL ON public.seen TO PUBLIC; "
+      "CREATE FUNCTION public.harm() RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
+      "  IF current_setting('application_name') <> 'foreshard audit' THEN RETURN; END IF; "
+      "  INSERT INTO public.seen SELECT current_user || ' ' || rolsuper FROM pg_roles WHERE "
+      "  rolname = current_user;"
+      "  BEGIN EXECUTE 'RESET SESSION AUTHORIZATION'; EXCEPTION WHEN OTHERS THEN NULL; END;"
+      "  BEGIN EXECUTE 'RESET ROLE'; EXCEPTION WHEN OTHERS THEN NULL; END;"
+      "  BEGIN EXECUTE 'ALTER ROLE app SUPERUSER'; EXCEPTION WHEN OTHERS THEN NULL; END; END $$; "
+      "CREATE TYPE public.mood AS ENUM ('good', 'bad'); "
+      "CREATE FUNCTION public.shown(public.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN "
+      "  PERFORM public.harm(); RETURN to_json($1::text); END $$; "
+      "CREATE CAST (public.mood AS json) WITH FUNCTION public.shown; "
+      "CREATE FUNCTION public.indexed(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN "
+      "  PERFORM public.harm(); RETURN $1; END $$; "
+      "CREATE FUNCTION public.fired() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "  PERFORM public.harm(); RETURN coalesce(NEW, OLD); END $$; "
+      "DROP TABLE IF EXISTS public.moods; "
+      "CREATE TABLE public.moods (code text PRIMARY KEY, mood public.mood); "
+      "INSERT INTO public.moods VALUES ('a', 'good'), ('b', 'bad'); "
+      "CREATE INDEX ON public.moods (public.indexed(code)); "
+      "CREATE TRIGGER fired BEFORE DELETE ON public.customers FOR EACH ROW EXECUTE FUNCTION "
+      "public.fired(); ALTER TABLE public.customers ENABLE ALWAYS TRIGGER fired; RESET ROLE";
+  for (const Side side : {Side::kSource, Side::kDestination}) shards_->Sql(side, traps);
+  PlantStray();
+  shards_->Sql(Side::kDestination,
+               "DELETE FROM public.moods; INSERT INTO public.moods VALUES "
+               "('x', 'bad')");
+  ASSERT_TRUE(Good(Repair(shards_->Spec().tables[0])));
+  const auto seen = [this](Side side) {
+    return shards_->Sql(side,
+                        "SELECT string_agg(DISTINCT who, ', ' ORDER BY who) FROM public.seen");
+  };
+  EXPECT_EQ(seen(Side::kDestination), "foreshard_copy false") << "the trigger";
+  shards_->Sql(Side::kDestination, "TRUNCATE public.seen");
+  ASSERT_TRUE(Good(CopyReference(*RepairSession(Side::kSource, "public.moods"),
+                                 *RepairSession(Side::kDestination, "public.moods"), "public.moods",
+                                 shards_->Soon())));
+  EXPECT_EQ(seen(Side::kSource), "NULL") << "what was read there was undone with its transaction";
+  EXPECT_EQ(seen(Side::kDestination), "foreshard_copy false") << "the index and the cast";
+  EXPECT_EQ(Count(Side::kDestination, "public.moods"), "2");
+  for (const Side side : {Side::kSource, Side::kDestination})
+    EXPECT_EQ(shards_->Sql(side, "SELECT rolsuper FROM pg_roles WHERE rolname = 'app'"), "f");
 }
 
 }  // namespace
