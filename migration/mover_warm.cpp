@@ -69,17 +69,6 @@ Result<std::string> FindPrewarm(pg::Connection& destination, const Work& work) {
   return std::string("foreshard.pg_prewarm");
 }
 
-// Like StillOurs, without its lock: the operator must not wait for this to enter another phase.
-Status LooksLikeOurs(pg::Connection& destination, const Work& work, const Turn& turn) {
-  const Result<pg::Rows> row =
-      destination.Exec("SELECT token FROM foreshard.migration WHERE migration_id = $1",
-                       {work.spec().number.value}, work.In(kCall));
-  if (!row) return row.error();
-  if (row->empty() || row->Int(0, 0) != turn.destination_token.value)
-    return Error::Fenced("the migration has entered another phase");
-  return Ok();
-}
-
 // The last `pages` of it: what was copied to a table that others use too stands there.
 Result<std::int64_t> WarmOne(pg::Connection& destination, const Work& work, const Turn& turn,
                              const std::string& prewarm, const Relation& relation,
@@ -90,15 +79,19 @@ Result<std::int64_t> WarmOne(pg::Connection& destination, const Work& work, cons
     const std::int64_t last = std::min(first + slice, relation.pages) - 1;
     if (!work.Take((last - first + 1) * kPageBytes)) return Error::Reobserve("the process ends");
     const Result<pg::Rows> read =
-        // Every type is said: whoever may write to the extension's schema could offer a function that
-        // fits looser ones better, and it would run as a superuser.
+        // Every type is said: whoever may write to the extension's schema could offer a function
+        // that fits looser ones better, and it would run as a superuser.
         destination.Exec(fmt::format("SELECT {}({}::oid::regclass, 'buffer'::text, 'main'::text, "
                                      "{}::bigint, {}::bigint)",
                                      prewarm, relation.oid, first, last),
                          work.In(kLongStatement));
     if (!read) return read.error();
     warmed += read->Int(0, 0);
-    if (Status ours = LooksLikeOurs(destination, work, turn); !ours) return ours.error();
+    // Without the lock: the operator must not wait for this to enter another phase.
+    if (Status ours =
+            LooksLikeOurs(destination, work.spec(), turn.destination_token, work.In(kCall));
+        !ours)
+      return ours.error();
   }
   return warmed;
 }

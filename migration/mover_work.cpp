@@ -29,6 +29,17 @@ Result<std::unique_ptr<pg::Connection>> ConnectBy(const Work& work, const pg::Co
   return made;
 }
 
+Status HasToken(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
+                std::string_view lock, Deadline deadline) {
+  const Result<pg::Rows> row = connection.Exec(
+      fmt::format("SELECT token FROM foreshard.migration WHERE migration_id = $1{}", lock),
+      {spec.number.value}, deadline);
+  if (!row) return row.error();
+  if (row->empty() || row->Int(0, 0) != token.value)
+    return Error::Fenced("the migration has entered another phase");
+  return Ok();
+}
+
 }  // namespace
 
 void Board::Change(const std::function<void(Progress&)>& change) {
@@ -89,13 +100,12 @@ std::int64_t Work::SlicePages(std::int64_t page_bytes) const {
 
 Status StillOurs(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
                  Deadline deadline) {
-  const Result<pg::Rows> row =
-      connection.Exec("SELECT token FROM foreshard.migration WHERE migration_id = $1 FOR SHARE",
-                      {spec.number.value}, deadline);
-  if (!row) return row.error();
-  if (row->empty() || row->Int(0, 0) != token.value)
-    return Error::Fenced("the migration has entered another phase");
-  return Ok();
+  return HasToken(connection, spec, token, " FOR SHARE", deadline);
+}
+
+Status LooksLikeOurs(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
+                     Deadline deadline) {
+  return HasToken(connection, spec, token, "", deadline);
 }
 
 Status ExecOurs(pg::Connection& connection, const Work& work, const Turn& turn, Side side,

@@ -123,6 +123,10 @@ std::string SessionPattern(const MigrationSpec& spec);
 Status StillOurs(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
                  Deadline deadline);
 
+// The same without a lock: it had the token a moment ago. For what need not be undone.
+Status LooksLikeOurs(pg::Connection& connection, const MigrationSpec& spec, model::Token token,
+                     Deadline deadline);
+
 // BEGIN; statements; StillOurs; COMMIT on one shard.
 Status ExecOurs(pg::Connection& connection, const Work& work, const Turn& turn, Side side,
                 const std::vector<std::string>& statements, std::chrono::nanoseconds limit);

@@ -169,22 +169,28 @@ TEST_F(MoverStepsTest, TheDestinationHasTheMovingPagesInMemoryBeforeClientsCome)
 
 TEST_F(MoverStepsTest, WarmsWithTheExtensionThatIsThereAndStopsWhenThePhaseIsOver) {
   stage_->Stream();
-  shards_->Sql(Side::kDestination, "CREATE EXTENSION pg_prewarm SCHEMA public");
+  shards_->Sql(Side::kDestination,
+               "CREATE EXTENSION pg_prewarm SCHEMA public; CREATE SEQUENCE public.taken; "
+               "CREATE FUNCTION public.pg_prewarm(regclass, text, text, int, int) RETURNS bigint "
+               "LANGUAGE sql AS $$ SELECT nextval('public.taken') $$");
   const Turn over = stage_->Enter(Phase::kCatchingUp);
   EXPECT_TRUE(Good(WarmPages(stage_->work(), over)));
+  EXPECT_EQ(shards_->Sql(Side::kDestination, "SELECT is_called FROM public.taken"), "f")
+      << "a client's function of the same name would run as a superuser";
   stage_->Enter(Phase::kAborting);
   const Status warmed = WarmPages(stage_->work(), over);
   ASSERT_FALSE(warmed.ok());
   EXPECT_EQ(warmed.error().kind, Error::Kind::kFenced);
 }
 
-// Whoever owns a table decides what an index computes, and PostgreSQL computes it with the rights of
-// who writes the row.
+// Whoever owns a table decides what an index computes, and PostgreSQL computes it with the rights
+// of who writes the row.
 TEST_F(MoverStepsTest, AnIndexFunctionOfClientsHasNoMoreRightsThanTheirOwn) {
   const char* trap =
       "SET ROLE app; CREATE TABLE public.seen (who text);"
       "CREATE FUNCTION public.harm() RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
-      "  INSERT INTO public.seen SELECT current_user || ' ' || rolsuper FROM pg_roles WHERE rolname "
+      "  INSERT INTO public.seen SELECT current_user || ' ' || rolsuper FROM pg_roles WHERE "
+      "rolname "
       "  = current_user;"
       "  BEGIN EXECUTE 'RESET SESSION AUTHORIZATION'; EXCEPTION WHEN OTHERS THEN NULL; END;"
       "  BEGIN EXECUTE 'RESET ROLE'; EXCEPTION WHEN OTHERS THEN NULL; END;"
