@@ -36,6 +36,7 @@ max_sync_workers_per_subscription = 4
 max_prepared_transactions = 20
 shared_buffers = 32MB
 wal_receiver_status_interval = 1s
+wal_retrieve_retry_interval = 500ms
 logging_collector = off
 log_line_prefix = '%m [%p] %q%u@%d '
 )";

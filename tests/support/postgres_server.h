@@ -14,7 +14,7 @@ namespace foreshard::support {
 
 struct PostgresOptions {
   // Added to the defaults: wal_level logical, fsync off, 200 connections, 20 slots, senders and
-  // workers.
+  // workers, which start again after 500 ms.
   std::vector<std::pair<std::string, std::string>> settings = {};
   std::string password = "postgres";  // of the superuser `postgres`
   std::string authentication =
