@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "migration/mover_work.h"
 #include "migration/spec_json.h"
 #include "operator/api/conditions.h"
@@ -115,6 +117,11 @@ void LocalOperator::StartController() {
 
 fakes::CallFault LocalOperator::FaultOf(std::string_view call) {
   if (dead_) return fakes::CallFault::kBefore;
+  if (before_call) before_call(call);
+  const bool looks =
+      call.starts_with("Look") || call.starts_with("Read") || call.starts_with("Rehearse");
+  if (!looks && std::find(effects.begin(), effects.end(), call) == effects.end())
+    effects.emplace_back(call);
   if (!death || death->call != call) return fakes::CallFault::kNone;
   const bool after = death->after;
   death.reset();
@@ -253,10 +260,12 @@ Status LocalOperator::WriteStatus(const model::ShardMigration& migration,
 }
 
 Status LocalOperator::SetFinalizer(const model::ShardMigration&, bool present, Deadline) {
-  migration_.finalizers.clear();
-  if (present) migration_.finalizers.push_back(std::string(op::kMigrationFinalizer));
-  migration_.resource_version = std::to_string(++version_);
-  return Ok();
+  return Write("SetFinalizer", [&] {
+    migration_.finalizers.clear();
+    if (present) migration_.finalizers.push_back(std::string(op::kMigrationFinalizer));
+    migration_.resource_version = std::to_string(++version_);
+    return Ok();
+  });
 }
 
 Status LocalOperator::PublishTable(const std::string&, const model::RoutingTable& table,

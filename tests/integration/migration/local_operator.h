@@ -102,6 +102,11 @@ class LocalOperator final : private op::MigrationStore,
   std::optional<Death> death;
   MoverCrashes crashes;
   int deaths() const { return deaths_; }
+  // The calls after which something may be otherwise, in the order of their first use since the
+  // list was emptied.
+  std::vector<std::string> effects;
+  // Told of each call of Shard before it is made.
+  std::function<void(std::string_view call)> before_call;
   // What is done with one that is over; none: nothing.
   std::function<Status(const op::MigrationObservation&, Deadline)> keep_record;
   // Called after each pass: people, crashes.
