@@ -2,7 +2,8 @@
 foreshard_library(foreshard_operator_migration
   SOURCES controllers/cutover_loop.cpp controllers/cutover_loop_switch.cpp controllers/moved_keys.cpp
           controllers/migration_observe.cpp controllers/migration_decide.cpp controllers/migration_decide_begin.cpp
-          controllers/migration_decide_end.cpp controllers/migration_status.cpp controllers/migration_act.cpp
+          controllers/migration_decide_end.cpp controllers/migration_decide_terminal.cpp
+          controllers/migration_status.cpp controllers/migration_act.cpp
           controllers/migration_controller.cpp
   DEPS foreshard_operator_builders foreshard_operator_api foreshard_migration foreshard_model foreshard_base)
 

@@ -252,15 +252,6 @@ std::optional<MigrationDecision> DropDeadMarks(const MigrationObservation& seen)
   return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(next)};
 }
 
-// A shard that the table does not list any more is taken away by the fleet controller.
-bool DropIfEmpty(model::RoutingTable& table, const model::ShardId& shard) {
-  if (!model::RangesOf(table, shard).empty()) return false;
-  const auto here = [&](const model::Pin& pin) { return pin.shard == shard; };
-  if (std::any_of(table.pins.begin(), table.pins.end(), here)) return false;
-  const auto is = [&](const model::ShardAddress& known) { return known.id == shard; };
-  return std::erase_if(table.shards, is) > 0;
-}
-
 MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigrationStatus last) {
   const model::RoutingTable& table = *seen.set->table;
   const auto ours = [&](const model::Moving& moving) {
@@ -271,11 +262,6 @@ MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigratio
     model::RoutingTable next = table;
     std::erase_if(next.moving, ours);
     model::DropIdlePins(next);
-    // A shard that was made for this and got nothing: the fleet takes it away once the table
-    // forgets it.
-    if (seen.phase == Phase::kAborting && seen.spec && seen.spec->new_destination) {
-      DropIfEmpty(next, seen.spec->destination);
-    }
     return {.step = MigrationStep::kPublishTable, .table = std::move(next)};
   }
   if (seen.job.deleting) return WaitFor("", "the Job is being deleted");

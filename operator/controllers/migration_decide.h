@@ -101,8 +101,6 @@ bool IdentityChanged(const MigrationObservation& seen);
 // over or gone. An old leader can leave one behind, since object and table are not written
 // together. Nothing: there is none.
 std::optional<MigrationDecision> DropDeadMarks(const MigrationObservation& seen);
-// Takes a shard that owns nothing out of the table. False: it owns something, or is not there.
-bool DropIfEmpty(model::RoutingTable& table, const model::ShardId& shard);
 // Leaves `moving`, drops the Job, then `last`: the end of Aborting and CleaningUp.
 MigrationDecision EndWith(const MigrationObservation& seen, model::ShardMigrationStatus last);
 

@@ -348,49 +348,4 @@ MigrationDecision DecideAborting(const MigrationObservation& seen) {
   return EndWith(seen, EndedAs(seen, Phase::kAborted));
 }
 
-namespace {
-
-// The shard that was merged away leaves the table after the end: until then the controller looks at
-// it. Who moves keys to it or from it meanwhile keeps it.
-std::optional<MigrationDecision> DropMerged(const MigrationObservation& seen) {
-  const model::ShardId& source = seen.migration.spec.source;
-  if (seen.migration.spec.type != model::MigrationType::kMerge || seen.phase != Phase::kCompleted ||
-      seen.migration.spec.dry_run) {
-    return std::nullopt;
-  }
-  for (const model::ShardMigration& other : seen.set->migrations) {
-    const auto phase = migration::ParsePhase(other.status.phase);
-    if (phase && migration::IsTerminal(*phase)) continue;
-    if (other.spec.source == source || other.spec.destination == source ||
-        other.status.destination == source) {
-      return std::nullopt;
-    }
-  }
-  model::RoutingTable next = *seen.set->table;
-  if (!DropIfEmpty(next, source)) return std::nullopt;
-  return MigrationDecision{.step = MigrationStep::kPublishTable, .table = std::move(next)};
-}
-
-}  // namespace
-
-// What an old leader made once more after the end goes again: its Job, its entry in `moving`.
-MigrationDecision DecideTerminal(const MigrationObservation& seen) {
-  if (seen.set && seen.set->table) {
-    MigrationDecision rest = EndWith(seen, seen.migration.status);
-    if (rest.step != MigrationStep::kWriteStatus) return rest;
-    if (auto sweep = DropDeadMarks(seen)) return *sweep;
-    if (auto drop = DropMerged(seen)) return *drop;
-  }
-  const auto& finalizers = seen.migration.finalizers;
-  const bool held =
-      std::find(finalizers.begin(), finalizers.end(), kMigrationFinalizer) != finalizers.end();
-  if (seen.migration.deleting && held) return Do(MigrationStep::kRemoveFinalizer);
-  if (seen.migration.status.observed_generation != seen.migration.generation) {
-    model::ShardMigrationStatus status = seen.migration.status;
-    status.observed_generation = seen.migration.generation;
-    return {.step = MigrationStep::kWriteStatus, .status = std::move(status)};
-  }
-  return Do(MigrationStep::kNothing);
-}
-
 }  // namespace foreshard::op

@@ -70,7 +70,9 @@ void FakeRouter::Learn(int key, const std::string& owner, model::Epoch epoch) {
 
 // Every new connection reads foreshard.range before its first use.
 void FakeRouter::Connect(const std::string& shard) {
-  FakeServer& server = *servers_.at(shard);
+  const auto found = servers_.find(shard);
+  CHECK(found != servers_.end(), "a router is told of a shard that nobody made", shard);
+  FakeServer& server = *found->second;
   server.connected_routers.insert(name_);
   connected_[shard] = ++connections_made_;
   for (const auto& [number, range] : server.ranges) {

@@ -49,9 +49,9 @@ struct FakeRouterBugs {
 
 class FakeRouter {
  public:
-  FakeRouter(std::string name, std::map<std::string, FakeServer*> servers, const Clock& clock,
-             const FakeRouterBugs& bugs)
-      : name_(std::move(name)), servers_(std::move(servers)), clock_(clock), bugs_(bugs) {}
+  FakeRouter(std::string name, const std::map<std::string, FakeServer*>& servers,
+             const Clock& clock, const FakeRouterBugs& bugs)
+      : name_(std::move(name)), servers_(servers), clock_(clock), bugs_(bugs) {}
 
   const std::string& name() const { return name_; }
 
@@ -87,7 +87,7 @@ class FakeRouter {
   std::optional<FakeReply> Refused(FakeStatement& statement, const Error& error);
 
   std::string name_;
-  std::map<std::string, FakeServer*> servers_;
+  const std::map<std::string, FakeServer*>& servers_;  // more may come
   const Clock& clock_;
   const FakeRouterBugs& bugs_;
   std::optional<model::RoutingTable> table_;

@@ -180,4 +180,18 @@ bool FakeServer::FailOver(bool lose_tail, bool keep_slots) {
   return lost;
 }
 
+void FakeServer::BeginAgain() {
+  static_cast<void>(FailOver(false, false));
+  rows.clear();
+  wal.clear();
+  migrations.clear();
+  gates.clear();
+  ranges.clear();
+  barriers.clear();
+  publications.clear();
+  subscriptions.clear();
+  chunks.clear();
+  connected_routers.clear();
+}
+
 }  // namespace foreshard::fakes

@@ -129,6 +129,8 @@ class FakeServer {
   bool has_tail() const { return tail_.has_value(); }
   // Sessions are gone, slots too unless `keep_slots` (17 and later). True: a tail was lost.
   bool FailOver(bool lose_tail, bool keep_slots);
+  // It was taken away, and another one of its name was made: an empty server.
+  void BeginAgain();
 
   void Append(FakeWalEntry entry) { wal.push_back(std::move(entry)); }
   void SetRow(int key, std::int64_t value, bool applied);

@@ -89,7 +89,8 @@ std::vector<std::string> ExpectedCoverPoints() {
       "stop.ShardFailedOver stop.DeadlineExceeded stop.TooManyAttempts stop.Rehearsed "
       "stop.RangeNotOwned stop.KeysAreMoving stop.NotOnePiece fault.lost_tail auto_rollback "
       "type.Move.Completed type.Move.RolledBack type.MoveKeys.Completed type.MoveKeys.RolledBack "
-      "type.Merge.Completed type.Merge.RolledBack");
+      "type.Merge.Completed type.Merge.RolledBack type.Split.Completed type.Split.RolledBack "
+      "type.Isolate.Completed type.Isolate.RolledBack fleet.made fleet.removed");
   return points;
 }
 

@@ -16,7 +16,8 @@ int main(int argc, char** argv) {
   CLI::App app{"foreshard-dst: simulates migrations under faults, from seeds"};
   app.add_option("--seed", options.first, "one seed");
   app.add_option("--seeds", seeds, "A..B, both included");
-  app.add_option("--canary", options.canary, "plant this bug; it must be found");
+  app.add_option("--canary", options.canary,
+                 "plant this bug; it must be found. With --seeds: count those that find it");
   app.add_flag("--canaries", options.all_canaries, "plant each bug in turn; each must be found");
   app.add_option("--list-canaries", options.expected_canaries,
                  "fail unless these are all the planted bugs there are")

@@ -175,6 +175,28 @@ int HuntCanaries(const RunnerOptions& options) {
   return found == all && all > 0 ? 0 : 1;
 }
 
+// How many of the given seeds find the bug: what a change of the world costs or brings.
+int CountCanary(const RunnerOptions& options, const CanaryInfo& info) {
+  const std::set<std::string> without(options.without.begin(), options.without.end());
+  const auto part = [&](int number) {
+    Coverage counts;
+    for (std::uint64_t seed = options.first + static_cast<std::uint64_t>(number);
+         seed <= options.last; seed += static_cast<std::uint64_t>(std::max(options.jobs, 1))) {
+      Coverage ignored;
+      if (RunOne(options, seed, info.canary, options.ticks, without, ignored, false).violation) {
+        counts.Hit("found");
+      }
+    }
+    return counts.ToText();
+  };
+  Coverage counts;
+  for (const auto& answer : InProcesses(options.jobs, part)) counts.AddText(answer.value_or(""));
+  const std::int64_t found = counts.Count("found");
+  fmt::print("canary {}: found by {} of {} seeds\n", info.name, found,
+             options.last - options.first + 1);
+  return found > 0 ? 0 : 1;
+}
+
 int RunCanarySeed(const RunnerOptions& options, const CanaryInfo& info) {
   Coverage ignored;
   const std::set<std::string> without(options.without.begin(), options.without.end());
@@ -206,6 +228,7 @@ int RunAll(const RunnerOptions& options) {
       return 2;
     }
     if (options.trace) return RunCanarySeed(options, *info);
+    if (options.last > options.first) return CountCanary(options, *info);
   }
   for (const std::string& name : options.without) {
     const auto& names = FaultNames();

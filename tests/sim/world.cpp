@@ -22,27 +22,36 @@ constexpr const char* kSet = "orders";
 // Shards of the fake world for one set.
 class SimShardDirectory final : public migration::ShardDirectory {
  public:
-  explicit SimShardDirectory(std::map<std::string, fakes::FakeServer*>& servers)
-      : servers_(servers) {}
+  SimShardDirectory(std::map<std::string, fakes::FakeServer*>& servers,
+                    const std::set<std::string>& gone)
+      : servers_(servers), gone_(gone) {}
 
   Result<std::unique_ptr<migration::Shard>> Open(const migration::MigrationSpec& spec,
                                                  migration::Side side, Deadline) override {
-    const auto found = servers_.find(migration::ShardOf(spec, side).value);
-    if (found == servers_.end()) return Error::Retry("no such server");
+    fakes::FakeServer* server = Find(migration::ShardOf(spec, side));
+    if (server == nullptr) return Error::Retry("no such server");
     return std::unique_ptr<migration::Shard>(
-        std::make_unique<fakes::FakeShard>(spec, side, *found->second));
+        std::make_unique<fakes::FakeShard>(spec, side, *server));
   }
   Result<migration::HighWater> ReadHighWater(const std::string&, const std::string&,
                                              const model::ShardId& shard, Deadline) override {
+    const fakes::FakeServer* server = Find(shard);
+    if (server == nullptr) return Error::Retry("no such server");
     migration::HighWater high;
-    for (const auto& [number, row] : servers_.at(shard.value)->migrations) {
+    for (const auto& [number, row] : server->migrations) {
       high.number = std::max(high.number, {number});
     }
     return high;
   }
 
  private:
+  fakes::FakeServer* Find(const model::ShardId& shard) const {
+    const auto found = servers_.find(shard.value);
+    return found == servers_.end() || gone_.contains(shard.value) ? nullptr : found->second;
+  }
+
   std::map<std::string, fakes::FakeServer*>& servers_;
+  const std::set<std::string>& gone_;
 };
 
 class SimRouterDirectory final : public op::RouterDirectory {
@@ -114,13 +123,15 @@ void World::BuildTable() {
   state_->PutTable(std::move(table));
 }
 
+void World::MakeServer(const model::ShardId& id) {
+  server_owners_.push_back(std::make_unique<fakes::FakeServer>(id, bugs_));
+  servers_[id.value] = server_owners_.back().get();
+  servers_[id.value]->on_violation = [this](const std::string& what) { Violate(what); };
+}
+
 void World::Build() {
   DrawFaults();
-  for (const char* id : {"s-a", "s-b", "s-c"}) {
-    server_owners_.push_back(std::make_unique<fakes::FakeServer>(model::ShardId{id}, bugs_));
-    servers_[id] = server_owners_.back().get();
-    servers_[id]->on_violation = [this](const std::string& what) { Violate(what); };
-  }
+  for (const char* id : {"s-a", "s-b", "s-c"}) MakeServer({id});
   hash_ = random_.Chance(0.3);
   keep_slots_ = random_.Chance(0.5);
   served_worse_ = random_.Chance(0.1);
@@ -143,7 +154,7 @@ void World::Build() {
   }
   router_control_ = std::make_unique<fakes::FakeRouterControl>(routers, clock_);
   router_control_->space = state_->table().key_space;
-  shards_ = std::make_unique<SimShardDirectory>(servers_);
+  shards_ = std::make_unique<SimShardDirectory>(servers_, gone_);
   router_directory_ = std::make_unique<SimRouterDirectory>(*router_control_);
   for (std::size_t index = 0; index < 2; ++index) {
     operators_.push_back(std::make_unique<OperatorActor>());
@@ -169,19 +180,21 @@ void World::ChooseKeys(model::ShardMigration& made) {
     made.spec.source = table.ranges[random_.Below(table.ranges.size())].shard;
     return;
   }
-  if (random_.Chance(0.25)) {
-    made.spec.type = model::MigrationType::kMoveKeys;
+  if (random_.Chance(0.3)) {
+    const bool isolate = random_.Chance(0.3);
+    made.spec.type = isolate ? model::MigrationType::kIsolate : model::MigrationType::kMoveKeys;
     const auto key = [&] { return std::to_string(random_.Below(kFakeKeys)); };
     made.spec.keys = {key()};
     made.spec.source = model::OwnerOfKey(table, made.spec.keys.front());
     const std::string more = key();
-    if (more != made.spec.keys.front() && model::OwnerOfKey(table, more) == made.spec.source) {
+    if (!isolate && more != made.spec.keys.front() &&
+        model::OwnerOfKey(table, more) == made.spec.source) {
       made.spec.keys.push_back(more);
     }
     std::sort(made.spec.keys.begin(), made.spec.keys.end());
     return;
   }
-  made.spec.type = model::MigrationType::kMove;
+  made.spec.type = random_.Chance(0.3) ? model::MigrationType::kSplit : model::MigrationType::kMove;
   const auto& [from, to] = (hash_ ? kHashRanges : kRanges)[random_.Below(kRanges.size())];
   made.spec.range = model::KeyRange{from, to};
   if (migrations_made_ > 1 && created_.at("m1").spec.range && random_.Chance(0.5)) {
@@ -206,7 +219,10 @@ void World::AddMigration() {
     if (made.spec.source != shard.id) others.push_back(shard.id);
   }
   if (others.empty()) return;  // all has been merged into one
-  made.spec.destination = others[random_.Below(others.size())];
+  const bool may_be_new = made.spec.type == model::MigrationType::kSplit ||
+                          made.spec.type == model::MigrationType::kIsolate;
+  if (!may_be_new || random_.Chance(0.2))
+    made.spec.destination = others[random_.Below(others.size())];
   made.spec.soak = served_worse_ ? std::chrono::seconds(random_.Between(60, 90))
                                  : std::chrono::milliseconds(random_.Between(200, 8'000));
   if (random_.Chance(0.05)) made.spec.deadline = std::chrono::seconds(random_.Between(2, 30));
@@ -217,7 +233,9 @@ void World::AddMigration() {
   Event(fmt::format("person creates {}: {} from {} to {}", made.name,
                     made.spec.range ? model::ToString(*made.spec.range)
                                     : std::string(made.spec.keys.empty() ? "all" : "keys"),
-                    made.spec.source, made.spec.destination));
+                    made.spec.source,
+                    made.spec.destination.value.empty() ? std::string("a new shard")
+                                                        : made.spec.destination.value));
   state_->Put(std::move(made));
 }
 

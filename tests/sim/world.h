@@ -19,9 +19,9 @@
 #include "tests/sim/coverage.h"
 #include "tests/sim/mover_actor.h"
 
-// World: three shards, three routers, four clients, two operators, movers, a kubelet and a person,
-// in one thread. A run is a function from its options to its result: every choice comes from one
-// seed.
+// World: three shards and those that migrations ask for, three routers, four clients, two
+// operators, movers, a kubelet and a person, in one thread. A run is a function from its options to
+// its result: every choice comes from one seed.
 //
 // Each tick one actor takes one step. The operators run the real controller; a look and its effect
 // are different ticks. All checkers look after every tick. Then the faults stop, and the world has
@@ -86,16 +86,22 @@ class World {
   void DrawFaults();
   void AddMigration();
   void ChooseKeys(model::ShardMigration& made);
+  void MakeServer(const model::ShardId& id);
   void Tick();
   void StepTime();
   void StepLateEffects();
   void StepOperator(OperatorActor& actor);
+  void Freeze(OperatorActor& actor);  // with what it holds; another one leads, perhaps
   void ActOperator(OperatorActor& actor);
   void CoverRows(const op::MigrationController::Pass& pass);
   void StartOperator(OperatorActor& actor);
   void StepLease();
   void StepMovers();
   void StepKubelet();
+  void StepFleet();
+  void MakeShard(const model::ShardId& id);
+  void TakeAwayShard(const model::ShardId& id);
+  bool IsWanted(const model::ShardId& shard) const;
   void StepRouters();
   void StepStreams();
   void StepClients();
@@ -113,6 +119,8 @@ class World {
   void CheckStatus(const model::ShardMigration& before, const model::ShardMigrationStatus& after);
   void CheckTable(const model::RoutingTable& before, const model::RoutingTable& after);
   void CheckEnd();
+  void CheckKeysAtEnd();
+  void CheckShardsAtEnd();
   bool AtRest();
   bool Settled();
 
@@ -136,6 +144,7 @@ class World {
   fakes::FakeRouterBugs router_bugs_;
   std::map<std::string, fakes::FakeServer*> servers_;
   std::vector<std::unique_ptr<fakes::FakeServer>> server_owners_;
+  std::set<std::string> gone_;  // servers that the fleet took away
   std::unique_ptr<fakes::FakeMigrationState> state_;
   std::vector<std::unique_ptr<fakes::FakeRouter>> routers_;
   std::vector<int> deaf_for_;
@@ -154,6 +163,7 @@ class World {
   std::int64_t next_statement_ = 1;
   int migrations_made_ = 0;
   int tick_ = 0;
+  int last_move_ = 0;  // the tick when a migration came to another phase
   std::optional<std::string> violation_;
   std::uint64_t trace_hash_ = 1469598103934665603ull;
   std::deque<std::string> events_;

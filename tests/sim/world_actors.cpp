@@ -12,14 +12,16 @@ using fakes::FakeStatement;
 using fakes::kFakeKeys;
 using migration::Phase;
 
-// Between cutovers time flies, inside one it crawls: the same number of steps either way.
+// Between cutovers time flies, inside one it crawls: the same number of steps either way. It leaps
+// where everybody waits: a wall clock that jumped back makes soaks and back-offs long.
 void World::StepTime() {
   if (AnySwitching()) {
     clock_.Advance(std::chrono::microseconds(random_.Between(50, switching_tick_micros_)));
   } else if (faults_on_) {
     clock_.Advance(std::chrono::milliseconds(random_.Between(2, 60)));
   } else {
-    clock_.Advance(std::chrono::milliseconds(random_.Between(2, 1'000)));
+    clock_.Advance(
+        std::chrono::milliseconds(random_.Between(2, tick_ - last_move_ > 1'000 ? 10'000 : 1'000)));
   }
 }
 
@@ -27,6 +29,12 @@ void World::StepLease() {
   lease_holder_ = 1 - lease_holder_;
   ++lease_transitions_;
   Event(fmt::format("lease goes to operator {} ({})", lease_holder_, lease_transitions_));
+}
+
+void World::Freeze(OperatorActor& actor) {
+  actor.paused_for = static_cast<int>(random_.Between(5, 120));
+  coverage_.Hit("fault.operator_pause");
+  if (lease_holder_ == actor.index && random_.Chance(0.7)) StepLease();
 }
 
 void World::StepOperator(OperatorActor& actor) {
@@ -52,7 +60,12 @@ void World::StepOperator(OperatorActor& actor) {
   }
   if (!actor.believes) return;
   if (actor.pending) {
-    ActOperator(actor);
+    // The worst time to be frozen: it has decided, and acts when the world is another one.
+    if (faults_on_ && random_.Chance(rates_.operator_pause)) {
+      Freeze(actor);
+    } else {
+      ActOperator(actor);
+    }
     return;
   }
   const std::vector<std::string> names = state_->Names();
@@ -145,11 +158,70 @@ void World::StepMovers() {
   at->second->Step(random_);
 }
 
+// As the controller of the set: who is in the table, or the destination of a migration that is not
+// over.
+bool World::IsWanted(const model::ShardId& shard) const {
+  for (const model::ShardAddress& listed : state_->table().shards) {
+    if (listed.id == shard) return true;
+  }
+  for (const std::string& name : state_->Names()) {
+    const model::ShardMigration& migration = *state_->Find(name);
+    const auto phase = migration::ParsePhase(migration.status.phase);
+    if (migration.status.destination == shard && !migration.spec.dry_run &&
+        !(phase && migration::IsTerminal(*phase)))
+      return true;
+  }
+  return false;
+}
+
+void World::MakeShard(const model::ShardId& id) {
+  if (gone_.erase(id.value) > 0) {
+    Server(id).BeginAgain();
+    for (const auto& router : routers_) router->LoseShard(id.value);
+  } else {
+    MakeServer(id);
+  }
+  model::ShardStatus status;
+  status.id = id;
+  status.ready = true;
+  state_->set().status.shard_statuses.push_back(std::move(status));
+  coverage_.Hit("fleet.made");
+  Event(fmt::format("shard {} is made", id));
+}
+
+void World::TakeAwayShard(const model::ShardId& id) {
+  for (const auto& [key, value] : Server(id).rows) {
+    if (model::OwnerOfKey(state_->table(), std::to_string(key)) == id)
+      Violate(fmt::format("{} is taken away with key {}", id, key));
+  }
+  gone_.insert(id.value);
+  std::erase_if(state_->set().status.shard_statuses,
+                [&](const model::ShardStatus& one) { return one.id == id; });
+  coverage_.Hit("fleet.removed");
+  Event(fmt::format("shard {} is taken away", id));
+}
+
+// The controller of the set and what works for it: shards come and go, one a step.
+void World::StepFleet() {
+  std::vector<model::ShardId> known;
+  for (const std::string& name : state_->Names())
+    known.push_back(state_->Find(name)->status.destination);
+  for (const model::ShardAddress& listed : state_->table().shards) known.push_back(listed.id);
+  for (const model::ShardId& id : known) {
+    const bool there = servers_.contains(id.value) && !gone_.contains(id.value);
+    if (!id.value.empty() && !there && IsWanted(id)) return MakeShard(id);
+  }
+  for (const auto& [id, server] : servers_) {
+    if (!gone_.contains(id) && !IsWanted({id})) return TakeAwayShard({id});
+  }
+}
+
 void World::StepKubelet() {
+  StepFleet();
   for (auto& [name, job] : state_->jobs()) {
     if (!job.exists) continue;
-    // Kubernetes' garbage collector: the Job names its migration by uid as its owner, and a leader of
-    // old may make one after that migration has gone.
+    // Kubernetes' garbage collector: the Job names its migration by uid as its owner, and a leader
+    // of old may make one after that migration has gone.
     const model::ShardMigration* owner = state_->Find(name);
     if (owner == nullptr || owner->uid != job.spec->uid) job.deleting = true;
     if (job.deleting) {
@@ -166,7 +238,9 @@ void World::StepKubelet() {
       if (refused) coverage_.Hit("fault.preflight_refused");
       continue;
     }
-    if (movers_.contains(name)) continue;
+    if (movers_.contains(name) || job.spec->dry_run) continue;
+    const std::string& destination = job.spec->destination.value;
+    if (!servers_.contains(destination) || gone_.contains(destination)) continue;
     auto mover = std::make_unique<MoverActor>(*job.spec, Server(job.spec->source),
                                               Server(job.spec->destination), clock_);
     mover->clean_up_with_live_slot = options_.canary == Canary::kCleanUpWithLiveSlot;

@@ -41,6 +41,7 @@ void World::CheckStatus(const model::ShardMigration& before,
   }
   if (op::IsTrue(after.conditions, "AutoRollback")) coverage_.Hit("auto_rollback");
   if (*from == *to) return;
+  last_move_ = tick_;
   if (*to == Phase::kCompleted || *to == Phase::kRolledBack) {
     coverage_.Hit(fmt::format("type.{}.{}", migration::ToString(before.spec.type), ToString(*to)));
   }
@@ -138,6 +139,23 @@ void World::CheckEnd() {
   if (!table.moving.empty() && !state_->Names().empty()) {
     Violate("the table still says that keys move");
   }
+  CheckKeysAtEnd();
+  CheckShardsAtEnd();
+  // No flapping: one more round of deciding changes nothing.
+  OperatorActor& actor = *operators_[lease_holder_];
+  actor.transitions = lease_transitions_;
+  for (const std::string& name : state_->Names()) {
+    const auto pass =
+        actor.controller->Look({"shop", name}, Deadline::After(clock_, std::chrono::hours(1)));
+    if (!pass || !*pass || (*pass)->decision.step != op::MigrationStep::kNothing) {
+      Violate(fmt::format("{} is over, and the controller still wants to act", name));
+    }
+  }
+}
+
+// Each key is with its owner, who takes writes of it, and with nobody else.
+void World::CheckKeysAtEnd() {
+  const model::RoutingTable& table = state_->table();
   for (int key = 0; key < kFakeKeys; ++key) {
     const auto at = static_cast<std::size_t>(key);
     const std::string& owner = model::OwnerOfKey(table, std::to_string(key)).value;
@@ -162,6 +180,10 @@ void World::CheckEnd() {
       }
     }
   }
+}
+
+void World::CheckShardsAtEnd() {
+  const model::RoutingTable& table = state_->table();
   for (const auto& [id, server] : servers_) {
     const bool triggers = std::any_of(server->migrations.begin(), server->migrations.end(),
                                       [](const auto& row) { return row.second.gate_triggers; });
@@ -170,15 +192,19 @@ void World::CheckEnd() {
       Violate(fmt::format("something is left on {}", id));
     }
   }
-  // No flapping: one more round of deciding changes nothing.
-  OperatorActor& actor = *operators_[lease_holder_];
-  actor.transitions = lease_transitions_;
+  // Who was made for a migration and got nothing costs money for ever.
   for (const std::string& name : state_->Names()) {
-    const auto pass =
-        actor.controller->Look({"shop", name}, Deadline::After(clock_, std::chrono::hours(1)));
-    if (!pass || !*pass || (*pass)->decision.step != op::MigrationStep::kNothing) {
-      Violate(fmt::format("{} is over, and the controller still wants to act", name));
-    }
+    const model::ShardMigration& now = *state_->Find(name);
+    const model::ShardId& made = now.status.destination;
+    if (!now.spec.destination.value.empty() || made.value.empty()) continue;
+    const auto here = [&](const auto& thing) { return thing.shard == made; };
+    const bool listed = std::any_of(table.shards.begin(), table.shards.end(),
+                                    [&](const auto& shard) { return shard.id == made; });
+    const bool used = std::any_of(table.ranges.begin(), table.ranges.end(), here) ||
+                      std::any_of(table.pins.begin(), table.pins.end(), here);
+    if (listed && !used && PhaseNow(name) != "Completed")
+      Violate(fmt::format("shard {} was made for {} and has nothing", made, name));
+    if (!listed && used) Violate(fmt::format("shard {} owns keys and is not listed", made));
   }
 }
 

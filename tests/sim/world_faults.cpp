@@ -21,6 +21,8 @@ const std::vector<std::string>& FaultNames() {
 
 void World::DrawFaults() {
   if (random_.Chance(0.3)) switching_tick_micros_ = random_.Between(700, 4'000);
+  // Else a migration is seldom given up for its cutovers: all of them must fail.
+  if (random_.Chance(0.04)) switching_tick_micros_ = 40'000;
   const std::array<std::pair<double*, double>, 17> faults = {{{&rates_.before, 0.08},
                                                               {&rates_.after, 0.08},
                                                               {&rates_.stale, 0.3},
@@ -130,11 +132,7 @@ void World::StepFaults() {
     StartOperator(victim);
     if (lease_holder_ == victim.index && random_.Chance(0.5)) StepLease();
   }
-  if (random_.Chance(rates_.operator_pause)) {
-    victim.paused_for = static_cast<int>(random_.Between(5, 120));
-    coverage_.Hit("fault.operator_pause");
-    if (lease_holder_ == victim.index && random_.Chance(0.7)) StepLease();
-  }
+  if (random_.Chance(rates_.operator_pause)) Freeze(victim);
   const std::size_t router = random_.Below(routers_.size());
   if (random_.Chance(rates_.deaf_router)) {
     routers_[router]->deaf = true;

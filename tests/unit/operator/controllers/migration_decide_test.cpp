@@ -259,6 +259,33 @@ TEST(MigrationDecide, AShardThatWasMergedAwayLeavesTheTableAfterTheEnd) {
   EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kNothing) << "it owns a key";
 }
 
+TEST(MigrationDecide, AShardThatWasMadeForNothingLeavesTheTableAfterTheEnd) {
+  MigrationObservation seen = Seen(Phase::kAborted);
+  seen.job = {};
+  seen.migration.spec.destination = {};
+  seen.migration.status.destination = {"s-new"};
+  seen.set->table->moving.clear();
+  seen.set->table->shards.push_back({{"s-new"}, "s-new", "s-new"});
+  for (const Phase end : {Phase::kAborted, Phase::kRolledBack}) {
+    seen.phase = end;
+    seen.migration.status.phase = ToString(end);
+    const MigrationDecision decision = DecideMigration(seen);
+    ASSERT_EQ(decision.step, MigrationStep::kPublishTable) << ToString(end);
+    EXPECT_EQ(decision.table->shards.size(), seen.set->table->shards.size() - 1);
+  }
+
+  // Somebody has begun to move keys to it.
+  model::ShardMigration other;
+  other.uid = "uid-other";
+  other.spec.source = {"s-b"};
+  other.spec.destination = {"s-new"};
+  seen.set->migrations = {other};
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kNothing);
+  seen.set->migrations.clear();
+  seen.migration.spec.destination = {"s-new"};
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kNothing) << "a shard that was there before";
+}
+
 // --- Rollback by itself -----------------------------------------------------------------------
 
 MigrationObservation Soaking() {
