@@ -2,7 +2,7 @@
 """headers.py BUILD_FOLDER COMPILER: each header compiles alone.
 
 Those with a source of the same name are proved by that source, which includes its own header first (rule own-header-first);
-the others are compiled here.
+the others are compiled here. What compiled once, in any checkout, is not compiled again until something of it changes.
 """
 
 import concurrent.futures
@@ -43,6 +43,12 @@ def closure(tree, path):
     return "".join(name + tree.text(name) for name in sorted(seen))
 
 
+def system_version():
+    """Changes with every package that is installed or renewed: headers of others may be other ones then."""
+    with open("/var/lib/dpkg/status", encoding="utf-8") as file:
+        return "".join(line for line in file if line.startswith(("Package:", "Version:")))
+
+
 def main():
     build, compiler = sys.argv[1:3]
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -50,11 +56,14 @@ def main():
     headers = [path for path in tree.cpp() if path.endswith(".h") and not tree.has(path[:-2] + ".cpp")]
     flags = ["-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-fsyntax-only", "-x", "c++"] + include_flags(build)
 
-    proved = os.path.join(build, "tidy-headers")  # what compiled once need not compile again until something of it changes
+    cache = os.environ.get("FORESHARD_CACHE") or os.path.join(os.path.expanduser("~"), ".cache", "foreshard")
+    proved = os.path.join(cache, "headers")
     os.makedirs(proved, exist_ok=True)
+    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True).stdout
+    same = version + " ".join(flags).replace(root, "") + system_version()
 
     def compile_alone(path):
-        stamp = os.path.join(proved, hashlib.sha256((" ".join(flags) + closure(tree, path)).encode()).hexdigest())
+        stamp = os.path.join(proved, hashlib.sha256((same + closure(tree, path)).encode()).hexdigest())
         if os.path.exists(stamp):
             return path, 0, ""
         # Included rather than compiled itself, because of `#pragma once` in a main file.
