@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "operator/certificates.h"
 #include "operator/routers/https_router_control.h"
 #include "pg/wire_writer.h"
@@ -19,23 +21,31 @@ const support::Needs kNeeds({"postgres", "initdb", "psql"});
 
 constexpr model::KeySpace kSpace{model::Strategy::kHash, model::KeyType::kBigint};
 
-// The authority of the set with what it signs: the router's certificate in tls.*, the operator's in
-// operator.*.
+// The authority of the set in ca.crt with what it signs: the router's certificate in tls.*, the
+// operator's in operator.*, one of somebody else in guest.*; in forged.* what another authority
+// signs in the operator's name.
 Status WriteCertificates(const support::TemporaryDirectory& directory, WallTime now) {
   const Result<op::KeyPair> authority = op::MakeAuthority("bed", now);
   if (!authority) return authority.error();
-  const Result<op::KeyPair> server = op::IssueCertificate(
-      *authority, {.common_name = "bed-router", .dns_names = {"bed-router"}}, now);
-  if (!server) return server.error();
-  const Result<op::KeyPair> client = op::IssueCertificate(
-      *authority,
-      {.common_name = "foreshard-operator", .dns_names = {}, .server = false, .client = true}, now);
-  if (!client) return client.error();
+  const Result<op::KeyPair> other = op::MakeAuthority("bed", now);
+  if (!other) return other.error();
   directory.Write("ca.crt", authority->certificate_pem);
-  directory.Write("tls.crt", server->certificate_pem);
-  directory.Write("tls.key", server->key_pem);
-  directory.Write("operator.crt", client->certificate_pem);
-  directory.Write("operator.key", client->key_pem);
+  const auto client = [](const char* name) {
+    return op::CertificateRequest{
+        .common_name = name, .dns_names = {}, .server = false, .client = true};
+  };
+  const op::CertificateRequest router{.common_name = "bed-router", .dns_names = {"bed-router"}};
+  const std::vector<std::tuple<std::string, const op::KeyPair*, op::CertificateRequest>> all = {
+      {"tls", &*authority, router},
+      {"operator", &*authority, client("foreshard-operator")},
+      {"guest", &*authority, client("bed-router")},
+      {"forged", &*other, client("foreshard-operator")}};
+  for (const auto& [file, signer, request] : all) {
+    const Result<op::KeyPair> issued = op::IssueCertificate(*signer, request, now);
+    if (!issued) return issued.error();
+    directory.Write(file + ".crt", issued->certificate_pem);
+    directory.Write(file + ".key", issued->key_pem);
+  }
   return Ok();
 }
 
@@ -79,6 +89,18 @@ class RealRouters final : public RouterWorld {
   }
   Deadline Soon() const override { return Deadline::After(clock_, 5s); }
 
+  // The way to the admin port of who shows this certificate.
+  Result<std::unique_ptr<op::HttpsRouterControl>> ControlBy(const std::string& certificate) const {
+    auto context = op::TlsContext::Load({.ca_file = directory_.File("ca.crt"),
+                                         .certificate_file = directory_.File(certificate + ".crt"),
+                                         .key_file = directory_.File(certificate + ".key")});
+    if (!context) return context.error();
+    auto control = std::make_unique<op::HttpsRouterControl>(std::move(*context), clock_);
+    control->SetRouters({{"bed", "127.0.0.1", bed_->admin_port(), "bed-router"},
+                         {"gone", "127.0.0.1", support::FreePort(), "bed-router"}});
+    return control;
+  }
+
   router::RouterBed& bed() { return *bed_; }
 
  private:
@@ -101,13 +123,9 @@ class RealRouters final : public RouterWorld {
                                "INSERT INTO customers VALUES {};\n",
                                rows));
     if (!filled) return filled.error();
-    auto context = op::TlsContext::Load({.ca_file = directory_.File("ca.crt"),
-                                         .certificate_file = directory_.File("operator.crt"),
-                                         .key_file = directory_.File("operator.key")});
-    if (!context) return context.error();
-    control_ = std::make_unique<op::HttpsRouterControl>(std::move(*context), clock_);
-    control_->SetRouters({{"bed", "127.0.0.1", bed_->admin_port(), "bed-router"},
-                          {"gone", "127.0.0.1", support::FreePort(), "bed-router"}});
+    auto control = ControlBy("operator");
+    if (!control) return control.error();
+    control_ = std::move(*control);
     bed_->WriteTable(bed_->TableJson(static_cast<int>(kKnown)));
     return support::Await("the router has read its table", 20s, [this] {
       const auto replies = control_->ReadTable({"bed"}, Soon());
@@ -143,11 +161,7 @@ std::unique_ptr<RouterWorld> MakeReal() {
   return *std::move(world);
 }
 
-// Work that is parked has begun nothing: nobody misses the servers that end meanwhile.
-TEST(RealRouters, ServersMayEndWhileWorkIsParked) {
-  auto made = RealRouters::Make();
-  ASSERT_TRUE(made.ok()) << made.error().message;
-  auto& world = static_cast<RealRouters&>(**made);
+op::HoldRequest HoldOfAll(const RouterWorld& world) {
   op::HoldRequest hold{.migration = "m",
                        .number = {7},
                        .ranges = {},
@@ -157,6 +171,15 @@ TEST(RealRouters, ServersMayEndWhileWorkIsParked) {
                        .drain = 0ms};
   for (const auto& range : world.Table(RouterWorld::kKnown).ranges)
     hold.ranges.push_back(range.range);
+  return hold;
+}
+
+// Work that is parked has begun nothing: nobody misses the servers that end meanwhile.
+TEST(RealRouters, ServersMayEndWhileWorkIsParked) {
+  auto made = RealRouters::Make();
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  auto& world = static_cast<RealRouters&>(**made);
+  const op::HoldRequest hold = HoldOfAll(world);
   for (const char* key : {"1", "2", "3", "4"}) {  // The router has a server of each shard.
     ASSERT_TRUE(world.bed().Psql(fmt::format("SELECT v FROM customers WHERE id = {}", key)).ok());
   }
@@ -184,15 +207,7 @@ TEST(RealRouters, WorkThatIsParkedCanBeCancelled) {
   auto made = RealRouters::Make();
   ASSERT_TRUE(made.ok()) << made.error().message;
   auto& world = static_cast<RealRouters&>(**made);
-  op::HoldRequest hold{.migration = "m",
-                       .number = {7},
-                       .ranges = {},
-                       .keys = {},
-                       .epoch = {RouterWorld::kKnown},
-                       .deadline = 20s,
-                       .drain = 0ms};
-  for (const auto& range : world.Table(RouterWorld::kKnown).ranges)
-    hold.ranges.push_back(range.range);
+  const op::HoldRequest hold = HoldOfAll(world);
   const auto held = world.control().Hold({world.awake()}, hold, world.Soon()).front().answer;
   ASSERT_TRUE(held.ok()) << held.error().message;
   const auto parked = [&] {
@@ -221,6 +236,36 @@ TEST(RealRouters, WorkThatIsParkedCanBeCancelled) {
   ASSERT_TRUE(done.ok()) << done.error().message;
   EXPECT_EQ(router::FirstError(*done), "");
   EXPECT_EQ(*world.bed().Psql("SELECT v FROM customers WHERE id = 3"), "1\n");
+}
+
+// Who has the router's own certificate, another one of the set's authority, or forges the
+// operator's, moves nothing.
+TEST(RealRouters, OnlyTheOperatorIsHeard) {
+  auto made = RealRouters::Make();
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  auto& world = static_cast<RealRouters&>(**made);
+  for (const char* certificate : {"tls", "guest", "forged"}) {
+    SCOPED_TRACE(certificate);
+    auto stranger = world.ControlBy(certificate);
+    ASSERT_TRUE(stranger.ok()) << stranger.error().message;
+    EXPECT_FALSE((*stranger)->ReadTable({world.awake()}, world.Soon()).front().answer.ok());
+    EXPECT_FALSE(
+        (*stranger)->Hold({world.awake()}, HoldOfAll(world), world.Soon()).front().answer.ok());
+    const int write = world.Write("3");
+    EXPECT_TRUE(world.Await([&] { return world.IsAnswered(write); })) << "nothing is held";
+    ASSERT_TRUE(
+        world.control().Hold({world.awake()}, HoldOfAll(world), world.Soon()).front().answer.ok());
+    op::ReleaseRequest release{.migration = "m", .number = {7}, .table = {}};
+    EXPECT_FALSE((*stranger)->Release({world.awake()}, release, world.Soon()).front().answer.ok());
+    const int held = world.Write("3");
+    ASSERT_TRUE(world.Await([&] {
+      const auto replies = world.control().ReadTable({world.awake()}, world.Soon());
+      return replies.front().answer && replies.front().answer->parked == 1;
+    })) << "still held";
+    ASSERT_TRUE(
+        world.control().Release({world.awake()}, release, world.Soon()).front().answer.ok());
+    EXPECT_TRUE(world.Await([&] { return world.IsAnswered(held); }));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Program, RouterControlContract,

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Failover of real shards under acknowledged load, once for each kind of trouble, on a shard of its own each.
+"""Failover of real shards under acknowledged load, once for each kind of trouble, on a shard of its own each. Before it, strangers
+ask Patroni for every change that it knows.
 
 No acknowledged row is missing or doubled, a primary takes writes again, and the old primary acknowledges nothing once another
 one leads: not while it is cut off from the API server, and not when it comes back with a client's statement waiting for it. Then
@@ -20,11 +21,13 @@ except ImportError:  # Debian's Python has it, another one in PATH may not
 from drained import drained_while_another_is_behind
 from renewal import renew
 from rounds import FAULTS, Missing, Shards
+from strangers import knock
 
 
 def main():
     kinds = sys.argv[1:] or list(FAULTS)
     with Shards(len(kinds)) as shards:
+        knocked = knock(shards.shards[0])
         renewed = renew(shards.shards[0])
         results = shards.each(lambda shard, number: shard.round(kinds[number]))
         lost, twice, waited = drained_while_another_is_behind(shards.shards[-1])
@@ -32,6 +35,7 @@ def main():
         for shard in shards.shards:
             for member in shard.members:
                 assert "no pg_hba.conf entry" not in (member.directory / "log").read_text(), f"{member.name} refuses Patroni"
+    print(f"strangers at Patroni: {knocked} changes asked for without certificate or password, none carried out")
     print(f"a renewed certificate: served by every member {renewed:.1f} s after its files")
     print(f"evicted, the only one in sync, and the primary killed: {waited} writes waited; {lost} lost, {twice} twice")
     assert lost == twice == 0
