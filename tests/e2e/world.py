@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -50,7 +51,7 @@ class World:
         self.namespace, self.name, self.programs = namespace, name, programs
         self.folder = tempfile.mkdtemp(prefix="foreshard-e2e-")
         self.ledger = os.path.join(self.folder, "ledger.txt")
-        self.customers, self.orders = 20_000, 60_000
+        self.customers, self.orders, self.processes = 20_000, 60_000, []
         # Of a run that was ended in the middle.
         cluster.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=true", "--timeout=180s", timeout=200)
         cluster.kubectl("create", "namespace", namespace)
@@ -67,6 +68,7 @@ class World:
         self.kubectl("wait", "--for=condition=Ready", "shardset/" + self.name, "--timeout=%ds" % seconds, timeout=seconds + 30)
         data = cluster.get("secret", self.name + "-app", self.namespace)["data"]
         self.secret = {k: base64.b64decode(v).decode() for k, v in data.items()}
+        self.write_passwords()
         self.router = cluster.get("service", self.name + "-router", self.namespace)["spec"]["clusterIP"]
         # The API server knows the Service's endpoints; the node's kube-proxy learns of them a moment later and rejects till then.
         wait_for("%s-router takes connections" % self.name, 30, self.reachable)
@@ -88,9 +90,17 @@ class World:
         return cluster.get("routingtable", self.name, self.namespace)["spec"]
 
     # -- clients -----------------------------------------------------------------------------------------------------
-    def conninfo(self, host):
-        return "host=%s port=5432 user=%s password=%s dbname=%s sslmode=require" % (
-            host, self.secret["username"], self.secret["password"], self.secret["database"])
+    def conninfo(self, host, role=None):
+        return "host=%s port=5432 user=%s passfile=%s dbname=%s sslmode=require" % (
+            host, role or self.secret["username"], self.passfile, self.secret["database"])
+
+    def write_passwords(self):
+        """Everybody may read a command line, so that no password stands in one."""
+        internal = cluster.get("secret", self.name + "-internal", self.namespace)["data"]
+        self.passfile = os.path.join(self.folder, "pgpass")
+        with open(os.open(self.passfile, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            file.write("*:*:*:%s:%s\n" % (self.secret["username"], self.secret["password"]))
+            file.write("*:*:*:foreshard:%s\n" % base64.b64decode(internal["foreshard"]).decode())
 
     def psql(self, statement, host=None, check_status=True):
         done = subprocess.run(["psql", self.conninfo(host or self.router), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement],
@@ -103,6 +113,7 @@ class World:
         line = [os.path.join(self.programs, "foreshard-load"), "--customers", self.customers, "--orders", self.orders,
                 "--ledger", self.ledger, "--network", "10.96.0.0/16", "--network", "10.244.0.0/16"] + list(arguments)
         process = subprocess.Popen(cluster.beside() + [str(w) for w in line], text=True, stdout=subprocess.PIPE)
+        self.processes.append(process)
         return self.finish(process, accept) if wait else process
 
     def finish(self, process, accept=(0,)):
@@ -175,12 +186,9 @@ class World:
 
     def leftovers(self):
         """What the sweeper would find, on every shard, asked as the operator's own role."""
-        data = cluster.get("secret", self.name + "-internal", self.namespace)["data"]
-        password = base64.b64decode(data["foreshard"]).decode()
         found = []
         for shard, address in self.shards().items():
-            conninfo = "host=%s user=foreshard password=%s dbname=%s sslmode=require" % (address, password, self.secret["database"])
-            done = subprocess.run(["psql", conninfo, "-XAtqc", LEFTOVERS], text=True, stdout=subprocess.PIPE,
+            done = subprocess.run(["psql", self.conninfo(address, "foreshard"), "-XAtqc", LEFTOVERS], text=True, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, timeout=60)
             if done.returncode != 0:
                 raise Failed("shard %s cannot be asked what is left: %s" % (shard, done.stderr.strip()))
@@ -188,7 +196,13 @@ class World:
         return found
 
     # -- the end -----------------------------------------------------------------------------------------------------
-    def close(self):
+    def close(self, keep_files=False):
+        for process in self.processes:  # whose case failed while they ran
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if not keep_files:
+            shutil.rmtree(self.folder, ignore_errors=True)
         self.kubectl("delete", "shardset", "--all", "--wait=true", "--timeout=180s", check=False)
         cluster.kubectl("delete", "namespace", self.namespace, "--wait=true", "--timeout=120s", check=False)
 
