@@ -10,6 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kKeysPerClient = 16;
+constexpr std::chrono::seconds kFarTooLong{10};  // dead shards are back after two
 constexpr const char* kStaysOnFirst = "hashint8extended(id, 0) < '-4611686018427387904'::bigint";
 constexpr const char* kStaysOnSecond = "hashint8extended(id, 0) >= 0";
 
@@ -114,8 +115,11 @@ class Clients::Session {
   Result<pg::Rows> Run(std::string_view sql, const pg::Parameters& parameters) {
     const MonotonicTime begin = clients_.fleet_.clock().Monotonic();
     const Deadline deadline = Deadline::After(clients_.fleet_.clock(), 30s);
+    std::atomic<MonotonicTime>& busy = clients_.busy_since_[client_.place];
+    busy = begin;
     auto rows = parameters.empty() ? connection_->Exec(sql, deadline)
                                    : connection_->Exec(sql, parameters, deadline);
+    busy = MonotonicTime{};
     if (client_.moving && clients_.options_.times) {
       client_.statements.push_back(
           {begin, clients_.fleet_.clock().Monotonic(), client_.router > 1});
@@ -178,9 +182,13 @@ Status Clients::Start() {
     for (const std::int64_t id : *ids) client.keys.push_back({.id = id});
     clients_.push_back(std::move(client));
   }
-  for (Client& client : clients_) {
+  busy_since_ = std::vector<std::atomic<MonotonicTime>>(clients_.size());
+  for (std::size_t place = 0; place < clients_.size(); ++place) {
+    Client& client = clients_[place];
+    client.place = place;
     threads_.emplace_back([this, &client](const std::stop_token& stop) { Work(client, stop); });
   }
+  threads_.emplace_back([this](const std::stop_token& stop) { Watch(stop); });
   for (int kind = 0; kind < 3; ++kind) {
     threads_.emplace_back([this, kind](const std::stop_token& stop) { Noise(kind, stop); });
   }
@@ -198,6 +206,21 @@ void Clients::Work(Client& client, const std::stop_token& stop) {
   for (std::size_t i = 0; !stop.stop_requested(); ++i) {
     if (!session.Increment(client.keys[i % client.keys.size()]) && !session.Connect(stop)) return;
     migration::Pause(stop, std::chrono::ceil<std::chrono::milliseconds>(options_.think));
+  }
+}
+
+void Clients::Watch(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    migration::Pause(stop, 500ms);
+    const MonotonicTime now = fleet_.clock().Monotonic();
+    for (const Client& client : clients_) {
+      const MonotonicTime since = busy_since_[client.place];
+      if (since == MonotonicTime{} || now - since < kFarTooLong) continue;
+      fmt::print(stderr, "client {} through router {} waits for more than {} s\n{}{}\n",
+                 client.number, client.router, kFarTooLong.count(), fleet_.Sessions(),
+                 fleet_.RouterLog(client.router));
+      return;
+    }
   }
 }
 
@@ -264,7 +287,8 @@ Result<Verdict> Clients::Check(bool first_owns) const {
       const auto row = (*admin)->Exec(
           fmt::format(
               "SELECT v, count(*) FILTER (WHERE e.id = ANY ('{{{}}}')), count(*) FILTER (WHERE "
-              "e.id <= {}) FROM public.accounts a LEFT JOIN public.entries e ON e.account_id = a.id "
+              "e.id <= {}) FROM public.accounts a LEFT JOIN public.entries e ON e.account_id = "
+              "a.id "
               "WHERE a.id = $1 GROUP BY v",
               fmt::join(standing, ","), key.entries.deleted_to()),
           {key.id}, fleet_.Soon());

@@ -58,6 +58,7 @@ class Clients {
   };
   struct Client {
     int number = 0;
+    std::size_t place = 0;  // among all
     int router = 1;
     bool moving = true;
     bool first_shard = true;  // of its keys, when they do not move
@@ -69,12 +70,15 @@ class Clients {
   Result<std::vector<std::int64_t>> KeysOf(bool first, std::string_view where, int count) const;
   void Work(Client& client, const std::stop_token& stop);
   void Noise(int kind, const std::stop_token& stop);
+  // Says once what goes on in the fleet while a statement of a client takes far too long.
+  void Watch(const std::stop_token& stop);
   void Fail(const std::string& why);
   void FailNoise(bool first, MonotonicTime begun, const std::string& why);
 
   const Fleet& fleet_;
   ClientOptions options_;
   std::vector<Client> clients_;
+  std::vector<std::atomic<MonotonicTime>> busy_since_;  // by client; the epoch: it rests
   std::atomic<std::int64_t> errors_ = 0;
   std::atomic<std::int64_t> serialization_ = 0;
   std::mutex mutex_;

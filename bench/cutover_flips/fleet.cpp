@@ -366,6 +366,22 @@ double Fleet::Metric(std::string_view name) const {
   return sum;
 }
 
+std::string Fleet::Sessions() const {
+  constexpr const char* kSql =
+      "SELECT coalesce(string_agg(concat_ws(' ', pid, usename, client_port, state, "
+      "wait_event_type, "
+      "wait_event, 'blocked by', pg_blocking_pids(pid), 'since', now() - state_change, "
+      "left(query, 80)), E'\\n' ORDER BY pid), '') FROM pg_stat_activity WHERE usename IS NOT NULL";
+  std::string text;
+  for (const bool first : {true, false}) {
+    auto admin = Connect(first, "foreshard");
+    const auto rows = admin ? (*admin)->Exec(kSql, Soon()) : Result<pg::Rows>(admin.error());
+    text += fmt::format("{} shard:\n{}\n", first ? "first" : "second",
+                        rows ? rows->Text(0, 0) : rows.error().message);
+  }
+  return text;
+}
+
 std::string Fleet::RouterLog(int router) const {
   return routers_[router - 1].process->ErrorOutput();
 }

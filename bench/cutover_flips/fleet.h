@@ -51,6 +51,8 @@ class Fleet {
   // The sum of one metric over both routers.
   double Metric(std::string_view name) const;
   std::string RouterLog(int router) const;
+  // Who does what on both shards, and who waits for whom: for people.
+  std::string Sessions() const;
 
   // SIGKILL, as a node's end would do; and the same process again, on the same ports.
   void KillRouter(int router);
