@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "migration/phase.h"
 #include "operator/api/migration_json.h"
 #include "operator/builders/switchover.h"
 #include "operator/controllers/shardset_effects.h"
@@ -11,7 +12,8 @@
 // eviction, so that its budget counts: the replicas of a shard, then its primary, so that each
 // shard changes its primary once; then the next shard. Before its pod goes the primary hands over
 // to a member in sync, which Patroni is asked for. While any member of any shard is missing, or
-// keys are being handed over, nobody else goes.
+// keys are being handed over, nobody else goes; the primary of a shard that a migration copies from
+// or to goes after it.
 
 namespace foreshard::op {
 namespace {
@@ -76,6 +78,18 @@ bool IsWhole(const ShardPods& pods) {
 bool KeysAreChangingHands(const ShardSetObservation& seen) {
   return std::ranges::any_of(seen.migrations, [](const model::ShardMigration& migration) {
     return migration.status.phase == "Cutover" || migration.status.phase == "RollingBack";
+  });
+}
+
+// A failover takes the snapshot and the slots of a copy with it, and in the soak the way back: a
+// migration from or to the shard would have to begin again.
+bool MigrationNeedsPrimary(const ShardSetObservation& seen, const model::ShardId& shard) {
+  using migration::Phase;
+  return std::ranges::any_of(seen.migrations, [&](const model::ShardMigration& migration) {
+    const auto phase = migration::ParsePhase(migration.status.phase);
+    if (!phase || *phase < Phase::kPreparing || *phase > Phase::kSoaking) return false;
+    return migration.spec.source == shard || migration.spec.destination == shard ||
+           migration.status.destination == shard;
   });
 }
 
@@ -170,12 +184,12 @@ RollingStep DecideRolling(const ShardSetObservation& seen) {
   }
   if (!whole) return {.effect = std::nullopt, .wanted = wanted};
   for (const auto& [shard, pods] : shards) {
-    if (pods.outdated.empty()) continue;
     const std::string leader = LeaderOf(seen, shard);
     for (const std::string& pod : pods.outdated) {
       if (pod != leader) return Go(seen, Evict(shard, pod));
     }
-    return HandOver(seen, shard, pods, leader);
+    if (!pods.outdated.empty() && !MigrationNeedsPrimary(seen, shard))
+      return HandOver(seen, shard, pods, leader);
   }
   return {};
 }

@@ -172,8 +172,7 @@ TEST_F(RollingTest, ThePrimaryHandsOverToAMemberInSyncBeforeItGoes) {
 
 // behaviour-14
 TEST_F(RollingTest, WhoIsNotInSyncIsNotAskedToLead) {
-  for (const std::string& id : world.Shards())
-    SetInSync("orders-" + id, "orders-" + id + "-0", "");
+  for (const std::string& id : world.Shards()) SetInSync("orders-" + id, "orders-" + id + "-0", "");
   WantCpu("2000m");
   world.Settle();
   PlayRevisions();
@@ -258,6 +257,31 @@ TEST_F(RollingTest, NobodyGoesWhileKeysChangeHands) {
   EXPECT_EQ(Taken(), "");
   world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Soaking"}})", "status");
   EXPECT_NE(Taken(), "");
+}
+
+// behaviour-14 behaviour-25
+TEST_F(RollingTest, ThePrimaryOfAShardThatAMigrationCopiesStaysUntilItsEnd) {
+  const std::string busy = world.Shards()[0];
+  world.Create(kube::kShardMigrations, "move",
+               R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
+      "metadata":{"name":"move","namespace":"shop"},
+      "spec":{"shardSetName":"orders","type":"Move","source":")" +
+                   busy + R"("}})");
+  WantCpu("2000m");
+  world.Settle();
+  PlayRevisions();
+  for (const char* phase :
+       {"Preparing", "Copying", "CatchingUp", "Verifying", "Ready", "Soaking"}) {
+    SCOPED_TRACE(phase);
+    world.Patch(kube::kShardMigrations, "move",
+                R"({"status":{"phase":")" + std::string(phase) + "\"}}", "status");
+    for (std::string pod = Taken(); !pod.empty(); pod = Taken()) ComesBack();
+    EXPECT_FALSE(Asked("orders-" + busy)) << "its primary was asked to hand over";
+    EXPECT_EQ(handed_over_.size(), 1U) << "the other shard's primary need not wait";
+  }
+  world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Completed"}})", "status");
+  EXPECT_NE(Taken(), "");
+  EXPECT_EQ(handed_over_.size(), 2U);
 }
 
 // behaviour-14
