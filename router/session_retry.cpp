@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/check.h"
 #include "pg/wire_backend.h"
@@ -185,10 +186,10 @@ void Session::Lose(ServerLink& link, std::string_view reason, bool rolled_back) 
   const std::string where = Broke(link, reason);
   if (aside_ && aside_->link == &link) {
     aside_.reset();
-    retrying_ = false;
     const bool in_transaction = link.began;
     ReleaseOne(link, false);
     wait_ = Wait::kNone;
+    if (std::exchange(retrying_, false)) return Retry(kStaleOwnerPause);
     if (in_transaction && answered_) Doom(where);
     return;  // The message is read again and takes another server.
   }

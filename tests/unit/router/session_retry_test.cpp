@@ -118,6 +118,32 @@ TEST(SessionRetry, TheFirstStatementOfATransactionTakesItAlong) {
   EXPECT_EQ(w.ToClient(), "");
 }
 
+// bench/cutover had a client that waited for ever: its statement was forgotten with the server that
+// was still to roll back.
+TEST(SessionRetry, WhatWasRefusedIsSaidAgainThoughItsServerIsLost) {
+  const std::string refused = W::Done("BEGIN", 'T') + W::Failed("FS001", 'E', kMoved);
+  for (const bool rolls_back : {true, false}) {
+    for (const bool farewell : {true, false}) {
+      SCOPED_TRACE(fmt::format("{} {}", rolls_back, farewell));
+      SessionWorld w;
+      w.ClientSays(W::Query("BEGIN"));
+      EXPECT_EQ(w.ToClient(), W::Done("BEGIN", 'T'));
+      w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+      w.links_[0].Take();
+      // The last of it is the server's ReadyForQuery.
+      w.ServerSays(0, refused.substr(0, refused.size() - (rolls_back ? 0 : W::Ready('E').size())));
+      EXPECT_EQ(w.links_[0].Take(), rolls_back ? W::Query("ROLLBACK") : "");
+      farewell ? w.ServerSays(0, Farewell()) : w.session_.OnServerLost(w.links_[0], "reset");
+      w.session_.OnTimer();
+      w.GoOn();
+      EXPECT_EQ(W::Types(w.links_[1].Take()), "QQ");
+      EXPECT_EQ(w.ToClient(), "");
+      w.ServerSays(1, W::Done("BEGIN", 'T') + W::Done("DELETE 1", 'T'));
+      EXPECT_EQ(w.ToClient(), W::Done("DELETE 1", 'T'));
+    }
+  }
+}
+
 TEST(SessionRetry, WhatTheClientHasSeenIsNotSaidAgain) {
   SessionWorld w;
   const std::int64_t id = w.SomeKeyOf(0);
