@@ -97,7 +97,7 @@ class World:
     def write_passwords(self):
         """Everybody may read a command line, so that no password stands in one."""
         internal = cluster.get("secret", self.name + "-internal", self.namespace)["data"]
-        self.passfile = os.path.join(self.folder, "pgpass")
+        self.passfile = os.path.join(self.folder, "pgpass-" + self.name)
         with open(os.open(self.passfile, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
             file.write("*:*:*:%s:%s\n" % (self.secret["username"], self.secret["password"]))
             file.write("*:*:*:foreshard:%s\n" % base64.b64decode(internal["foreshard"]).decode())
