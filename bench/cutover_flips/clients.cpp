@@ -287,9 +287,8 @@ Result<Verdict> Clients::Check(bool first_owns) const {
       const auto row = (*admin)->Exec(
           fmt::format(
               "SELECT v, count(*) FILTER (WHERE e.id = ANY ('{{{}}}')), count(*) FILTER (WHERE "
-              "e.id <= {}) FROM public.accounts a LEFT JOIN public.entries e ON e.account_id = "
-              "a.id "
-              "WHERE a.id = $1 GROUP BY v",
+              "e.id <= {}) FROM public.accounts a LEFT JOIN public.entries e "
+              "ON e.account_id = a.id WHERE a.id = $1 GROUP BY v",
               fmt::join(standing, ","), key.entries.deleted_to()),
           {key.id}, fleet_.Soon());
       if (!row) return row.error();

@@ -369,8 +369,8 @@ double Fleet::Metric(std::string_view name) const {
 std::string Fleet::Sessions() const {
   constexpr const char* kSql =
       "SELECT coalesce(string_agg(concat_ws(' ', pid, usename, client_port, state, "
-      "wait_event_type, "
-      "wait_event, 'blocked by', pg_blocking_pids(pid), 'since', now() - state_change, "
+      "wait_event_type, wait_event, 'blocked by', pg_blocking_pids(pid), 'since', "
+      "now() - state_change, "
       "left(query, 80)), E'\\n' ORDER BY pid), '') FROM pg_stat_activity WHERE usename IS NOT NULL";
   std::string text;
   for (const bool first : {true, false}) {
