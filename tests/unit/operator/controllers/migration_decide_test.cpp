@@ -231,6 +231,15 @@ TEST(MigrationDecide, AMergeOfScatteredKeysIsRefusedByName) {
   }
 }
 
+// Another migration, which has not begun.
+model::ShardMigration MoveTo(const char* shard) {
+  model::ShardMigration other;
+  other.uid = "uid-other";
+  other.spec.source = {"s-b"};
+  other.spec.destination = {shard};
+  return other;
+}
+
 TEST(MigrationDecide, AShardThatWasMergedAwayLeavesTheTableAfterTheEnd) {
   MigrationObservation seen = NewMerge();
   seen.phase = Phase::kCompleted;
@@ -248,11 +257,7 @@ TEST(MigrationDecide, AShardThatWasMergedAwayLeavesTheTableAfterTheEnd) {
   EXPECT_FALSE(listed(decision));
 
   // Somebody moves keys to it again: it stays.
-  model::ShardMigration other;
-  other.uid = "uid-other";
-  other.spec.source = {"s-b"};
-  other.spec.destination = {"s-a"};
-  seen.set->migrations = {other};
+  seen.set->migrations = {MoveTo("s-a")};
   EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kNothing);
   seen.set->migrations.clear();
   seen.set->table->pins = {{"12", {"s-a"}}};
@@ -275,11 +280,7 @@ TEST(MigrationDecide, AShardThatWasMadeForNothingLeavesTheTableAfterTheEnd) {
   }
 
   // Somebody has begun to move keys to it.
-  model::ShardMigration other;
-  other.uid = "uid-other";
-  other.spec.source = {"s-b"};
-  other.spec.destination = {"s-new"};
-  seen.set->migrations = {other};
+  seen.set->migrations = {MoveTo("s-new")};
   EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kNothing);
   seen.set->migrations.clear();
   seen.migration.spec.destination = {"s-new"};

@@ -259,14 +259,34 @@ TEST_F(RollingTest, NobodyGoesWhileKeysChangeHands) {
   EXPECT_NE(Taken(), "");
 }
 
+// What a shard is to a migration: where the object says so, and the object.
+struct Role {
+  const char* name;
+  const char* spec;
+  const char* status;
+};
+
+class RollingRoleTest : public RollingTest, public testing::WithParamInterface<Role> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Roles, RollingRoleTest,
+    testing::Values(Role{"Source", R"("source":"BUSY")", ""},
+                    Role{"Destination", R"("source":"s-none","destination":"BUSY")", ""},
+                    Role{"NewShard", R"("source":"s-none")", R"(,"destination":"BUSY")"}),
+    [](const auto& role) { return std::string(role.param.name); });
+
 // behaviour-14 behaviour-25
-TEST_F(RollingTest, ThePrimaryOfAShardThatAMigrationCopiesStaysUntilItsEnd) {
+TEST_P(RollingRoleTest, ThePrimaryOfAShardThatAMigrationCopiesStaysUntilItsEnd) {
   const std::string busy = world.Shards()[0];
+  const auto with_shard = [&](std::string text) {
+    if (const auto at = text.find("BUSY"); at != std::string::npos) text.replace(at, 4, busy);
+    return text;
+  };
   world.Create(kube::kShardMigrations, "move",
                R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
       "metadata":{"name":"move","namespace":"shop"},
-      "spec":{"shardSetName":"orders","type":"Move","source":")" +
-                   busy + R"("}})");
+      "spec":{"shardSetName":"orders","type":"Move",)" +
+                   with_shard(GetParam().spec) + "}}");
   WantCpu("2000m");
   world.Settle();
   PlayRevisions();
@@ -274,7 +294,9 @@ TEST_F(RollingTest, ThePrimaryOfAShardThatAMigrationCopiesStaysUntilItsEnd) {
        {"Preparing", "Copying", "CatchingUp", "Verifying", "Ready", "Soaking"}) {
     SCOPED_TRACE(phase);
     world.Patch(kube::kShardMigrations, "move",
-                R"({"status":{"phase":")" + std::string(phase) + "\"}}", "status");
+                R"({"status":{"phase":")" + std::string(phase) + "\"" +
+                    with_shard(GetParam().status) + "}}",
+                "status");
     for (std::string pod = Taken(); !pod.empty(); pod = Taken()) ComesBack();
     EXPECT_FALSE(Asked("orders-" + busy)) << "its primary was asked to hand over";
     EXPECT_EQ(handed_over_.size(), 1U) << "the other shard's primary need not wait";
