@@ -21,6 +21,8 @@ UNION ALL SELECT 'event trigger', evtname::text FROM pg_event_trigger WHERE evtn
 UNION ALL SELECT 'gate', migration_id::text FROM foreshard.gate
 UNION ALL SELECT DISTINCT 'chunk', migration_id::text FROM foreshard.chunk_done"""
 
+LOAD_CLIENTS = 48
+
 SET = """apiVersion: foreshard.dev/v1alpha1
 kind: ShardSet
 metadata: {name: %(name)s}
@@ -127,7 +129,7 @@ class World:
 
     def start_load(self, rate=400, seconds=60, report="load.json"):
         self.report = os.path.join(self.folder, report)
-        return self.load("run", "--conninfo", self.conninfo(self.router), "--rate", rate, "--seconds", seconds, "--clients", 48,
+        return self.load("run", "--conninfo", self.conninfo(self.router), "--rate", rate, "--seconds", seconds, "--clients", LOAD_CLIENTS,
                          "--report", self.report, wait=False)
 
     def end_load(self, process, disconnects_allowed=0):
@@ -165,6 +167,16 @@ class World:
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "foreshard.dev/v1alpha1", "kind": "ShardMigration",
                                                            "metadata": {"name": name}, "spec": spec}))
         return first["shard"], middle
+
+    def prove_split(self, name, source, at):
+        """Of one that is over and whose load has ended: the keys have gone, every row is where it should be, nothing is left."""
+        status = self.migration(name)["status"]
+        owners = {r["from"]: r["shard"] for r in self.table()["ranges"]}
+        equal(owners.get(at), status["destination"], "owner of the range from %s" % at)
+        check(owners.get(at) != source, "the range left its shard", owners)
+        self.verify()
+        equal(self.leftovers(), [], "what is left on the shards")
+        print("  held %d ms" % status.get("cutover", {}).get("holdMillis", -1))
 
     def migration(self, name):
         return cluster.get("shardmigration", name, self.namespace)
