@@ -83,6 +83,10 @@ struct FakeMigration {
   bool reverse_slot_pretended = false;
   std::int64_t copied_on_timeline = 0;  // of this server when the slot was made; 0: not yet
   migration::Progress progress{};
+
+  // What the row's column shows. Looks outnumber changes a hundredfold, so the last text is kept.
+  const std::string& ProgressText() const;
+  mutable std::optional<std::pair<migration::Progress, std::string>> progress_text{};
 };
 
 struct FakeRange {

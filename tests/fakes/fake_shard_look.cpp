@@ -12,6 +12,13 @@ using migration::GateSeen;
 using migration::GateState;
 using migration::Side;
 
+const std::string& FakeMigration::ProgressText() const {
+  if (!progress_text || progress_text->first != progress) {
+    progress_text.emplace(progress, ToJson(progress));
+  }
+  return progress_text->second;
+}
+
 Result<GateSeen> FakeShard::LookAtGate(model::Attempt attempt, Deadline) {
   seen_timeline_ = server_.timeline;
   GateSeen seen;
@@ -54,7 +61,7 @@ Result<migration::ShardSeen> FakeShard::Look(model::Attempt attempt, Deadline de
   const auto found = server_.migrations.find(spec_.number.value);
   if (found != server_.migrations.end()) {
     seen.gate_triggers = found->second.gate_triggers;
-    if (seen.gate.row) seen.gate.row->progress = ToJson(found->second.progress);
+    if (seen.gate.row) seen.gate.row->progress = found->second.ProgressText();
   }
   if (const auto slot = server_.slots.find(own_stream_); slot != server_.slots.end()) {
     seen.slot = {.active = true,
