@@ -338,6 +338,7 @@ bool Client::text_orders_as_bytes() {
 }
 
 void Client::LearnOwner(const StaleOwner& stale) { worker_.LearnOwner(stale); }
+void Client::OwnerGivenUp() { ++worker_.state().stale_owner_given_up_total; }
 
 void Client::LearnColumns(const std::string& table, std::vector<std::string> columns) {
   worker_.state().LearnColumns(table, std::move(columns));

@@ -167,9 +167,9 @@ void RouterState::EndOldLeases(const model::RoutingTable& table) {
 }
 
 bool RouterState::Learn(LearnedOwner learned) {
-  const std::shared_ptr<const CompiledTable> feed = feed_.Current();
-  if (view_.table == nullptr || feed == nullptr) return false;
-  if (learned.epoch <= feed->epoch().value) return false;
+  // The view has the epoch of the feed's table that it was made of. The feed may have a newer one
+  // by now: what is no news to that one is still news to whoever goes by the view.
+  if (view_.table == nullptr || learned.epoch <= view_.table->epoch().value) return false;
   if (learned.ranges.empty() && learned.keys.empty()) return false;
   const auto same = std::find_if(learned_.begin(), learned_.end(), [&](const LearnedOwner& known) {
     return known.ranges == learned.ranges && known.keys == learned.keys;
@@ -209,8 +209,9 @@ bool RouterState::LearnOwner(const StaleOwner& stale) {
 
 bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges, std::string_view teller) {
   const std::lock_guard lock(mutex_);
-  if (view_.table == nullptr) return false;
-  const model::KeySpace& space = view_.table->table().key_space;
+  const std::shared_ptr<const CompiledTable> table = view_.table;  // Learn() replaces it
+  if (table == nullptr) return false;
+  const model::KeySpace& space = table->table().key_space;
   bool changed = false;
   for (const KnownRange& range : ranges) {
     LearnedOwner learned;

@@ -109,8 +109,6 @@ void Worker::WarmUp(const model::ShardId& losing, const model::ShardId& gaining)
   }
 }
 
-// The proof is plain SQL where ownership holds: a first call of PL/pgSQL costs each server process
-// milliseconds, and all of them would pay in the moment before a cutover.
 std::vector<Proof> Worker::ProofsFor(bool scatter, const std::vector<Key>& keys) {
   std::vector<Proof> proofs;
   if (view_.table == nullptr) return proofs;
@@ -119,15 +117,7 @@ std::vector<Proof> Worker::ProofsFor(bool scatter, const std::vector<Key>& keys)
     const auto add = [&](const model::ShardId& owner) {
       const std::int64_t shard = ShardNumberOf(owner.value);
       if (shard < 0) return;
-      proofs.push_back(
-          {.shard = static_cast<std::uint32_t>(shard),
-           .migration = leased.migration,
-           .sql = fmt::format("SELECT CASE WHEN owner <> {} THEN "
-                              "foreshard.stale_owner(NULL, range_id) END FROM "
-                              "foreshard.range WHERE migration_id = {}",
-                              QuoteLiteral(owner.value), leased.migration),
-           .lock = fmt::format("SELECT pg_catalog.pg_advisory_xact_lock_shared({}, {})", kGateLock,
-                               leased.migration)});
+      proofs.push_back(MakeProof(static_cast<std::uint32_t>(shard), owner.value, leased.migration));
     };
     bool touched = scatter;
     for (const Key& key : keys) {

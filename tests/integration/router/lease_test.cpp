@@ -3,6 +3,7 @@
 
 #include "pg/wire_writer.h"
 #include "tests/integration/router/router_bed.h"
+#include "tests/support/await.h"
 #include "tests/support/needs.h"
 #include "tests/support/wait.h"
 
@@ -11,6 +12,7 @@
 namespace foreshard::router {
 namespace {
 
+using namespace std::chrono_literals;
 using support::Good;
 
 const support::Needs kNeeds({"postgres", "psql"});
@@ -90,6 +92,59 @@ TEST(Lease, AWriteIsNotBelievedOfAShardThatHasLostItsKeys) {
     EXPECT_EQ(on_shard(gains, "SELECT v FROM customers"), fmt::format("{}\n", written)) << heard;
     loses = gains;
   }
+}
+
+// The loser has been emptied. The gainer still refuses, and says that the loser owns the keys: so
+// does a destination before it opens, and so does a refusal that was under way for long. What a
+// shard says of another one is no reason to believe an "UPDATE 0" of that one.
+TEST(Lease, AnEmptiedShardIsNotBelievedThoughAnotherOneNamesIt) {
+  const auto bed = RouterBed::Create({.shards = 2});
+  ASSERT_TRUE(Good(bed));
+  const auto on_shard = [&bed](int shard, const std::string& sql) {
+    const auto done = (*bed)->OnShard(shard, sql);
+    EXPECT_TRUE(Good(done)) << sql;
+    return done ? *done : std::string();
+  };
+  ASSERT_TRUE(Good((*bed)->Psql(
+      "CREATE TABLE customers(id bigint PRIMARY KEY, name text, v bigint NOT NULL DEFAULT 0)")));
+  const auto made = (*bed)->Client();
+  ASSERT_TRUE(Good(made));
+  WireClient& client = **made;
+  ASSERT_EQ(FirstError(*client.Ask("INSERT INTO customers(id) VALUES (1)")), "");
+  const int loses = on_shard(0, "SELECT count(*) FROM customers") == "1\n" ? 0 : 1;
+  const int gains = 1 - loses;
+  for (const int shard : {0, 1}) {
+    on_shard(shard,
+             fmt::format("INSERT INTO foreshard.migration(migration_id, uid, peer, phase, token, "
+                         "state) VALUES (7, 'u', 's-1', 'Cutover', 1, 'open');"
+                         "INSERT INTO foreshard.range(range_id, kind, {}, owner, epoch, "
+                         "migration_id) VALUES ('m', 'hash', '80', 's-{}', {}, 7)",
+                         loses == 0 ? "upper_bound" : "lower_bound", shard == loses ? gains : loses,
+                         shard == loses ? 100 : 1));
+  }
+  on_shard(loses, "DELETE FROM customers");
+  on_shard(gains,
+           "INSERT INTO customers(id) VALUES (1);"
+           "CREATE TRIGGER gate BEFORE INSERT OR UPDATE OR DELETE ON customers FOR EACH ROW "
+           "EXECUTE FUNCTION foreshard.gate_check('7')");
+  on_shard(loses, "SELECT pg_terminate_backend(pid) FROM foreshard.connection");
+
+  ASSERT_TRUE(Good(client.Send(Query("UPDATE customers SET v = v + 1 WHERE id = 1"))));
+  const Status refused = support::Await("each shard has refused twice", 20s, [&] {
+    const auto metrics = (*bed)->Metrics();
+    constexpr std::string_view kCount = "\nforeshard_stale_owner_total ";
+    const std::size_t at = metrics ? metrics->find(kCount) : std::string::npos;
+    const double times =
+        at == std::string::npos ? 0 : std::stod(metrics->substr(at + kCount.size()));
+    return support::Seen(times >= 4, fmt::format("{} refusals", times));
+  });
+  EXPECT_TRUE(Good(refused)) << (*bed)->RouterLog();
+  on_shard(gains, "UPDATE foreshard.range SET owner = 's-" + std::to_string(gains) +
+                      "', epoch = 100; INSERT INTO foreshard.gate VALUES (7)");
+  const auto answer = client.ReceiveUntilReady();
+  ASSERT_TRUE(Good(answer));
+  EXPECT_NE(Trace(*answer).find("UPDATE 1"), std::string::npos) << Trace(*answer);
+  EXPECT_EQ(on_shard(gains, "SELECT v FROM customers"), "1\n");
 }
 
 }  // namespace
