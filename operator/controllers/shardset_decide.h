@@ -81,6 +81,14 @@ struct RollingStep {
   bool wanted = false;           // somebody needs to go
 };
 RollingStep DecideRolling(const ShardSetObservation& seen);
+// What the condition RolledOut says.
+inline constexpr const char* kRolledOutCondition = "RolledOut";
+struct RolledOut {
+  bool holds = false;  // every pod has the newest template
+  std::string reason;
+  std::string message;
+};
+RolledOut JudgeRolling(const ShardSetObservation& seen);
 // Last of all: a storage class that cannot grow must not hold up the rest.
 std::optional<Effect> DecideGrowth(const ShardSetObservation& seen);
 // While it is being deleted: the next object to go, or the reason why it waits.

@@ -1,6 +1,9 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "migration/phase.h"
+#include "operator/api/conditions.h"
 #include "operator/api/migration_json.h"
 #include "operator/builders/switchover.h"
 #include "operator/controllers/shardset_effects.h"
@@ -75,22 +78,28 @@ bool IsWhole(const ShardPods& pods) {
   return pods.settled && pods.all == pods.wanted && pods.ready == pods.wanted;
 }
 
-bool KeysAreChangingHands(const ShardSetObservation& seen) {
-  return std::ranges::any_of(seen.migrations, [](const model::ShardMigration& migration) {
-    return migration.status.phase == "Cutover" || migration.status.phase == "RollingBack";
-  });
+// A migration in its cutover or on its way back; null for none.
+const model::ShardMigration* KeysAreChangingHands(const ShardSetObservation& seen) {
+  const auto found =
+      std::ranges::find_if(seen.migrations, [](const model::ShardMigration& migration) {
+        return migration.status.phase == "Cutover" || migration.status.phase == "RollingBack";
+      });
+  return found != seen.migrations.end() ? &*found : nullptr;
 }
 
 // A failover takes the snapshot and the slots of a copy with it, and in the soak the way back: a
-// migration from or to the shard would have to begin again.
-bool MigrationNeedsPrimary(const ShardSetObservation& seen, const model::ShardId& shard) {
+// migration from or to the shard would have to begin again. Null for none.
+const model::ShardMigration* WhoNeedsPrimary(const ShardSetObservation& seen,
+                                             const model::ShardId& shard) {
   using migration::Phase;
-  return std::ranges::any_of(seen.migrations, [&](const model::ShardMigration& migration) {
-    const auto phase = migration::ParsePhase(migration.status.phase);
-    if (!phase || *phase < Phase::kPreparing || *phase > Phase::kSoaking) return false;
-    return migration.spec.source == shard || migration.spec.destination == shard ||
-           migration.status.destination == shard;
-  });
+  const auto found =
+      std::ranges::find_if(seen.migrations, [&](const model::ShardMigration& migration) {
+        const auto phase = migration::ParsePhase(migration.status.phase);
+        if (!phase || *phase < Phase::kPreparing || *phase > Phase::kSoaking) return false;
+        return migration.spec.source == shard || migration.spec.destination == shard ||
+               migration.status.destination == shard;
+      });
+  return found != seen.migrations.end() ? &*found : nullptr;
 }
 
 Effect Evict(const model::ShardId& shard, const std::string& pod) {
@@ -162,36 +171,85 @@ RollingStep HandOver(const ShardSetObservation& seen, const model::ShardId& shar
   return {.effect = std::move(ask), .wanted = true};
 }
 
+// Who has which template, over all shards.
+struct Rollout {
+  std::vector<std::pair<model::ShardId, ShardPods>> shards;
+  bool settled = true;  // every StatefulSet knows its newest template
+  bool whole = true;    // every shard takes writes and lacks nobody
+  std::size_t outdated = 0;
+  std::int64_t pods = 0;  // wanted
+};
+
+Rollout LookAtTemplates(const ShardSetObservation& seen) {
+  Rollout rollout;
+  for (const model::ShardId& shard : WantedShards(seen)) {
+    const ShardPods& pods = rollout.shards.emplace_back(shard, PodsOf(seen, shard)).second;
+    rollout.settled = rollout.settled && pods.settled;
+    rollout.whole = rollout.whole && IsWhole(pods) && TakesWrites(seen, shard, pods);
+    rollout.outdated += pods.outdated.size();
+    rollout.pods += pods.wanted;
+  }
+  return rollout;
+}
+
 }  // namespace
 
 RollingStep DecideRolling(const ShardSetObservation& seen) {
-  if (KeysAreChangingHands(seen)) return {};
-  bool whole = true;
-  bool wanted = false;
-  std::vector<std::pair<model::ShardId, ShardPods>> shards;
-  for (const model::ShardId& shard : WantedShards(seen)) {
-    shards.emplace_back(shard, PodsOf(seen, shard));
-    const ShardPods& pods = shards.back().second;
-    whole = whole && IsWhole(pods) && TakesWrites(seen, shard, pods);
-    wanted = wanted || !pods.outdated.empty();
-  }
+  if (KeysAreChangingHands(seen) != nullptr) return {};
+  const Rollout rollout = LookAtTemplates(seen);
   // A pod that an earlier change broke serves nobody: the change that repairs it may take it; the
   // leader too where all are there and nobody is ready (the only member of a shard, for one).
-  for (const auto& [shard, pods] : shards) {
+  for (const auto& [shard, pods] : rollout.shards) {
     const bool nobody = pods.ready == 0 && pods.all == pods.wanted;
     if (pods.settled && !pods.broken.empty() && (nobody || pods.broken != LeaderOf(seen, shard)))
       return Go(seen, Evict(shard, pods.broken));
   }
-  if (!whole) return {.effect = std::nullopt, .wanted = wanted};
-  for (const auto& [shard, pods] : shards) {
+  if (!rollout.whole) return {.effect = std::nullopt, .wanted = rollout.outdated > 0};
+  for (const auto& [shard, pods] : rollout.shards) {
     const std::string leader = LeaderOf(seen, shard);
     for (const std::string& pod : pods.outdated) {
       if (pod != leader) return Go(seen, Evict(shard, pod));
     }
-    if (!pods.outdated.empty() && !MigrationNeedsPrimary(seen, shard))
+    if (!pods.outdated.empty() && WhoNeedsPrimary(seen, shard) == nullptr)
       return HandOver(seen, shard, pods, leader);
   }
   return {};
+}
+
+RolledOut JudgeRolling(const ShardSetObservation& seen) {
+  const Rollout rollout = LookAtTemplates(seen);
+  if (rollout.settled && rollout.outdated == 0) {
+    // Who is away for another reason comes back with the newest template.
+    if (rollout.whole || IsTrue(seen.set.status.conditions, kRolledOutCondition))
+      return {true, "NewestTemplate", "every pod has the newest template"};
+    return {false, "MembersStarting", "every pod has the newest template; not all are ready"};
+  }
+  if (rollout.outdated == 0)
+    return {false, "RollingOut", "the StatefulSets do not know their newest template yet"};
+  const auto waits = [&](std::string reason, const std::string& why) {
+    return RolledOut{
+        false, std::move(reason),
+        fmt::format("{} of {} pods have an older template{}", rollout.outdated, rollout.pods, why)};
+  };
+  if (const model::ShardMigration* moving = KeysAreChangingHands(seen)) {
+    return waits("KeysAreChangingHands",
+                 fmt::format("; the next one goes after the cutover of {}", moving->name));
+  }
+  if (!rollout.whole)
+    return waits("MembersStarting", "; the next one goes when every member is ready");
+  const RollingStep next = DecideRolling(seen);
+  if (next.effect && !seen.may_roll)
+    return waits("WaitsForOtherSets", "; as many sets as may change at once do so now");
+  if (next.wanted) return waits("RollingOut", "");
+  for (const auto& [shard, pods] : rollout.shards) {
+    const model::ShardMigration* busy =
+        pods.outdated.empty() ? nullptr : WhoNeedsPrimary(seen, shard);
+    if (busy == nullptr) continue;
+    return waits(
+        "MigrationNeedsPrimary",
+        fmt::format("; the primary of shard {} goes when {} has ended", shard, busy->name));
+  }
+  return waits("RollingOut", "");
 }
 
 }  // namespace foreshard::op

@@ -264,6 +264,12 @@ model::Condition Resharding(const ShardSetObservation& seen) {
       {moving ? "MigrationInFlight" : "NoMigration", moving ? names : "no keys are moving"});
 }
 
+model::Condition RolledOutCondition(const ShardSetObservation& seen) {
+  RolledOut rolled = JudgeRolling(seen);
+  return Claim(seen, kRolledOutCondition, rolled.holds,
+               {std::move(rolled.reason), std::move(rolled.message)});
+}
+
 std::string OrphanReason(const ShardSetObservation& seen, const model::ShardId& shard) {
   const auto database = seen.databases.find(shard);
   if (database == seen.databases.end() || !database->second.known) {
@@ -303,11 +309,11 @@ model::ShardSetStatus AsSeen(const ShardSetObservation& seen) {
   // An epoch only grows, also where the table is gone.
   if (seen.table) status.epoch = std::max(status.epoch, seen.table->epoch.value);
   SetFleet(seen, status);
-  if (seen.set.spec.restore_from)
-    SetCondition(status.conditions, Restored(seen), seen.now);
+  if (seen.set.spec.restore_from) SetCondition(status.conditions, Restored(seen), seen.now);
   SetCondition(status.conditions, RoutersReady(seen), seen.now);
   SetCondition(status.conditions, Degraded(seen, status), seen.now);
   SetCondition(status.conditions, Resharding(seen), seen.now);
+  SetCondition(status.conditions, RolledOutCondition(seen), seen.now);
   SetCondition(status.conditions, Ready(seen, status), seen.now);
   return status;
 }

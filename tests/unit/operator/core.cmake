@@ -5,6 +5,7 @@ foreshard_library(foreshard_shardset_world
 foreshard_test(unit.operator.shardset
   SOURCES controllers/roll_limit_test.cpp controllers/shardset_decide_certificates_test.cpp
           controllers/shardset_decide_rolling_test.cpp controllers/shardset_manners_test.cpp
+          controllers/shardset_status_rolling_test.cpp
           controllers/restore_record_test.cpp controllers/shardset_restore_test.cpp
           controllers/shardset_test.cpp
   DEPS foreshard_shardset_world)

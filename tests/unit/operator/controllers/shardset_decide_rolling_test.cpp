@@ -3,130 +3,15 @@
 #include <optional>
 #include <set>
 
-#include "operator/builders/names.h"
 #include "operator/controllers/shardset_controller.h"
-#include "tests/unit/operator/controllers/shardset_world.h"
+#include "tests/unit/operator/controllers/rolling_world.h"
 
-// A change of the pods' template, pod by pod. The test plays the StatefulSet controller (revisions)
-// and Patroni (who leads).
+// Which pod goes when the pods' template changes.
 
 namespace foreshard::op {
 namespace {
 
-class RollingTest : public testing::Test {
- protected:
-  void SetUp() override {
-    for (int i = 0; i < 3; ++i) {
-      world.Settle();
-      world.StartPods();
-      PlayRevisions();
-    }
-    world.Settle();
-    ASSERT_EQ(world.Condition("Ready"), "True") << world.ConditionMessage("Ready");
-    for (const Value& pod : world.All(kube::kPods)) all_.insert(pod.At("metadata.name").Text());
-    ASSERT_EQ(all_.size(), 4U);
-  }
-
-  void WantCpu(const std::string& cpu) {
-    std::string spec = kQuickSpec;
-    spec.replace(spec.find("1000m"), 5, cpu);
-    world.Write(spec);
-  }
-
-  // The StatefulSets know their newest template; pods without a revision were just made of it.
-  void PlayRevisions() {
-    for (const Value& set : world.All(kube::kStatefulSets)) {
-      const std::string name = set.At("metadata.name").Text();
-      const std::string revision = name + "-" + HashText(ToJson(set.At("spec.template")));
-      world.Patch(kube::kStatefulSets, name,
-                  R"({"status":{"updateRevision":")" + revision + R"(","observedGeneration":)" +
-                      ToJson(set.At("metadata.generation")) + "}}",
-                  "status");
-      for (const Value& pod : world.All(kube::kPods)) {
-        const std::string pod_name = pod.At("metadata.name").Text();
-        if (!pod_name.starts_with(name) ||
-            !pod["metadata"]["labels"]["controller-revision-hash"].is_null())
-          continue;
-        world.Patch(kube::kPods, pod_name,
-                    R"({"metadata":{"labels":{"controller-revision-hash":")" + revision + "\"}}}");
-      }
-      world.Patch(kube::kPodDisruptionBudgets, name, R"({"status":{"disruptionsAllowed":1}})",
-                  "status");
-    }
-  }
-
-  std::set<std::string> Missing() {
-    std::set<std::string> missing = all_;
-    for (const Value& pod : world.All(kube::kPods)) missing.erase(pod.At("metadata.name").Text());
-    return missing;
-  }
-  // Who is asked to lead instead of whom; nothing: nobody.
-  std::optional<std::pair<std::string, std::string>> Asked(const std::string& shard) {
-    const Value asked = world.Get(kube::kEndpoints, shard + "-failover")["metadata"]["annotations"];
-    if (asked["member"].is_null()) return std::nullopt;
-    return std::pair(asked["leader"].Text(), asked["member"].Text());
-  }
-  // Patroni does what it was asked, and forgets it.
-  void PlaySwitchovers() {
-    for (const std::string& id : world.Shards()) {
-      const std::string shard = "orders-" + id;
-      const auto asked = Asked(shard);
-      if (!asked) continue;
-      handed_over_.push_back(asked->first);
-      EXPECT_EQ(Leader(shard), asked->first);
-      EXPECT_TRUE(world.Exists(kube::kPods, asked->first)) << "it goes after it has handed over";
-      Forget(shard);
-      SetLeader(shard, asked->second);
-    }
-  }
-  void Forget(const std::string& shard) {
-    world.Patch(kube::kEndpoints, shard + "-failover",
-                R"({"metadata":{"annotations":{"leader":null,"member":null}}})");
-  }
-  // The pod that was taken since; "" for none. Fails if there is more than one.
-  std::string Taken() {
-    world.Settle();
-    PlaySwitchovers();
-    world.Settle();
-    const std::set<std::string> missing = Missing();
-    EXPECT_LE(missing.size(), 1U);
-    return missing.empty() ? "" : *missing.begin();
-  }
-  void SetLeader(const std::string& shard, const std::string& pod) {
-    world.Patch(kube::kEndpoints, shard,
-                R"({"metadata":{"annotations":{"leader":")" + pod + "\"}}}");
-    SetInSync(shard, pod, pod.ends_with("-0") ? shard + "-1" : shard + "-0");
-  }
-  void SetInSync(const std::string& shard, const std::string& leader, const std::string& members) {
-    world.Patch(kube::kEndpoints, shard + "-sync",
-                R"({"metadata":{"annotations":{"leader":")" + leader + R"(","sync_standby":")" +
-                    members + "\"}}}");
-  }
-  std::string Leader(const std::string& shard) {
-    return world.Get(kube::kEndpoints, shard).At("metadata.annotations.leader").Text();
-  }
-  // The replica of the first shard has the newest template, its primary has not.
-  std::string UntilThePrimaryIsLeft() {
-    WantCpu("2000m");
-    world.Settle();
-    PlayRevisions();
-    EXPECT_EQ(Taken().back(), '1');
-    ComesBack();
-    world.Settle();
-    for (const std::string& id : world.Shards())
-      if (Asked("orders-" + id)) return "orders-" + id;
-    return {};
-  }
-  // The missing pod comes back with the newest template.
-  void ComesBack() {
-    world.StartPods();
-    PlayRevisions();
-  }
-
-  ShardSetWorld world;
-  std::set<std::string> all_;
-  std::vector<std::string> handed_over_;  // pods that led
-};
+class RollingTest : public RollingWorld {};
 
 // behaviour-14
 TEST_F(RollingTest, ReplicasGoFirstThePrimaryLastAndOneShardAfterTheOther) {
@@ -300,6 +185,10 @@ TEST_P(RollingRoleTest, ThePrimaryOfAShardThatAMigrationCopiesStaysUntilItsEnd) 
     for (std::string pod = Taken(); !pod.empty(); pod = Taken()) ComesBack();
     EXPECT_FALSE(Asked("orders-" + busy)) << "its primary was asked to hand over";
     EXPECT_EQ(handed_over_.size(), 1U) << "the other shard's primary need not wait";
+    EXPECT_EQ(world.ConditionReason("RolledOut"), "MigrationNeedsPrimary");
+    EXPECT_EQ(world.ConditionMessage("RolledOut"),
+              "1 of 4 pods have an older template; the primary of shard " + busy +
+                  " goes when move has ended");
   }
   world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Completed"}})", "status");
   EXPECT_NE(Taken(), "");
@@ -352,6 +241,7 @@ TEST_F(RollingTest, AFleetWithoutRoomIsWaitedForAndTheRestGoesOn) {
   EXPECT_GE(last->look_again_after, std::chrono::seconds(2));
   EXPECT_TRUE(Missing().empty());
   EXPECT_TRUE(world.Exists(kube::kDeployments, "orders-router"));
+  EXPECT_EQ(world.ConditionReason("RolledOut"), "WaitsForOtherSets");
   EXPECT_NE(Taken(), "") << "with room it goes on";
 }
 
