@@ -69,12 +69,9 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
     if (!owner) return false;
     host_.LearnOwner(*owner);
     const std::int64_t shard = host_.ShardNumberOf(owner->owner);
-    named_owner_.reset();
-    if (shard >= 0) {
-      named_owner_ = {.shard = static_cast<std::uint32_t>(shard),
-                      .migration = owner->migration,
-                      .table = host_.table()};
-    }
+    retry_at_.reset();
+    if (shard >= 0) retry_at_ = static_cast<std::uint32_t>(shard);
+    retry_table_ = host_.table();
     if (fanout_) return true;
   }
   if (stale || (elsewhere && !going)) {
@@ -110,10 +107,10 @@ void Session::LeaveBeforeRetry(ServerLink& link) {
   wait_ = Wait::kDrain;
 }
 
-// The shard that a refusal named, until more is heard: a login or a new table may have said since
-// that it gave the keys back.
+// The shard that a refusal named, until more is heard. A login or a new table may have said since
+// that the named shard gave the keys back, and then it may have been emptied and refuse nobody.
 std::uint32_t Session::TargetOf(const RoutePart& part) {
-  if (named_owner_ && named_owner_->table == host_.table()) return named_owner_->shard;
+  if (retry_at_ && retry_table_ == host_.table()) return *retry_at_;
   return host_.ShardNumber(part.shard);
 }
 
@@ -164,7 +161,7 @@ bool Session::IsOfTheMachinery(std::string_view code, std::string_view message) 
 }
 
 // An error of the machinery as the client may see it.
-Refusal Session::Translate(std::string_view code, std::string_view message) {
+Refusal Session::Translate(std::string_view code, std::string_view message) const {
   if (code == "55P03") {
     return {.sqlstate = "40P01",
             .message =
@@ -173,7 +170,6 @@ Refusal Session::Translate(std::string_view code, std::string_view message) {
             .hint = "Retry the transaction."};
   }
   if (code == "FS001") {
-    host_.OwnerGivenUp();
     return {.sqlstate = "40001",
             .message =
                 "could not serialize access: a range of keys moved to another shard during the "
