@@ -119,6 +119,19 @@ class RollingWorld : public testing::Test {
       if (Asked("orders-" + id)) return "orders-" + id;
     return {};
   }
+  // A migration `move` of the set is in that phase. `spec`, `status`: more of their fields.
+  void Moves(const std::string& phase, const std::string& spec = R"("source":"s-else")",
+             const std::string& status = {}) {
+    if (!world.Exists(kube::kShardMigrations, "move")) {
+      world.Create(kube::kShardMigrations, "move",
+                   R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
+      "metadata":{"name":"move","namespace":"shop"},
+      "spec":{"shardSetName":"orders","type":"Move",)" +
+                       spec + "}}");
+    }
+    world.Patch(kube::kShardMigrations, "move",
+                R"({"status":{"phase":")" + phase + "\"" + status + "}}", "status");
+  }
   // The missing pod comes back with the newest template.
   void ComesBack() {
     world.StartPods();

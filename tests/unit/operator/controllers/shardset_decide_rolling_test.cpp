@@ -131,16 +131,12 @@ TEST_F(RollingTest, NobodyGoesWhileAMemberOfAnyShardIsMissing) {
 
 // behaviour-14
 TEST_F(RollingTest, NobodyGoesWhileKeysChangeHands) {
-  world.Create(kube::kShardMigrations, "move",
-               R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
-      "metadata":{"name":"move","namespace":"shop"},
-      "spec":{"shardSetName":"orders","type":"Move","source":"x"}})");
-  world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Cutover"}})", "status");
+  Moves("Cutover");
   WantCpu("2000m");
   world.Settle();
   PlayRevisions();
   EXPECT_EQ(Taken(), "");
-  world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Soaking"}})", "status");
+  Moves("Soaking");
   EXPECT_NE(Taken(), "");
 }
 
@@ -167,21 +163,13 @@ TEST_P(RollingRoleTest, ThePrimaryOfAShardThatAMigrationCopiesStaysUntilItsEnd) 
     if (const auto at = text.find("BUSY"); at != std::string::npos) text.replace(at, 4, busy);
     return text;
   };
-  world.Create(kube::kShardMigrations, "move",
-               R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
-      "metadata":{"name":"move","namespace":"shop"},
-      "spec":{"shardSetName":"orders","type":"Move",)" +
-                   with_shard(GetParam().spec) + "}}");
   WantCpu("2000m");
   world.Settle();
   PlayRevisions();
   for (const char* phase :
        {"Preparing", "Copying", "CatchingUp", "Verifying", "Ready", "Soaking"}) {
     SCOPED_TRACE(phase);
-    world.Patch(kube::kShardMigrations, "move",
-                R"({"status":{"phase":")" + std::string(phase) + "\"" +
-                    with_shard(GetParam().status) + "}}",
-                "status");
+    Moves(phase, with_shard(GetParam().spec), with_shard(GetParam().status));
     for (std::string pod = Taken(); !pod.empty(); pod = Taken()) ComesBack();
     EXPECT_FALSE(Asked("orders-" + busy)) << "its primary was asked to hand over";
     EXPECT_EQ(handed_over_.size(), 1U) << "the other shard's primary need not wait";
@@ -190,7 +178,7 @@ TEST_P(RollingRoleTest, ThePrimaryOfAShardThatAMigrationCopiesStaysUntilItsEnd) 
               "1 of 4 pods have an older template; the primary of shard " + busy +
                   " goes when move has ended");
   }
-  world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Completed"}})", "status");
+  Moves("Completed");
   EXPECT_NE(Taken(), "");
   EXPECT_EQ(handed_over_.size(), 2U);
 }

@@ -47,11 +47,7 @@ TEST_F(RolledOutTest, AMemberThatIsAwayForAnotherReasonIsNoRollout) {
 
 // behaviour-14
 TEST_F(RolledOutTest, ACutoverThatItWaitsForIsNamed) {
-  world.Create(kube::kShardMigrations, "move",
-               R"({"apiVersion":"foreshard.dev/v1alpha1","kind":"ShardMigration",
-      "metadata":{"name":"move","namespace":"shop"},
-      "spec":{"shardSetName":"orders","type":"Move","source":"s-else"}})");
-  world.Patch(kube::kShardMigrations, "move", R"({"status":{"phase":"Cutover"}})", "status");
+  Moves("Cutover");
   WantCpu("2000m");
   world.Settle();
   PlayRevisions();
