@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <optional>
 
@@ -50,6 +51,7 @@ class Load {
     registers_.Stop();
     for (const std::string& violation : registers_.Violations())
       fmt::print(stderr, "not linearizable (--seed {}): {}\n", flags_.seed, violation);
+    if (!flags_.log_file.empty()) TellStory();
     if (clients_.errors() > 0)
       fmt::print(stderr, "first error of a client: {}\n", clients_.first_error());
     if (outcome) return *std::move(outcome);
@@ -68,6 +70,13 @@ class Load {
   }
 
  private:
+  // What the log says of the time when it went wrong.
+  void TellStory() const {
+    std::ofstream file(flags_.log_file, std::ios::app);
+    file << registers_.Story();
+    for (int router = 1; router <= kRouters; ++router) file << fleet_.RouterLog(router);
+  }
+
   nlohmann::json ReportOf(const SiegeOutcome& outcome, const Verdict& verdict, const Kills& kills);
 
   Fleet& fleet_;

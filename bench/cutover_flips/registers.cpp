@@ -13,6 +13,12 @@ using namespace std::chrono_literals;
 constexpr int kKeys = 8;       // few, so that clients meet
 constexpr auto kThink = 10ms;  // they judge; the load is the other clients
 
+int RouterOf(int client) { return client % kRouters + 1; }
+
+double Millis(MonotonicTime time) {
+  return std::chrono::duration<double, std::milli>(time.time_since_epoch()).count();
+}
+
 }  // namespace
 
 // One client's connection, and what it did.
@@ -65,7 +71,7 @@ class Registers::Client {
 
  private:
   MonotonicTime Now() const { return registers_.fleet_.clock().Monotonic(); }
-  int router() const { return number_ % kRouters + 1; }
+  int router() const { return RouterOf(number_); }
 
   bool ReadIn(std::int64_t id) {
     const MonotonicTime begin = Now();
@@ -160,7 +166,7 @@ void Registers::Work(int number, Random random, const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const std::int64_t id = ids[random.Below(ids.size())];
     const double way = random.Unit();
-    const bool reads = way < 0.6 || number % kRouters + 1 == kRouters;
+    const bool reads = way < 0.6 || RouterOf(number) == kRouters;
     const bool good = reads       ? client.Read(id)
                       : way < 0.8 ? client.Write(id)
                                   : client.ReadAndWrite(id);
@@ -180,20 +186,48 @@ std::size_t Registers::operations() const {
   return count;
 }
 
+std::optional<std::string> Registers::Violation(std::int64_t id) const {
+  std::vector<support::RegisterOperation> operations;
+  for (const History& history : histories_) {
+    for (const Entry& entry : history) {
+      if (entry.id == id) operations.push_back(entry.operation);
+    }
+  }
+  return support::NotLinearizable(initial_.at(id), operations);
+}
+
 std::vector<std::string> Registers::Violations() const {
   std::vector<std::string> violations;
   for (const auto& [id, initial] : initial_) {
-    std::vector<support::RegisterOperation> operations;
-    for (const History& history : histories_) {
-      for (const Entry& entry : history) {
-        if (entry.id == id) operations.push_back(entry.operation);
-      }
-    }
-    if (const auto why = support::NotLinearizable(initial, operations)) {
-      violations.push_back(fmt::format("key {}: {}", id, *why));
-    }
+    if (const auto why = Violation(id)) violations.push_back(fmt::format("key {}: {}", id, *why));
   }
   return violations;
+}
+
+std::string Registers::Story() const {
+  const auto wall = [now = fleet_.clock().Wall(),
+                     monotonic = fleet_.clock().Monotonic()](MonotonicTime time) {
+    return FormatRfc3339Micros(now +
+                               std::chrono::duration_cast<WallTime::duration>(time - monotonic));
+  };
+  std::string story;
+  for (const auto& [id, initial] : initial_) {
+    if (!Violation(id)) continue;
+    for (std::size_t number = 0; number < histories_.size(); ++number) {
+      for (const auto& [key, operation] : histories_[number]) {
+        if (key != id) continue;
+        const bool answered = operation.end != support::RegisterOperation::kNeverAnswered;
+        story += fmt::format(
+            R"({{"time":"{}","event":"{}","key":{},"value":{},"begun_millis":{:.3f},"answered_millis":{},"router":{}}})"
+            "\n",
+            wall(operation.begin), operation.write ? "register_write" : "register_read", id,
+            operation.value, Millis(operation.begin),
+            answered ? fmt::format("{:.3f}", Millis(operation.end)) : "null",
+            RouterOf(static_cast<int>(number)));
+      }
+    }
+  }
+  return story;
 }
 
 }  // namespace foreshard::bench

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,6 +30,8 @@ class Registers {
   std::size_t operations() const;  // after Stop()
   // What is wrong, a line a key. After Stop().
   std::vector<std::string> Violations() const;
+  // Every operation on the keys of those, a JSON object a line. After Stop().
+  std::string Story() const;
 
  private:
   struct Entry {
@@ -39,6 +42,7 @@ class Registers {
   class Client;
 
   void Work(int number, Random random, const std::stop_token& stop);
+  std::optional<std::string> Violation(std::int64_t id) const;
 
   const Fleet& fleet_;
   int clients_;
