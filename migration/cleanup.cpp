@@ -131,17 +131,20 @@ Status DropTriggers(pg::Connection& connection, const Work& work, const Turn& tu
     if (!dropped) return dropped;
   }
   const Result<pg::Rows> there = connection.Exec(
-      "SELECT format('DROP TRIGGER IF EXISTS %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger "
-      "WHERE tgname = ANY ($1::text[]) AND tgparentid = 0",
+      "SELECT tgrelid, format('DROP TRIGGER IF EXISTS %I ON %s', tgname, tgrelid::regclass) "
+      "FROM pg_trigger WHERE tgname = ANY ($1::text[]) AND tgparentid = 0 ORDER BY tgrelid",
       {pg::ArrayLiteral(TriggerNames(spec))}, work.In(kCall));
   if (!there) return there.error();
-  for (std::size_t row = 0; row < there->size(); ++row) {
-    // ACCESS EXCLUSIVE waits for readers, and clients wait behind it: short, and again.
+  for (std::size_t row = 0; row < there->size();) {
+    // ACCESS EXCLUSIVE waits for readers, and clients wait behind it: short, and again. Who has got
+    // it drops all that the table has; beside long readers that takes many tries.
+    std::vector<Statement> statements = {
+        {fmt::format("SET LOCAL lock_timeout = {}", kTriggerLock.count())}};
+    const std::string table = there->Text(row, 0);
+    for (; row < there->size() && there->Text(row, 0) == table; ++row)
+      statements.push_back({there->Text(row, 1)});
     const Status dropped = Repeat(work, 10min, [&] {
-      return ExecClaimed(connection, spec, turn.token(side),
-                         {{fmt::format("SET LOCAL lock_timeout = {}", kTriggerLock.count())},
-                          {there->Text(row, 0)}},
-                         work.In(kCall));
+      return ExecClaimed(connection, spec, turn.token(side), statements, work.In(kCall));
     });
     if (!dropped) return dropped;
   }
