@@ -306,6 +306,14 @@ Status PgShard::TellOwner(model::Token token, const model::ShardId& owner, model
                  deadline);
 }
 
+Status PgShard::SettleRange(model::Token token, Deadline deadline) {
+  return Claimed(token,
+                 {{"UPDATE foreshard.range SET leased = false, migration_id = NULL "
+                   "WHERE migration_id = $1",
+                   {options_.spec.number.value}}},
+                 deadline);
+}
+
 Status PgShard::DisableForward(model::Token token, Deadline deadline) {
   const std::string name = StreamName(options_.spec.number, PeerOf(options_.spec, options_.side));
   return Claimed(token,

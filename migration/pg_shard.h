@@ -56,6 +56,7 @@ class PgShard final : public Shard {
 
   Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                    Deadline deadline) override;
+  Status SettleRange(model::Token token, Deadline deadline) override;
   Status DisableForward(model::Token token, Deadline deadline) override;
   Status MakeReverseSubscription(model::Token token, Lsn drained, Deadline deadline) override;
   Status DropForwardSubscription(model::Token token, Deadline deadline) override;

@@ -208,6 +208,9 @@ class Shard {
   // later.
   virtual Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                            Deadline deadline) = 0;
+  // The last thing: the range row stays, for routers that connect later, and is no longer the
+  // migration's. Nothing is leased or proven by it, and Look() has no `range`.
+  virtual Status SettleRange(model::Token token, Deadline deadline) = 0;
 
   // --- Soaking, in the order of section 9
   virtual Status DisableForward(

@@ -118,7 +118,8 @@ Status Service::LoadTable() {
   if (!text) return text.error();
   Result<model::RoutingTable> table = ParseRoutingTableSpec(*text, config_->tables.key_space);
   if (!table) return InFile(options_.table_file, table.error());
-  const Status offered = feed_.Offer(*std::move(table), -1);
+  // Each text of the file is a newer generation: what moves changes within an epoch.
+  const Status offered = feed_.Offer(*std::move(table), ++table_generation_);
   if (!offered) return InFile(options_.table_file, offered.error());
   state_->TableChanged();
   return Ok();

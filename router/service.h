@@ -69,6 +69,7 @@ class Service {
   std::unique_ptr<RouterState> state_;
   std::unique_ptr<RouterConfig> config_;
   std::map<std::string, std::string> seen_;  // file -> text, to notice a change
+  std::int64_t table_generation_ = 0;        // of the file
   std::shared_ptr<const TlsContext> admin_tls_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<Loop> control_;

@@ -90,8 +90,8 @@ Status ActOnApi(const MigrationObservation& seen, const MigrationDecision& decis
     case MigrationStep::kDropForwardSlot:
     case MigrationStep::kTellLoser:
     case MigrationStep::kEndStaleConnections:
-    case MigrationStep::kUnleaseSource:
-    case MigrationStep::kUnleaseDestination:
+    case MigrationStep::kSettleSource:
+    case MigrationStep::kSettleDestination:
     case MigrationStep::kCutoverTurn:
       break;
   }
@@ -157,10 +157,10 @@ Status ActOnMigration(const MigrationObservation& seen, const MigrationDecision&
     }
     case MigrationStep::kEndStaleConnections:
       return EndStaleConnections(seen, hands, deadline);
-    case MigrationStep::kUnleaseSource:
-      return source->SetLeased(token, false, deadline);
-    case MigrationStep::kUnleaseDestination:
-      return destination->SetLeased(token, false, deadline);
+    case MigrationStep::kSettleSource:
+      return source->SettleRange(token, deadline);
+    case MigrationStep::kSettleDestination:
+      return destination->SettleRange(token, deadline);
     case MigrationStep::kCutoverTurn:
       break;
   }

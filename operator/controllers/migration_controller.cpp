@@ -53,8 +53,8 @@ bool TouchesShards(MigrationStep step) {
     case MigrationStep::kDropForwardSlot:
     case MigrationStep::kTellLoser:
     case MigrationStep::kEndStaleConnections:
-    case MigrationStep::kUnleaseSource:
-    case MigrationStep::kUnleaseDestination:
+    case MigrationStep::kSettleSource:
+    case MigrationStep::kSettleDestination:
     case MigrationStep::kCutoverTurn:
       return true;
   }

@@ -321,10 +321,10 @@ const char* ToString(MigrationStep step) {
       return "tell_loser";
     case MigrationStep::kEndStaleConnections:
       return "end_stale_connections";
-    case MigrationStep::kUnleaseSource:
-      return "unlease_source";
-    case MigrationStep::kUnleaseDestination:
-      return "unlease_destination";
+    case MigrationStep::kSettleSource:
+      return "settle_source";
+    case MigrationStep::kSettleDestination:
+      return "settle_destination";
     case MigrationStep::kCutoverTurn:
       return "cutover_turn";
   }

@@ -38,8 +38,8 @@ enum class MigrationStep {
   kDropForwardSlot,
   kTellLoser,
   kEndStaleConnections,
-  kUnleaseSource,
-  kUnleaseDestination,
+  kSettleSource,
+  kSettleDestination,
   // both shards and the routers
   kCutoverTurn,
 };

@@ -224,6 +224,14 @@ std::optional<MigrationDecision> TellLoser(const MigrationObservation& seen) {
   return WithEpoch(MigrationStep::kTellLoser, table.epoch);
 }
 
+// Before our mark leaves the table: the keys may come back with another migration, and a router
+// that never saw our mark would ask our rows for ever, though they speak of the time before.
+std::optional<MigrationDecision> SettleRanges(const MigrationObservation& seen) {
+  if (seen.source->gate.range) return Do(MigrationStep::kSettleSource);
+  if (seen.destination->gate.range) return Do(MigrationStep::kSettleDestination);
+  return std::nullopt;
+}
+
 }  // namespace
 
 MigrationDecision DecideReady(const MigrationObservation& seen) {
@@ -318,10 +326,7 @@ MigrationDecision DecideCleaningUp(const MigrationObservation& seen) {
     return WaitFor("LeftoversRemain", "side objects are left on a shard", kSoakLook);
   }
   const bool rolled_back = seen.source->gate.row->state == GateState::kOpen;
-  const auto& owner = rolled_back ? seen.source : seen.destination;
-  if (owner->gate.range && owner->gate.range->leased) {
-    return Do(rolled_back ? MigrationStep::kUnleaseSource : MigrationStep::kUnleaseDestination);
-  }
+  if (auto settle = SettleRanges(seen)) return *settle;
   return EndWith(seen, EndedAs(seen, rolled_back ? Phase::kRolledBack : Phase::kCompleted));
 }
 
@@ -342,9 +347,7 @@ MigrationDecision DecideAborting(const MigrationObservation& seen) {
   if (!seen.source->leftovers.empty() || !seen.destination->leftovers.empty()) {
     return WaitFor("LeftoversRemain", "side objects are left on a shard", kSoakLook);
   }
-  if (seen.source->gate.range && seen.source->gate.range->leased) {
-    return Do(MigrationStep::kUnleaseSource);
-  }
+  if (auto settle = SettleRanges(seen)) return *settle;
   return EndWith(seen, EndedAs(seen, Phase::kAborted));
 }
 

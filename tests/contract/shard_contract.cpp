@@ -91,6 +91,7 @@ TEST_P(ShardContract, EveryEffectRefusesAnOlderToken) {
   ExpectKind(source().SetLeased(old, true, Soon()), Error::Kind::kFenced, "leased");
   ExpectKind(source().WriteProbe(old, 1, Soon()), Error::Kind::kFenced, "probe");
   ExpectKind(source().TellOwner(old, D(*world_), {99}, Soon()), Error::Kind::kFenced, "tell");
+  ExpectKind(source().SettleRange(old, Soon()), Error::Kind::kFenced, "settle");
   ExpectKind(destination().SlotAdvance(old, {1}, Soon()), Error::Kind::kFenced, "advance");
   EXPECT_TRUE(Source().gate);
   EXPECT_FALSE(Source().range->leased);
@@ -259,6 +260,18 @@ TEST_P(ShardContract, ALeaseIsMarkedInTheRange) {
   EXPECT_TRUE(Source().range->leased);
   ExpectOk(source().SetLeased(token, false, Soon()), "unset");
   EXPECT_FALSE(Source().range->leased);
+}
+
+TEST_P(ShardContract, ASettledRangeIsNoMigrationsAndStaysSo) {
+  const model::Token token = Enter("CleaningUp");
+  ExpectOk(source().SetLeased(token, true, Soon()), "leased");
+  for (const char* again : {"once", "twice"}) {
+    ExpectOk(source().SettleRange(token, Soon()), again);
+    EXPECT_FALSE(Source().range.has_value()) << again;
+  }
+  EXPECT_TRUE(Destination().range.has_value()) << "the other shard's row";
+  ExpectOk(source().Enter(token, "CleaningUp", Soon()), "entered again");
+  EXPECT_FALSE(Source().range.has_value()) << "entering makes no second row";
 }
 
 TEST_P(ShardContract, TheReverseSlotNeverPassesTheDrain) {

@@ -68,7 +68,7 @@ Result<std::int64_t> FakeServer::Read(int key, bool prove) const {
   if (prove) {
     const FakeRange* newest = nullptr;
     for (const auto& [number, range] : ranges) {
-      if ((range.keys >> key & 1) == 0) continue;
+      if ((range.keys >> key & 1) == 0 || range.settled) continue;
       if (newest == nullptr || range.row.epoch > newest->row.epoch) newest = &range;
     }
     if (newest != nullptr && newest->row.owner != id_) {

@@ -315,6 +315,14 @@ Status FakeShard::TellOwner(model::Token token, const model::ShardId& owner, mod
   return Ok();
 }
 
+Status FakeShard::SettleRange(model::Token token, Deadline) {
+  const auto seen = Claim(token);
+  if (!seen) return seen.error();
+  Range().row.leased = false;
+  Range().settled = true;
+  return Ok();
+}
+
 Status FakeShard::DisableForward(model::Token token, Deadline) {
   const auto seen = Claim(token);
   if (!seen) return seen.error();

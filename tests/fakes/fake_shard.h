@@ -92,6 +92,7 @@ struct FakeMigration {
 struct FakeRange {
   migration::RangeRow row{};
   KeyMask keys = 0;
+  bool settled = false;  // of a migration that is over
 };
 
 // A client's transaction between its write and its commit: it holds the gate's lock.
@@ -214,6 +215,7 @@ class FakeShard final : public migration::Shard {
                                                            Deadline deadline) override;
   Status TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,
                    Deadline deadline) override;
+  Status SettleRange(model::Token token, Deadline deadline) override;
   Status DisableForward(model::Token token, Deadline deadline) override;
   Status MakeReverseSubscription(model::Token token, migration::Lsn drained,
                                  Deadline deadline) override;

@@ -38,7 +38,7 @@ Result<GateSeen> FakeShard::LookAtGate(model::Attempt attempt, Deadline) {
     seen.row->attempt = attempt;
   }
   const auto range = server_.ranges.find(spec_.number.value);
-  if (range != server_.ranges.end()) seen.range = range->second.row;
+  if (range != server_.ranges.end() && !range->second.settled) seen.range = range->second.row;
   seen.gate = server_.gates.contains(spec_.number.value);
   const std::string& peer = migration::PeerOf(spec_, side_).value;
   seen.sentinel = server_.barriers.contains({spec_.number.value, peer, true, attempt.value}) ||

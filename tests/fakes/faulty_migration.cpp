@@ -137,6 +137,10 @@ class FaultyShard final : public migration::Shard {
       return shard.TellOwner(token, owner, epoch, deadline);
     });
   }
+  Status SettleRange(model::Token token, Deadline deadline) override {
+    return Effect("SettleRange",
+                  [=](migration::Shard& shard) { return shard.SettleRange(token, deadline); });
+  }
   Status DisableForward(model::Token token, Deadline deadline) override {
     return Effect("DisableForward",
                   [=](migration::Shard& shard) { return shard.DisableForward(token, deadline); });

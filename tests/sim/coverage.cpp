@@ -68,7 +68,7 @@ std::vector<std::string> ExpectedCoverPoints() {
   AddWords(points, {"before.", "after."},
            "Enter GateClose GateTake GateTakeHalf GateOpen GateRevoke GateReopen MakeGate "
            "MakeGateTriggers "
-           "MakeReverseSlot SlotAdvance SlotAdvanceToNow RaiseSequences SetLeased WriteProbe "
+           "MakeReverseSlot SlotAdvance SlotAdvanceToNow RaiseSequences SetLeased SettleRange WriteProbe "
            "EndConnectionsOf EndConnectionsExcept DisableForward MakeReverseSubscription "
            "DropForwardSubscription "
            "DropForwardSlot WriteStatus PublishTable CreateJob DeleteJob SetFinalizer");
@@ -77,7 +77,7 @@ std::vector<std::string> ExpectedCoverPoints() {
            "enter_source enter_destination make_gate make_gate_triggers make_reverse_slot "
            "raise_sequences advance_slot_to_now advance_slot_to_drained disable_forward "
            "make_reverse_subscription drop_forward_subscription drop_forward_slot tell_loser "
-           "end_stale_connections unlease_source unlease_destination cutover_turn");
+           "end_stale_connections settle_source settle_destination cutover_turn");
   // The table of section 7.3: what the two rows may say when somebody looks during an attempt.
   AddWords(points, {"rows."},
            "open.closed open.revoked closed.closed closed.drained closed.open closed.revoked");

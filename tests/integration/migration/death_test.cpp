@@ -109,6 +109,7 @@ TEST_F(DeathTest, OnItsWay) {
                           "SlotAdvanceToNow",
                           "WriteStatus",
                           "SetLeased",
+                          "SettleRange",
                           "WriteProbe",
                           "GateClose",
                           "GateTake",

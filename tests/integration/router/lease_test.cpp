@@ -11,6 +11,7 @@
 namespace foreshard::router {
 namespace {
 
+using namespace std::chrono_literals;
 using support::Good;
 
 const support::Needs kNeeds({"postgres", "psql"});
@@ -90,6 +91,60 @@ TEST(Lease, AWriteIsNotBelievedOfAShardThatHasLostItsKeys) {
     EXPECT_EQ(on_shard(gains, "SELECT v FROM customers"), fmt::format("{}\n", written)) << heard;
     loses = gains;
   }
+}
+
+// A migration that is over: the keys have come back to the shard that it took them from, with
+// another one, of which the router knows nothing yet. The first one's row still speaks of the time
+// between.
+class AfterTheWayBack : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto bed = RouterBed::Create({.shards = 1});
+    ASSERT_TRUE(Good(bed));
+    bed_ = std::move(*bed);
+    ASSERT_TRUE(Good(bed_->Psql("CREATE TABLE customers(id bigint PRIMARY KEY, name text)")));
+    auto client = bed_->Client();
+    ASSERT_TRUE(Good(client));
+    client_ = std::move(*client);
+    ASSERT_EQ(FirstError(*client_->Ask("INSERT INTO customers VALUES (1, 'here')")), "");
+    WriteTable(R"([{"migration":"m","number":7,"range":{"from":"","to":""}}])", 1);
+    OnShard(
+        "INSERT INTO foreshard.migration(migration_id, uid, peer, phase, token, state) VALUES (7, "
+        "'u', 's-1', 'Cutover', 1, 'open'); INSERT INTO foreshard.range(range_id, kind, owner, "
+        "epoch, leased, migration_id) VALUES ('m', 'hash', 's-0', 1, true, 7); SELECT "
+        "pg_terminate_backend(pid) FROM foreshard.connection");
+    ASSERT_EQ(Read(), "here");  // by a session that knows of the lease
+    OnShard("UPDATE foreshard.range SET owner = 's-1'");
+  }
+  void OnShard(const std::string& sql) { EXPECT_TRUE(Good(bed_->OnShard(0, sql))) << sql; }
+  void WriteTable(const std::string& moving, int times) {
+    bed_->WriteTable(bed_->TableJson(1, moving));
+    const Status taken = support::Await("the router has the table", 20s, [&] {
+      const std::string log = bed_->RouterLog();
+      int seen = 0;
+      for (std::size_t at = 0; (at = log.find("file_taken", at)) != std::string::npos; ++at) ++seen;
+      return support::Seen(seen >= times, log);
+    });
+    EXPECT_TRUE(Good(taken));
+  }
+  std::string Read() {
+    const auto answer = client_->Ask("SELECT name FROM customers WHERE id = 1");
+    EXPECT_TRUE(Good(answer));
+    return answer ? FirstValue(*answer) : std::string();
+  }
+
+  std::unique_ptr<RouterBed> bed_;
+  std::unique_ptr<WireClient> client_;
+};
+
+TEST_F(AfterTheWayBack, WhoSawTheMarkLeaveTheTableAsksForNoProof) {
+  WriteTable("[]", 2);  // of the same epoch
+  EXPECT_EQ(Read(), "here");
+}
+
+TEST_F(AfterTheWayBack, WhoSawNothingIsToldNothingByARowThatIsSettled) {
+  OnShard("UPDATE foreshard.range SET leased = false, migration_id = NULL");
+  EXPECT_EQ(Read(), "here");
 }
 
 }  // namespace

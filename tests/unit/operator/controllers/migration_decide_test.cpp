@@ -165,6 +165,22 @@ TEST(MigrationDecide, TheLoserLearnsTheNewestEpochBeforeItIsEmptied) {
   EXPECT_EQ(decision.step, MigrationStep::kEnterSource);
 }
 
+// The keys may come back: what the rows say of this time must be nobody's by then.
+TEST(MigrationDecide, BothRangesAreSettledBeforeTheMarkLeavesTheTable) {
+  for (const Phase phase : {Phase::kCleaningUp, Phase::kAborting}) {
+    MigrationObservation seen = Seen(phase);
+    const std::string name = ToString(phase);
+    seen.progress.done = migration::Done{.phase = name, .record = 5};
+    EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kSettleSource) << name;
+    seen.source->gate.range.reset();
+    EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kSettleDestination) << name;
+    seen.destination->gate.range.reset();
+    const MigrationDecision decision = DecideMigration(seen);
+    ASSERT_EQ(decision.step, MigrationStep::kPublishTable) << name;
+    EXPECT_TRUE(decision.table->moving.empty()) << name;
+  }
+}
+
 // Found by foreshard-dst: a key was pinned away and came back between Preflight and Preparing; the
 // range moved, the mover left the key's rows behind.
 TEST(MigrationDecide, AMoverThatWasToldOtherKeysIsReplacedBeforeThereAreRowsForIt) {
