@@ -338,6 +338,7 @@ bool Client::text_orders_as_bytes() {
 }
 
 void Client::LearnOwner(const StaleOwner& stale) { worker_.LearnOwner(stale); }
+void Client::OwnerGivenUp() { ++worker_.state().stale_owner_given_up_total; }
 
 void Client::LearnColumns(const std::string& table, std::vector<std::string> columns) {
   worker_.state().LearnColumns(table, std::move(columns));
@@ -369,7 +370,8 @@ std::uint32_t Client::ReaderOf(std::uint32_t shard, const ReadDemand& demand) {
 }
 
 void Client::ProofsFor(bool scatter, const std::vector<Key>& keys, std::vector<Proof>& proofs) {
-  if (!worker_.view().leased.empty()) proofs = worker_.ProofsFor(scatter, keys);
+  const RouterState::View& view = worker_.view();
+  if (!view.leased.empty() || !view.learned.empty()) proofs = worker_.ProofsFor(scatter, keys);
 }
 
 std::string Client::NewTransactionName(std::uint32_t first_shard) {

@@ -67,6 +67,7 @@ class Client final : public StreamEvents, public SessionHost {
   std::string ShardId(std::uint32_t shard) override;
   bool text_orders_as_bytes() override;
   void LearnOwner(const StaleOwner& stale) override;
+  void OwnerGivenUp() override;
   void LearnColumns(const std::string& table, std::vector<std::string> columns) override;
   void LearnFunctions(const Functions& functions) override;
   void ForgetColumns() override;

@@ -210,7 +210,7 @@ void Session::EndCycle() {
   parts_.clear();
   in_parts_ = false;
   retry_since_.reset();
-  retry_at_.reset();
+  named_owner_.reset();
   retries_ = 0;
   asked_.clear();
   learned_columns_ = false;
@@ -244,6 +244,15 @@ ServerLink* Session::Attached(std::uint32_t shard) const {
     if (link->shard == shard) return link;
   }
   return nullptr;
+}
+
+// A server may come when what waited for it has got another owner. Kept, it would count as a second
+// one that is in use, and what was said to the owner could not be said again.
+void Session::LetGoUnused(std::uint32_t wanted) {
+  for (std::size_t i = attached_.size(); i-- > 0;) {
+    ServerLink& link = *attached_[i];
+    if (link.shard != wanted && !link.began && !link.unsynced && !link.used) ReleaseOne(link, true);
+  }
 }
 
 // The shard's server, ready for a statement; null: the message must wait (S4).

@@ -124,6 +124,7 @@ class Session {
   void ReleaseOne(ServerLink& link, bool reusable);
   ServerLink* Attached(std::uint32_t shard) const;
   ServerLink* Need(std::uint32_t shard);
+  void LetGoUnused(std::uint32_t wanted);
   bool Ready(ServerLink& link);
   bool AnyUsed() const;
   bool BoundWaits();
@@ -234,6 +235,7 @@ class Session {
 
   // session_fanout.cpp
   bool NeedsProof(const Statement& statement);
+  void ProveNamedOwner();
   Outcome RunSeveral(const Statement& statement, std::string_view text, bool simple,
                      Portal* portal);
   std::vector<std::uint32_t> ShardsOfDecision();
@@ -298,7 +300,7 @@ class Session {
   void LoseReplies(const std::string& where, bool began, bool rolled_back);
   void Doom(std::string untold);
   bool IsOfTheMachinery(std::string_view code, std::string_view message) const;
-  Refusal Translate(std::string_view code, std::string_view message) const;
+  Refusal Translate(std::string_view code, std::string_view message);
 
   // session_aside.cpp
   void Ask(ServerLink& link, std::string_view sql, bool is_settings);
@@ -342,8 +344,7 @@ class Session {
   bool retrying_ = false;         // the refused statement's server is being made ready
   bool frame_shown_ = false;
   std::uint32_t retries_ = 0;
-  std::optional<std::uint32_t> retry_at_;       // the shard that the last refusal named
-  const CompiledTable* retry_table_ = nullptr;  // as it was then; for comparison only
+  std::optional<NamedOwner> named_owner_;  // by the last refusal
   std::vector<ServerLink*> attached_;
   ServerLink* current_ = nullptr;  // where replies are outstanding, or were last
   std::vector<Expect> expects_;

@@ -101,6 +101,7 @@ void Session::DecodeParameters(const pg::BindMessage& bind, const PreparedStatem
 Session::Outcome Session::BindToServer(const pg::WireFrame& frame, const pg::BindMessage& bind,
                                        std::shared_ptr<PreparedStatement> prepared,
                                        std::uint32_t shard, bool) {
+  LetGoUnused(shard);
   ServerLink* link = Need(shard);
   if (link == nullptr || !SwitchTo(*link)) return Outcome::kAgain;
   if (link->unsynced && MustProve(*link)) {  // A Query must not come into the middle.

@@ -12,6 +12,7 @@
 #include "router/catalogue.h"
 #include "router/compiled_table.h"
 #include "router/hold.h"
+#include "router/proof.h"
 #include "router/replicas.h"
 #include "router/route.h"
 #include "router/server_link.h"
@@ -44,13 +45,11 @@ struct StaleOwner {
   std::int64_t epoch = 0;
 };
 
-// `sql` raises FS001 on a shard that no longer owns what is about to be read. It holds for its
-// snapshot; after `lock` it holds to the end of the transaction, which a cutover then waits for.
-struct Proof {
+// The shard that a refusal named.
+struct NamedOwner {
   std::uint32_t shard = 0;
   std::int64_t migration = 0;
-  std::string sql;
-  std::string lock;
+  const CompiledTable* table = nullptr;  // as it was then; for comparison only
 };
 
 // What a part of a two-phase transaction is prepared as. Shards may be databases of one server,
@@ -93,6 +92,7 @@ class SessionHost {
   virtual bool text_orders_as_bytes() = 0;
 
   virtual void LearnOwner(const StaleOwner& stale) = 0;
+  virtual void OwnerGivenUp() = 0;  // the client is told of such a refusal
   virtual void LearnColumns(const std::string& table, std::vector<std::string> columns) = 0;
   virtual void LearnFunctions(const Functions& functions) = 0;
   virtual void ForgetColumns() = 0;  // and functions: some of what was learned is no more

@@ -69,9 +69,12 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
     if (!owner) return false;
     host_.LearnOwner(*owner);
     const std::int64_t shard = host_.ShardNumberOf(owner->owner);
-    retry_at_.reset();
-    if (shard >= 0) retry_at_ = static_cast<std::uint32_t>(shard);
-    retry_table_ = host_.table();
+    named_owner_.reset();
+    if (shard >= 0) {
+      named_owner_ = {.shard = static_cast<std::uint32_t>(shard),
+                      .migration = owner->migration,
+                      .table = host_.table()};
+    }
     if (fanout_) return true;
   }
   if (stale || (elsewhere && !going)) {
@@ -107,10 +110,10 @@ void Session::LeaveBeforeRetry(ServerLink& link) {
   wait_ = Wait::kDrain;
 }
 
-// The shard that a refusal named, until more is heard. A login or a new table may have said since
-// that the named shard gave the keys back, and then it may have been emptied and refuse nobody.
+// The shard that a refusal named, until more is heard: a login or a new table may have said since
+// that it gave the keys back.
 std::uint32_t Session::TargetOf(const RoutePart& part) {
-  if (retry_at_ && retry_table_ == host_.table()) return *retry_at_;
+  if (named_owner_ && named_owner_->table == host_.table()) return named_owner_->shard;
   return host_.ShardNumber(part.shard);
 }
 
@@ -161,7 +164,7 @@ bool Session::IsOfTheMachinery(std::string_view code, std::string_view message) 
 }
 
 // An error of the machinery as the client may see it.
-Refusal Session::Translate(std::string_view code, std::string_view message) const {
+Refusal Session::Translate(std::string_view code, std::string_view message) {
   if (code == "55P03") {
     return {.sqlstate = "40P01",
             .message =
@@ -170,6 +173,7 @@ Refusal Session::Translate(std::string_view code, std::string_view message) cons
             .hint = "Retry the transaction."};
   }
   if (code == "FS001") {
+    host_.OwnerGivenUp();
     return {.sqlstate = "40001",
             .message =
                 "could not serialize access: a range of keys moved to another shard during the "

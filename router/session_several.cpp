@@ -17,6 +17,7 @@ constexpr std::string_view kProofPortal = "foreshard_proof";
 // in the same order.
 std::vector<std::uint32_t> Session::ShardsOfDecision() {
   std::vector<std::uint32_t> shards;
+  if (scratch_->decision.parts.size() == 1) return {TargetOf(scratch_->decision.parts[0])};
   for (const RoutePart& part : scratch_->decision.parts)
     shards.push_back(host_.ShardNumber(part.shard));
   if (scratch_->decision.parts.empty()) {
@@ -33,8 +34,19 @@ bool Session::NeedsProof(const Statement& statement) {
   proofs_.clear();
   if (!IsPlain(statement.kind)) return false;
   host_.ProofsFor(scratch_->decision.scatter, scratch_->decision.keys, proofs_);
+  ProveNamedOwner();
   const bool reads = statement.kind == StatementKind::kRead && !statement.writes;
   return reads && tx_ == Tx::kIdle && !proofs_.empty();
+}
+
+// A shard that is asked against the table, because another one named it: that one may have known no
+// better, and this one may have lost the keys and been emptied since. It fires no trigger then.
+void Session::ProveNamedOwner() {
+  if (!named_owner_ || scratch_->decision.parts.size() != 1) return;
+  const RoutePart& part = scratch_->decision.parts[0];
+  const std::uint32_t shard = TargetOf(part);
+  if (shard == host_.ShardNumber(part.shard)) return;
+  proofs_.push_back(MakeProof(shard, host_.ShardId(shard), named_owner_->migration));
 }
 
 Session::Outcome Session::RunSeveral(const Statement& statement, std::string_view text, bool simple,

@@ -132,12 +132,13 @@ void RouterState::Rebuild() {
   std::shared_ptr<const CompiledTable> table = feed_.Current();
   if (table == nullptr) return;
   EndOldLeases(table->table());
-  std::erase_if(learned_, [&table](const LearnedOwner& learned) {
+  std::erase_if(view_.learned, [&table](const LearnedOwner& learned) {
     return learned.epoch <= table->epoch().value;
   });
-  if (!learned_.empty()) {
+  if (!view_.learned.empty()) {
     model::RoutingTable known = table->table();
-    for (const LearnedOwner& learned : learned_) known = WithLearned(std::move(known), learned);
+    for (const LearnedOwner& learned : view_.learned)
+      known = WithLearned(std::move(known), learned);
     // What was heard of some keys says nothing of others: the table keeps the epoch that the feed
     // gave it. A higher one would tell the operator, and shards that are being emptied, that this
     // router knows of moves that it has not heard of.
@@ -167,21 +168,22 @@ void RouterState::EndOldLeases(const model::RoutingTable& table) {
 }
 
 bool RouterState::Learn(LearnedOwner learned) {
-  const std::shared_ptr<const CompiledTable> feed = feed_.Current();
-  if (view_.table == nullptr || feed == nullptr) return false;
-  if (learned.epoch <= feed->epoch().value) return false;
+  // The view has the epoch of the feed's table that it was made of. The feed may have a newer one
+  // by now: what is no news to that one is still news to whoever goes by the view.
+  if (view_.table == nullptr || learned.epoch <= view_.table->epoch().value) return false;
   if (learned.ranges.empty() && learned.keys.empty()) return false;
-  const auto same = std::find_if(learned_.begin(), learned_.end(), [&](const LearnedOwner& known) {
-    return known.ranges == learned.ranges && known.keys == learned.keys;
-  });
-  if (same != learned_.end()) {
+  const auto same =
+      std::find_if(view_.learned.begin(), view_.learned.end(), [&](const LearnedOwner& known) {
+        return known.ranges == learned.ranges && known.keys == learned.keys;
+      });
+  if (same != view_.learned.end()) {
     if (same->epoch >= learned.epoch) return false;
-    learned_.erase(same);
+    view_.learned.erase(same);
   }
-  learned_.push_back(std::move(learned));
-  std::sort(learned_.begin(), learned_.end(),
+  view_.learned.push_back(std::move(learned));
+  std::sort(view_.learned.begin(), view_.learned.end(),
             [](const LearnedOwner& a, const LearnedOwner& b) { return a.epoch < b.epoch; });
-  if (learned_.size() > kLearnedMax) learned_.erase(learned_.begin());
+  if (view_.learned.size() > kLearnedMax) view_.learned.erase(view_.learned.begin());
   Rebuild();
   return true;
 }
@@ -192,7 +194,11 @@ bool RouterState::LearnOwner(const StaleOwner& stale) {
   stale_owner_total.fetch_add(1, std::memory_order_relaxed);
   const std::lock_guard lock(mutex_);
   if (view_.table == nullptr) return false;
-  LearnedOwner learned{.ranges = {}, .keys = {}, .owner = stale.owner, .epoch = stale.epoch};
+  LearnedOwner learned{.migration = stale.migration,
+                       .ranges = {},
+                       .keys = {},
+                       .owner = stale.owner,
+                       .epoch = stale.epoch};
   for (const LeasedKeys& leased : view_.leased) {
     if (leased.migration != stale.migration) continue;
     learned.ranges = leased.ranges;
@@ -209,11 +215,13 @@ bool RouterState::LearnOwner(const StaleOwner& stale) {
 
 bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges, std::string_view teller) {
   const std::lock_guard lock(mutex_);
-  if (view_.table == nullptr) return false;
-  const model::KeySpace& space = view_.table->table().key_space;
+  const std::shared_ptr<const CompiledTable> table = view_.table;  // Learn() replaces it
+  if (table == nullptr) return false;
+  const model::KeySpace& space = table->table().key_space;
   bool changed = false;
   for (const KnownRange& range : ranges) {
     LearnedOwner learned;
+    learned.migration = range.migration;
     learned.owner = range.owner;
     learned.epoch = range.epoch;
     if (range.kind == "keys") {

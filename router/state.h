@@ -27,7 +27,9 @@
 namespace foreshard::router {
 
 // A change of ownership that a shard told us (FS001, foreshard.range) before the routing table did.
+// The loser tells it before the owner has opened, so whoever goes there proves that it has.
 struct LearnedOwner {
+  std::int64_t migration = 0;
   std::vector<model::KeyRange> ranges;
   std::vector<std::string> keys;
   std::string owner;
@@ -52,15 +54,16 @@ class RouterState {
     std::shared_ptr<const TlsContext> client_tls;  // null: no TLS for clients
     std::shared_ptr<const TlsContext> shard_tls;
     std::vector<LeasedKeys> leased;
+    std::vector<LearnedOwner> learned;  // by epoch, newer than the feed's table
     std::shared_ptr<const CompiledTable>
         table;  // null until the first one came; with what was learned
   };
   struct Options {
     std::string name;  // of this router
     TlsMode shard_tls_mode = TlsMode::kPrefer;
-    bool heat = true;  // count and sample keys
+    bool heat = true;              // count and sample keys
     bool believes_shards = false;  // that ask for no password
-    std::string zone{};  // where this router runs; empty: not known
+    std::string zone{};            // where this router runs; empty: not known
   };
 
   RouterState(Options options, TableFeed& feed) : options_(std::move(options)), feed_(feed) {}
@@ -110,11 +113,10 @@ class RouterState {
 
   Options options_;
   TableFeed& feed_;
-  mutable std::mutex mutex_;  // guards view_, learned_, orders_as_bytes_
+  mutable std::mutex mutex_;  // guards view_, orders_as_bytes_
   View view_;
   std::uint64_t feed_version_ = 0;
   std::map<std::string, bool> orders_as_bytes_;  // by shard
-  std::vector<LearnedOwner> learned_;            // by epoch, newer than the feed's table
   std::atomic<std::uint64_t> version_{1};
 };
 

@@ -109,39 +109,36 @@ void Worker::WarmUp(const model::ShardId& losing, const model::ShardId& gaining)
   }
 }
 
-// The proof is plain SQL where ownership holds: a first call of PL/pgSQL costs each server process
-// milliseconds, and all of them would pay in the moment before a cutover.
 std::vector<Proof> Worker::ProofsFor(bool scatter, const std::vector<Key>& keys) {
   std::vector<Proof> proofs;
   if (view_.table == nullptr) return proofs;
-  const model::KeySpace& space = view_.table->table().key_space;
-  for (const LeasedKeys& leased : view_.leased) {
+  const model::RoutingTable& table = view_.table->table();
+  const auto prove = [&](const auto& moving) {
+    if (moving.migration == 0) return;  // It is over.
     const auto add = [&](const model::ShardId& owner) {
-      const std::int64_t shard = ShardNumberOf(owner.value);
-      if (shard < 0) return;
-      proofs.push_back(
-          {.shard = static_cast<std::uint32_t>(shard),
-           .migration = leased.migration,
-           .sql = fmt::format("SELECT CASE WHEN owner <> {} THEN "
-                              "foreshard.stale_owner(NULL, range_id) END FROM "
-                              "foreshard.range WHERE migration_id = {}",
-                              QuoteLiteral(owner.value), leased.migration),
-           .lock = fmt::format("SELECT pg_catalog.pg_advisory_xact_lock_shared({}, {})", kGateLock,
-                               leased.migration)});
+      const std::int64_t number = ShardNumberOf(owner.value);
+      if (number < 0) return;
+      const auto shard = static_cast<std::uint32_t>(number);
+      const bool known = std::any_of(proofs.begin(), proofs.end(), [&](const Proof& proof) {
+        return proof.shard == shard && proof.migration == moving.migration;
+      });
+      if (!known) proofs.push_back(MakeProof(shard, owner.value, moving.migration));
     };
-    bool touched = scatter;
-    for (const Key& key : keys) {
-      const std::string text = CanonicalText(space.key_type, key);
-      touched =
-          touched || std::find(leased.keys.begin(), leased.keys.end(), text) != leased.keys.end();
-      for (const model::KeyRange& range : leased.ranges)
-        touched = touched || model::ContainsKey(space, range, text);
-    }
-    if (!touched) continue;
-    for (const model::KeyRange& range : leased.ranges)
-      add(model::OwnerOfBound(view_.table->table(), range.from));
-    for (const std::string& key : leased.keys) add(model::OwnerOfKey(view_.table->table(), key));
-  }
+    const bool touched =
+        scatter || std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
+          const std::string text = CanonicalText(table.key_space.key_type, key);
+          return std::find(moving.keys.begin(), moving.keys.end(), text) != moving.keys.end() ||
+                 std::any_of(moving.ranges.begin(), moving.ranges.end(),
+                             [&](const model::KeyRange& range) {
+                               return model::ContainsKey(table.key_space, range, text);
+                             });
+        });
+    if (!touched) return;
+    for (const model::KeyRange& range : moving.ranges) add(model::OwnerOfBound(table, range.from));
+    for (const std::string& key : moving.keys) add(model::OwnerOfKey(table, key));
+  };
+  for (const LeasedKeys& leased : view_.leased) prove(leased);
+  for (const LearnedOwner& learned : view_.learned) prove(learned);
   return proofs;
 }
 

@@ -98,9 +98,7 @@ TEST_F(AccessLog, IsOffThenOnThenOffWhileAClientStays) {
     for (const char* secret : {"hush-hush", "77123", "app"})
       EXPECT_EQ(line.dump().find(secret), std::string::npos) << line;
   }
-  const auto metrics = support::RunOrError(
-      {.command = {"curl", "-s", fmt::format("http://127.0.0.1:{}/metrics", bed_->metrics_port())}},
-      20s);
+  const auto metrics = bed_->Metrics();
   ASSERT_TRUE(Good(metrics));
   EXPECT_NE(metrics->find("foreshard_router_access_log_total{result=\"written\"}"),
             std::string::npos);

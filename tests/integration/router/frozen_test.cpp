@@ -68,10 +68,7 @@ class Frozen : public BedTest {
     table.replace(table.find(near), near.size(), place);
     bed_->WriteTable(table);
     ASSERT_TRUE(WaitFor("the router knows", 20s, [&] {
-      const auto metrics = support::RunOrError(
-          {.command = {"curl", "-s",
-                       fmt::format("http://127.0.0.1:{}/metrics", bed_->metrics_port())}},
-          20s);
+      const auto metrics = bed_->Metrics();
       const std::string wanted = fmt::format("foreshard_router_table_epoch {}", epoch);
       return Seen(metrics && metrics->find(wanted) != std::string::npos);
     }));

@@ -93,9 +93,7 @@ TEST_F(QueryWait, EndsWith57014AndTheSessionGoesOn) {
   EXPECT_EQ(FirstError(*early->Ask(reads_[1])), "25P02");
   EXPECT_EQ(FirstError(*early->Ask("ROLLBACK")), "");
 
-  const auto metrics = support::RunOrError(
-      {.command = {"curl", "-s", fmt::format("http://127.0.0.1:{}/metrics", bed_->metrics_port())}},
-      20s);
+  const auto metrics = bed_->Metrics();
   ASSERT_TRUE(Good(metrics));
   EXPECT_EQ(metrics->find("foreshard_router_query_waits_expired_total 0"), std::string::npos)
       << *metrics;

@@ -61,6 +61,11 @@ std::int64_t RouterBed::ResidentKb() const {
   return at == std::string::npos ? 0 : std::stoll(status.substr(at + 6)) / kWordsOfOne;
 }
 
+Result<std::string> RouterBed::Metrics() const {
+  return support::RunOrError(
+      {.command = {"curl", "-s", fmt::format("http://127.0.0.1:{}/metrics", metrics_port_)}}, 20s);
+}
+
 Status RouterBed::ReplaceRouter() {
   router_->Signal(SIGKILL);
   if (const auto ended = router_->Wait(20s); !ended) return ended.error();

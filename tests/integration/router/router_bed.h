@@ -32,7 +32,6 @@ class RouterBed {
   support::PostgresServer& postgres() { return *postgres_; }
   int port() const { return port_; }
   int admin_port() const { return admin_port_; }
-  int metrics_port() const { return metrics_port_; }
   support::ChildProcess& router() { return *router_; }
   // SIGKILL, then another one of the same name on another port. All that the first one said is kept
   // for the destructor.
@@ -40,6 +39,8 @@ class RouterBed {
   // Of all routers so far.
   std::string RouterLog() const;
   std::int64_t ResidentKb() const;  // the router's memory; not to be known is a failure
+
+  Result<std::string> Metrics() const;  // the text of /metrics
 
   // With psql; one session, stops at the first error. Rows without headings.
   Result<std::string> Psql(std::string_view sql, const std::string& more = {}) const;

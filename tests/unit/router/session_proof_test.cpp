@@ -75,6 +75,7 @@ TEST(SessionProof, AWriteThatTheShardRefusesGoesToTheOwnerUnseen) {
   const std::string refused = Result("SELECT 1") + W::Failed("FS001", 'I', kStale);
   for (std::size_t cut = 0; cut <= refused.size(); ++cut) {
     Leased p;
+    p.w.learns_of_ = 2;
     p.w.ClientSays(W::Query(p.update));
     p.w.links_[2].Take();
     p.w.proofs_.clear();
@@ -134,6 +135,7 @@ TEST(SessionProof, ABoundWriteThatTheShardRefusesGoesToTheOwnerUnseen) {
                               Only('2') + W::Failed("FS001", 'I', kStale);
   for (std::size_t cut = 0; cut <= refused.size(); ++cut) {
     Leased p;
+    p.w.learns_of_ = 2;
     p.w.ClientSays(p.Extended() + Only('S'));
     p.w.links_[2].Take();
     p.w.proofs_.clear();

@@ -19,6 +19,7 @@ std::string Farewell() {
 
 TEST(SessionRetry, ARefusedWriteGoesToTheNamedOwnerUnseen) {
   SessionWorld w;
+  w.learns_of_ = 0;
   const std::int64_t id = w.SomeKeyOf(0);
   w.ClientSays(W::Query(fmt::format("UPDATE customers SET name = 'x' WHERE id = {}", id)));
   const std::string first = w.links_[0].Take();
@@ -44,63 +45,6 @@ TEST(SessionRetry, ErrorAndReadyMayComeApartOrTogether) {
     EXPECT_EQ(W::Types(w.links_[1].Take()), "Q") << cut;
     EXPECT_EQ(w.ToClient(), "") << cut;
   }
-}
-
-TEST(SessionRetry, TwoShardsThatBothRefuseAreAskedInTurn) {
-  SessionWorld w;
-  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
-  w.links_[0].Take();
-  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
-  EXPECT_EQ(W::Types(w.links_[1].Take()), "Q");
-  w.ServerSays(1, W::Failed("FS001", 'I', "migration=7 owner=s-0 epoch=1"));
-  EXPECT_EQ(w.links_[0].Take(), "");
-  ASSERT_TRUE(w.pause_.has_value());  // Not a busy loop.
-  w.session_.OnTimer();
-  w.GoOn();
-  EXPECT_EQ(W::Types(w.links_[0].Take()), "Q");
-  w.now_ += std::chrono::seconds(60);  // It cannot go on for ever.
-  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
-  const std::string told = w.ToClient();
-  EXPECT_NE(told.find("40001"), std::string::npos);
-  EXPECT_EQ(told.find("FS001"), std::string::npos);
-}
-
-// A cutover takes milliseconds, an election seconds.
-TEST(SessionRetry, TwoShardsThatBothRefuseAreAskedOftenAtFirst) {
-  SessionWorld w;
-  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
-  w.links_[0].Take();
-  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
-  std::vector<std::int64_t> pauses;
-  for (std::uint32_t asked = 1; pauses.size() < 11; asked = 1 - asked) {
-    EXPECT_EQ(W::Types(w.links_[asked].Take()), "Q") << pauses.size();
-    w.pause_.reset();
-    w.ServerSays(asked,
-                 W::Failed("FS001", 'I', asked == 0 ? kMoved : "migration=7 owner=s-0 epoch=1"));
-    ASSERT_TRUE(w.pause_.has_value());
-    pauses.push_back(w.pause_->count());
-    w.session_.OnTimer();
-    w.GoOn();
-  }
-  EXPECT_EQ(pauses, (std::vector<std::int64_t>{1, 1, 2, 2, 4, 4, 8, 8, 10, 10, 10}));
-}
-
-// The named shard may have given the keys back and been emptied while the statement waited.
-TEST(SessionRetry, WhatWasHeardSinceCountsMoreThanTheRefusal) {
-  SessionWorld w;
-  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
-  w.links_[0].Take();
-  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
-  w.links_[1].Take();
-  w.ServerSays(1, W::Failed("FS001", 'I', "migration=7 owner=s-3 epoch=1"));
-  model::RoutingTable heard = FourQuarters();
-  heard.ranges[0].shard = {"s-2"};
-  heard.epoch = {2};
-  w.world_.table = Compiled(heard);
-  w.session_.OnTimer();
-  w.GoOn();
-  EXPECT_EQ(W::Types(w.links_[2].Take()), "Q");
-  EXPECT_EQ(w.links_[3].Take(), "");
 }
 
 TEST(SessionRetry, TheFirstStatementOfATransactionTakesItAlong) {

@@ -91,6 +91,7 @@ TEST(SessionSeveral, AProofThatFailsIsUnseenAndAskedOfTheOwner) {
   p.w.ServerSays(2, kDescribed);
   p.w.links_[2].Take();
   p.w.proofs_.clear();
+  p.w.learns_of_ = 2;
   p.w.ServerSays(
       2, W::Failed("FS001", 'E', "migration=7 owner=s-1 epoch=2") + W::Failed("25P02", 'E'));
   EXPECT_EQ(p.w.links_[2].Take(), W::Query("ROLLBACK"));
@@ -236,6 +237,7 @@ TEST(SessionSeveral, ADescribeThatFailsEndsThePipeline) {
 // server says.
 TEST(SessionSeveral, AnswersOfOurOwnComeInOrderAndDoNotForbidARetry) {
   SessionWorld w;
+  w.learns_of_ = 0;
   const std::string id = std::to_string(w.SomeKeyOf(0));
   w.ClientSays(Parse("a", "DELETE FROM customers WHERE id = $1") + Bind("a", id) +
                DescribeExecuteSync());
@@ -280,6 +282,7 @@ TEST(SessionSeveral, AProofThatFailsInATransactionTakesItToTheOwnerUnseen) {
   for (std::size_t cut = 0; cut <= refused.size(); ++cut) {
     SessionWorld w;
     w.proofs_ = {kLeased};
+    w.learns_of_ = 2;
     const std::string read =
         fmt::format("SELECT name FROM customers WHERE id = {}", w.SomeKeyOf(2));
     w.ClientSays(W::Query("BEGIN"));

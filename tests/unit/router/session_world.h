@@ -130,7 +130,15 @@ class SessionWorld : public SessionHost {
   }
   std::string ShardId(std::uint32_t shard) override { return "s-" + std::to_string(shard); }
   bool text_orders_as_bytes() override { return true; }
-  void LearnOwner(const StaleOwner& stale) override { learned_.push_back(stale); }
+  void LearnOwner(const StaleOwner& stale) override {
+    learned_.push_back(stale);
+    if (!learns_of_) return;
+    model::RoutingTable heard = world_.table->table();
+    heard.ranges[*learns_of_].shard = {stale.owner};
+    heard.epoch = {stale.epoch};
+    world_.table = Compiled(heard);
+  }
+  void OwnerGivenUp() override { ++given_up_; }
   void LearnColumns(const std::string& table, std::vector<std::string> columns) override {
     world_.catalogue = world_.catalogue->WithColumns(table, std::move(columns));
   }
@@ -179,7 +187,9 @@ class SessionWorld : public SessionHost {
   int finished_ = 0;
   int schema_changes_ = 0;
   bool closed_ = false;
+  std::optional<std::size_t> learns_of_;  // the quarter of which refusals speak
   std::vector<StaleOwner> learned_;
+  int given_up_ = 0;
   std::vector<StatementRecord> records_;
   std::vector<AccessSample> samples_;
   std::vector<Proof> proofs_;

@@ -64,6 +64,31 @@ TEST(RouterState, AnOlderEpochTeachesNothing) {
   EXPECT_EQ(router.OwnerOf("c0"), "s-3");
 }
 
+// The watch brings a table, and a session logs in before the view was made of it: the login says
+// nothing that the feed does not know, but whoever asks now must not go by the old view.
+TEST(RouterState, WhatTheFeedKnowsAlreadyIsNewsToAViewOfBefore) {
+  for (const bool refusal : {false, true}) {
+    Routed router;
+    KnownRange leased = Told("c0", std::nullopt);
+    leased.owner = "s-3";
+    leased.epoch = 1;
+    leased.leased = true;
+    router.state.LearnRanges({leased}, "s-3");
+    model::RoutingTable next = FourQuarters();
+    ASSERT_EQ(next.ranges.back().range.from, "c0");
+    next.ranges.back().shard = {"s-0"};
+    next.epoch = {2};
+    ASSERT_TRUE(router.feed.Offer(next, -1).ok());
+    ASSERT_EQ(router.OwnerOf("d9"), "s-3") << "nobody has looked at the feed yet";
+    if (refusal) {
+      EXPECT_TRUE(router.state.LearnOwner({.migration = 7, .owner = "s-0", .epoch = 2}));
+    } else {
+      EXPECT_TRUE(router.state.LearnRanges({Told("c0", std::nullopt)}, "s-3"));
+    }
+    EXPECT_EQ(router.OwnerOf("d9"), "s-0");
+  }
+}
+
 // Two moves while the feed is silent. The shard of the first is emptied before it was asked again.
 TEST(RouterState, ANewerWordAboutOtherKeysMakesNothingOld) {
   Routed router;

@@ -1,5 +1,5 @@
 foreshard_test(unit.router.session
-  SOURCES access_log_test.cpp session_test.cpp session_retry_test.cpp session_commit_test.cpp session_move_test.cpp session_prepared_test.cpp
+  SOURCES access_log_test.cpp session_test.cpp session_retry_test.cpp session_named_owner_test.cpp session_commit_test.cpp session_move_test.cpp session_prepared_test.cpp
           session_several_test.cpp session_proof_test.cpp session_reads_test.cpp session_set_test.cpp session_pool_test.cpp state_test.cpp
           pool_test.cpp session_loss_test.cpp session_reply_test.cpp
   DEPS foreshard_router foreshard_test_support

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace foreshard::router {
+
+// `sql` raises FS001 on a shard that does not own what is about to be read or written. It holds for
+// its snapshot; after `lock` it holds to the end of the transaction, which a cutover then waits
+// for.
+struct Proof {
+  std::uint32_t shard = 0;
+  std::int64_t migration = 0;
+  std::string sql;
+  std::string lock;
+};
+
+// That the shard owns the keys of the migration.
+Proof MakeProof(std::uint32_t shard, std::string_view shard_id, std::int64_t migration);
+
+}  // namespace foreshard::router
