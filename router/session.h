@@ -289,6 +289,7 @@ class Session {
 
   // session_retry.cpp
   bool MayRetry() const;
+  bool GoesByRefusal() const;
   std::uint32_t TargetOf(const RoutePart& part);
   bool CanBeSaidAgain() const;  // but for what the client has seen
   bool OnRetryableError(ServerLink& link, std::string_view code, std::string_view detail);

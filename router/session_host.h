@@ -45,10 +45,11 @@ struct StaleOwner {
   std::int64_t epoch = 0;
 };
 
-// The shard that a refusal named.
+// The shard that the refusal of a statement with one key named.
 struct NamedOwner {
   std::uint32_t shard = 0;
   std::int64_t migration = 0;
+  Key key;                               // of the refused statement
   const CompiledTable* table = nullptr;  // as it was then; for comparison only
 };
 

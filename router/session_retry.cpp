@@ -70,9 +70,10 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
     host_.LearnOwner(*owner);
     const std::int64_t shard = host_.ShardNumberOf(owner->owner);
     named_owner_.reset();
-    if (shard >= 0) {
+    if (shard >= 0 && works_used_ == 1 && works_.front().keys.size() == 1) {
       named_owner_ = {.shard = static_cast<std::uint32_t>(shard),
                       .migration = owner->migration,
+                      .key = works_.front().keys.front(),
                       .table = host_.table()};
     }
     if (fanout_) return true;
@@ -110,11 +111,17 @@ void Session::LeaveBeforeRetry(ServerLink& link) {
   wait_ = Wait::kDrain;
 }
 
-// The shard that a refusal named, until more is heard: a login or a new table may have said since
-// that it gave the keys back.
+// A refusal speaks of the keys that move, and does not say which of a statement's keys do: only a
+// statement of the refused one key goes by it. Until more is heard: a login or a new table may have
+// said since that the named shard gave the keys back.
+bool Session::GoesByRefusal() const {
+  const std::vector<Key>& keys = scratch_->decision.keys;
+  return named_owner_ && named_owner_->table == host_.table() && parts_.empty() &&
+         keys.size() == 1 && keys.front() == named_owner_->key;
+}
+
 std::uint32_t Session::TargetOf(const RoutePart& part) {
-  if (named_owner_ && named_owner_->table == host_.table()) return named_owner_->shard;
-  return host_.ShardNumber(part.shard);
+  return GoesByRefusal() ? named_owner_->shard : host_.ShardNumber(part.shard);
 }
 
 // The server of the refused statement is ready: end its transaction, then begin the cycle again.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 #include "router/limits.h"
@@ -40,13 +41,17 @@ bool Session::NeedsProof(const Statement& statement) {
 }
 
 // A shard that is asked against the table, because another one named it: that one may have known no
-// better, and this one may have lost the keys and been emptied since. It fires no trigger then.
+// better, and this one may have lost the keys and been emptied since. It fires no trigger then. It
+// must own the keys by every migration of them that is known, not by the refusal's alone.
 void Session::ProveNamedOwner() {
-  if (!named_owner_ || scratch_->decision.parts.size() != 1) return;
-  const RoutePart& part = scratch_->decision.parts[0];
-  const std::uint32_t shard = TargetOf(part);
-  if (shard == host_.ShardNumber(part.shard)) return;
-  proofs_.push_back(MakeProof(shard, host_.ShardId(shard), named_owner_->migration));
+  if (!GoesByRefusal() || scratch_->decision.parts.size() != 1) return;
+  const std::uint32_t shard = named_owner_->shard;
+  if (shard == host_.ShardNumber(scratch_->decision.parts[0].shard)) return;
+  std::set<std::int64_t> migrations = {named_owner_->migration};
+  for (const Proof& proof : proofs_) migrations.insert(proof.migration);
+  proofs_.clear();
+  for (const std::int64_t migration : migrations)
+    proofs_.push_back(MakeProof(shard, host_.ShardId(shard), migration));
 }
 
 Session::Outcome Session::RunSeveral(const Statement& statement, std::string_view text, bool simple,

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "pg/wire_startup.h"
+#include "pg/wire_writer.h"
 #include "tests/unit/router/session_world.h"
 
 // Whom a refused statement goes to.
@@ -66,6 +68,54 @@ TEST(SessionNamedOwner, WhoIsNamedAgainstTheTableProvesThatItOwnsTheKeys) {
     const std::string asked = w.links_[1].Take();
     EXPECT_NE(asked.find(proof.sql), std::string::npos) << asked;
   }
+}
+
+// The refusal may be of a migration that is over, and that shard lose the keys by a later one.
+TEST(SessionNamedOwner, WhoIsNamedProvesWhatTheTablesOwnerWouldHaveTo) {
+  SessionWorld w;
+  w.proofs_ = {MakeProof(0, "s-0", 9)};
+  w.ClientSays(W::Query(fmt::format("SELECT name FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  w.links_[0].Take();
+  w.ServerSays(0, W::Failed("FS001", 'E', kMoved) + W::Failed("25P02", 'E'));
+  w.ServerSays(0, W::Done("ROLLBACK"));
+  w.session_.OnTimer();
+  w.GoOn();
+  const std::string asked = w.links_[1].Take();
+  for (const std::int64_t migration : {7, 9})
+    EXPECT_NE(asked.find(MakeProof(1, "s-1", migration).sql), std::string::npos) << asked;
+}
+
+// A destination that has not opened refuses what it gets of the moving keys, and has others of its
+// own: they are not where it says.
+TEST(SessionNamedOwner, OnlyAStatementOfTheRefusedKeyGoesByTheRefusal) {
+  for (const char* sql : {"UPDATE customers SET name = 'x' WHERE id IN ({0}, {1})",
+                          "UPDATE customers SET name = 'x' WHERE id = {0}; "
+                          "UPDATE customers SET name = 'x' WHERE id = {1}"}) {
+    SCOPED_TRACE(sql);
+    SessionWorld w;
+    w.ClientSays(W::Query(fmt::format(fmt::runtime(sql), w.SomeKeyOf(0), w.SomeKeyOf(0, 1))));
+    const std::string first = w.links_[0].Take();
+    w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
+    EXPECT_EQ(w.links_[0].Take(), first);
+    EXPECT_EQ(w.links_[1].Take(), "");
+  }
+}
+
+TEST(SessionNamedOwner, InAPipelineNothingGoesByARefusal) {
+  SessionWorld w;
+  std::string pipeline;
+  for (const int nth : {0, 1}) {
+    pg::AppendParse(&pipeline, "",
+                    fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0, nth)), {});
+    pg::WireWriter(&pipeline, 'B').String("").String("").Int16(0).Int16(0).Int16(0).End();
+    pg::WireWriter(&pipeline, 'E').String("").Int32(0).End();
+  }
+  pg::AppendEmpty(&pipeline, 'S');
+  w.ClientSays(pipeline);
+  const std::string first = w.links_[0].Take();
+  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
+  EXPECT_EQ(w.links_[0].Take(), first);
+  EXPECT_EQ(w.links_[1].Take(), "");
 }
 
 // With what the refusal said the table names that shard too: nothing is left to prove.
