@@ -59,12 +59,13 @@ Status Siege::OneMigration() {
   records_.PutMigration(wanted);
   const Deadline end = Deadline::After(fleet_.clock(), kMigrationLimit);
   for (;;) {
+    const bool settled = records_.Settled(wanted.name);  // before the status is read: it is final
     const auto newest = records_.Newest();
     if (!newest || !*newest) return Error::GiveUp("the migration's object cannot be read");
     const model::ShardMigration& seen = **newest;
     if (Status ticked = processes_.Tick(); !ticked) return ticked;
     if (Status ticked = kills_.Tick(seen.status.phase); !ticked) return ticked;
-    if (records_.Settled(wanted.name)) {
+    if (settled) {
       const bool moved = seen.status.phase == "Completed";
       outcome_.cutover_attempts += seen.status.attempt;
       if (seen.status.cutover) {
