@@ -36,6 +36,18 @@ Result<std::string> CanonicalOf(const model::KeySpace& space, const Json& value,
   return bound;
 }
 
+Result<std::vector<std::string>> ReadKeys(const Json& object, const char* field,
+                                          const model::KeySpace& space) {
+  std::vector<std::string> keys;
+  for (const Json& key : object.value(field, Json::array())) {
+    if (!key.is_string()) return Error::GiveUp(fmt::format("{}: texts are expected", field));
+    Result<std::string> canonical = model::CanonicalKey(space.key_type, key.get<std::string>());
+    if (!canonical) return Error::GiveUp(fmt::format("{}: {}", field, canonical.error().message));
+    keys.push_back(*std::move(canonical));
+  }
+  return keys;
+}
+
 Status ReadScope(const Json& object, const model::KeySpace& space, HoldRequest* request) {
   for (const Json& range : object.value("ranges", Json::array())) {
     if (!range.is_object()) return Error::GiveUp("ranges: objects with from and to are expected");
@@ -46,13 +58,9 @@ Status ReadScope(const Json& object, const model::KeySpace& space, HoldRequest* 
     if (!to) return to.error();
     request->ranges.push_back({.from = *from, .to = *to});
   }
-  for (const Json& key : object.value("keys", Json::array())) {
-    if (!key.is_string()) return Error::GiveUp("keys: texts are expected");
-    const Result<std::string> canonical =
-        model::CanonicalKey(space.key_type, key.get<std::string>());
-    if (!canonical) return Error::GiveUp(fmt::format("keys: {}", canonical.error().message));
-    request->keys.push_back(*canonical);
-  }
+  Result<std::vector<std::string>> keys = ReadKeys(object, "keys", space);
+  if (!keys) return keys.error();
+  request->keys = *std::move(keys);
   if (request->ranges.empty() && request->keys.empty())
     return Error::GiveUp("ranges: ranges or keys are needed");
   return Ok();
@@ -249,13 +257,17 @@ void Admin::Lease(const std::string& body, HttpServer::Respond respond) {
   model::ShardId losing;
   if (leased->get<bool>()) {
     HoldRequest scope;
-    const Status read = ReadScope(object, state_.Current().config->tables.key_space, &scope);
+    const model::KeySpace space = state_.Current().config->tables.key_space;
+    const Status read = ReadScope(object, space, &scope);
     if (!read) return respond(Wrong(400, read.error().message));
+    const Result<std::vector<std::string>> excluded = ReadKeys(object, "excluded", space);
+    if (!excluded) return respond(Wrong(400, excluded.error().message));
     if (const auto table = state_.Current().table) {
       losing = scope.keys.empty() ? model::OwnerOfBound(table->table(), scope.ranges.front().from)
                                   : model::OwnerOfKey(table->table(), scope.keys.front());
     }
-    state_.Lease({.migration = *number, .ranges = scope.ranges, .keys = scope.keys});
+    state_.Lease(
+        {.migration = *number, .ranges = scope.ranges, .keys = scope.keys, .excluded = *excluded});
   } else {
     state_.EndLease(*number);
   }

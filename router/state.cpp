@@ -197,12 +197,14 @@ bool RouterState::LearnOwner(const StaleOwner& stale) {
   LearnedOwner learned{.migration = stale.migration,
                        .ranges = {},
                        .keys = {},
+                       .excluded = {},
                        .owner = stale.owner,
                        .epoch = stale.epoch};
   for (const LeasedKeys& leased : view_.leased) {
     if (leased.migration != stale.migration) continue;
     learned.ranges = leased.ranges;
     learned.keys = leased.keys;
+    learned.excluded = leased.excluded;
   }
   for (const model::Moving& moving : view_.table->table().moving) {
     if (moving.number.value != stale.migration) continue;
@@ -224,12 +226,12 @@ bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges, std::string
     learned.migration = range.migration;
     learned.owner = range.owner;
     learned.epoch = range.epoch;
-    if (range.kind == "keys") {
-      for (const std::string& key : ArrayElements(range.keys)) {
-        const Result<std::string> canonical = model::CanonicalKey(space.key_type, key);
-        if (canonical) learned.keys.push_back(*canonical);
-      }
-    } else {
+    const bool by_key = range.kind == "keys";
+    for (const std::string& key : ArrayElements(range.keys)) {
+      const Result<std::string> canonical = model::CanonicalKey(space.key_type, key);
+      if (canonical) (by_key ? learned.keys : learned.excluded).push_back(*canonical);
+    }
+    if (!by_key) {
       const std::optional<std::string> from = BoundOf(space, range.lower_bound);
       const std::optional<std::string> to = BoundOf(space, range.upper_bound);
       if (!from || !to) {
@@ -240,7 +242,10 @@ bool RouterState::LearnRanges(const std::vector<KnownRange>& ranges, std::string
     }
     // A shard that has given the range away says so by the owner: there is nothing to prove there.
     if (range.leased && range.owner == teller) {
-      LeaseLocked({.migration = range.migration, .ranges = learned.ranges, .keys = learned.keys});
+      LeaseLocked({.migration = range.migration,
+                   .ranges = learned.ranges,
+                   .keys = learned.keys,
+                   .excluded = learned.excluded});
     }
     changed = Learn(std::move(learned)) || changed;
   }

@@ -32,6 +32,7 @@ struct LearnedOwner {
   std::int64_t migration = 0;
   std::vector<model::KeyRange> ranges;
   std::vector<std::string> keys;
+  std::vector<std::string> excluded;  // as in LeasedKeys
   std::string owner;
   std::int64_t epoch = 0;
 };
@@ -42,7 +43,8 @@ struct LeasedKeys {
   std::int64_t migration = 0;
   std::vector<model::KeyRange> ranges;
   std::vector<std::string> keys;
-  bool listed = false;  // a routing table has said that the migration is under way
+  std::vector<std::string> excluded;  // pinned keys in the ranges: they stay where they are
+  bool listed = false;                // a routing table has said that the migration is under way
 };
 
 class RouterState {

@@ -109,6 +109,22 @@ void Worker::WarmUp(const model::ShardId& losing, const model::ShardId& gaining)
   }
 }
 
+namespace {
+
+// Whether the key moves with a LeasedKeys or a LearnedOwner.
+bool Covers(const auto& moving, const model::KeySpace& space, const std::string& key) {
+  const auto among = [&key](const std::vector<std::string>& keys) {
+    return std::find(keys.begin(), keys.end(), key) != keys.end();
+  };
+  if (among(moving.keys)) return true;
+  return !among(moving.excluded) &&
+         std::any_of(moving.ranges.begin(), moving.ranges.end(), [&](const model::KeyRange& range) {
+           return model::ContainsKey(space, range, key);
+         });
+}
+
+}  // namespace
+
 std::vector<Proof> Worker::ProofsFor(bool scatter, const std::vector<Key>& keys) {
   std::vector<Proof> proofs;
   if (view_.table == nullptr) return proofs;
@@ -126,12 +142,7 @@ std::vector<Proof> Worker::ProofsFor(bool scatter, const std::vector<Key>& keys)
     };
     const bool touched =
         scatter || std::any_of(keys.begin(), keys.end(), [&](const Key& key) {
-          const std::string text = CanonicalText(table.key_space.key_type, key);
-          return std::find(moving.keys.begin(), moving.keys.end(), text) != moving.keys.end() ||
-                 std::any_of(moving.ranges.begin(), moving.ranges.end(),
-                             [&](const model::KeyRange& range) {
-                               return model::ContainsKey(table.key_space, range, text);
-                             });
+          return Covers(moving, table.key_space, CanonicalText(table.key_space.key_type, key));
         });
     if (!touched) return;
     for (const model::KeyRange& range : moving.ranges) add(model::OwnerOfBound(table, range.from));

@@ -148,6 +148,7 @@ Result<CutoverLoop::Turn> CutoverLoop::LeaseReads(Deadline deadline) {
                              .leased = true,
                              .ranges = RangesOf(context_.spec),
                              .keys = context_.spec.keys,
+                             .excluded = context_.spec.excluded_keys,
                              .gaining = gain_id()};
   const auto replies = routers_.Lease(routers_.Routers(), request,
                                       deadline.Within(clock_, migration::kReleaseAnswer));

@@ -40,6 +40,7 @@ std::string LeaseJson(const LeaseRequest& request) {
                                {"leased", request.leased},
                                {"ranges", RangesJson(request.ranges)},
                                {"keys", Value::OfList(request.keys)},
+                               {"excluded", Value::OfList(request.excluded)},
                                {"gaining", request.gaining.value}}));
 }
 

@@ -60,6 +60,7 @@ struct LeaseRequest {
   bool leased = true;
   std::vector<model::KeyRange> ranges;
   std::vector<std::string> keys;
+  std::vector<std::string> excluded{};  // pinned keys in the ranges: they stay where they are
   model::ShardId gaining{};  // where the keys go, so that a router may have connections there
 };
 

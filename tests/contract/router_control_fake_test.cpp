@@ -14,8 +14,8 @@ class FakeRouters final : public RouterWorld {
     for (int key = 0; key < fakes::kFakeKeys; ++key) {
       (key < 4 ? first_ : second_).rows[key] = 1;
     }
-    awake_.Offer(Table(kKnown));
-    silent_.Offer(Table(kKnown));
+    awake_.Offer(Table(kKnown), 1);
+    silent_.Offer(Table(kKnown), 1);
     silent_.deaf = true;
   }
 

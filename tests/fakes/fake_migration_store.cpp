@@ -63,6 +63,10 @@ const model::RoutingTable& FakeMigrationState::table(std::size_t versions_back) 
   return Back(tables_, versions_back).first;
 }
 
+std::int64_t FakeMigrationState::table_generation(std::size_t versions_back) const {
+  return std::stoll(Back(tables_, versions_back).second);
+}
+
 const model::ShardMigration* FakeMigrationState::Find(const std::string& name,
                                                       std::size_t versions_back) const {
   const auto found = migrations_.find(name);

@@ -34,6 +34,7 @@ class FakeMigrationState {
   void MarkDeleted(const std::string& name);
 
   const model::RoutingTable& table(std::size_t versions_back = 0) const;
+  std::int64_t table_generation(std::size_t versions_back = 0) const;
   const model::ShardMigration* Find(const std::string& name, std::size_t versions_back = 0) const;
   std::vector<std::string> Names() const;
   std::map<std::string, FakeJob>& jobs() { return jobs_; }

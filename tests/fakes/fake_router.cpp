@@ -1,6 +1,7 @@
 #include "tests/fakes/fake_router.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace foreshard::fakes {
 namespace {
@@ -24,22 +25,39 @@ Error OlderEpoch() { return Error::Reobserve("an older epoch", "OlderEpoch", "40
 
 }  // namespace
 
-void FakeRouter::Offer(const model::RoutingTable& table) {
-  if (table_ && table.epoch < table_->epoch) return;
+void FakeRouter::Offer(const model::RoutingTable& table, std::int64_t generation) {
   const bool newer = !table_ || table.epoch > table_->epoch;
+  if (!newer && (table.epoch < table_->epoch || generation <= generation_)) return;
   table_ = table;
+  generation_ = std::max(generation_, generation);
+  EndOldLeases();
   if (!newer) return;
-  KeyMask changed = 0;
   for (int key = 0; key < kFakeKeys; ++key) {
     const auto at = static_cast<std::size_t>(key);
     if (table.epoch.value < epochs_[at]) continue;
-    const std::string& owner = model::OwnerOfKey(table, std::to_string(key)).value;
-    if (owner != owners_[at]) changed |= KeyMask{1} << key;
-    owners_[at] = owner;
+    owners_[at] = model::OwnerOfKey(table, std::to_string(key)).value;
     epochs_[at] = table.epoch.value;
+    told_by_[at] = 0;
   }
-  leased_on_connect_ &= ~changed;
-  std::erase_if(leases_, [&](const auto& lease) { return (lease.second & changed) != 0; });
+}
+
+bool FakeRouter::Lists(std::int32_t number) const {
+  return table_ &&
+         std::any_of(table_->moving.begin(), table_->moving.end(),
+                     [&](const model::Moving& moving) { return moving.number.value == number; });
+}
+
+// Who never saw the migration listed does not see it end.
+void FakeRouter::EndOldLeases() {
+  for (auto lease = leases_.begin(); lease != leases_.end();) {
+    const bool listed = Lists(lease->first);
+    const bool over = std::exchange(lease->second.listed, listed) && !listed;
+    lease = over ? leases_.erase(lease) : std::next(lease);
+  }
+}
+
+void FakeRouter::AddLease(std::int32_t number, KeyMask keys) {
+  leases_.try_emplace(number, LeasedKeys{.keys = keys, .listed = Lists(number)});
 }
 
 bool FakeRouter::IsHeld(int key) const {
@@ -55,17 +73,12 @@ std::int64_t FakeRouter::parked() const {
   });
 }
 
-bool FakeRouter::IsLeased(int key) const {
-  if ((leased_on_connect_ >> key & 1) != 0) return true;
-  return std::any_of(leases_.begin(), leases_.end(),
-                     [&](const auto& lease) { return (lease.second >> key & 1) != 0; });
-}
-
-void FakeRouter::Learn(int key, const std::string& owner, model::Epoch epoch) {
+void FakeRouter::Learn(int key, const std::string& owner, model::Epoch epoch, std::int32_t number) {
   const auto at = static_cast<std::size_t>(key);
   if (epoch.value <= epochs_[at]) return;
   owners_[at] = owner;
   epochs_[at] = epoch.value;
+  told_by_[at] = number;
 }
 
 // Every new connection reads foreshard.range before its first use.
@@ -78,14 +91,28 @@ void FakeRouter::Connect(const std::string& shard) {
   for (const auto& [number, range] : server.ranges) {
     for (int key = 0; key < kFakeKeys; ++key) {
       if ((range.keys >> key & 1) == 0) continue;
-      Learn(key, range.row.owner.value, range.row.epoch);
-      if (range.row.leased) leased_on_connect_ |= KeyMask{1} << key;
+      Learn(key, range.row.owner.value, range.row.epoch, range.settled ? 0 : number);
     }
+    // A shard that has given the range away leases nothing.
+    if (range.row.leased && range.row.owner.value == shard) AddLease(number, range.keys);
   }
 }
 
 bool FakeRouter::IsConnected(const std::string& shard) const {
   return connected_.contains(shard) && servers_.at(shard)->connected_routers.contains(name_);
+}
+
+// What is leased, and what shards alone have said: the owner that they name may not have opened
+// yet. `named`: the statement goes to a shard that a refusal named against all that.
+std::vector<std::int32_t> FakeRouter::ProofsFor(const FakeStatement& statement, bool named) const {
+  std::vector<std::int32_t> proofs;
+  for (const auto& [number, lease] : leases_) {
+    if ((lease.keys >> statement.key & 1) != 0) proofs.push_back(number);
+  }
+  const std::int32_t teller = told_by_[static_cast<std::size_t>(statement.key)];
+  if (teller != 0) proofs.push_back(teller);
+  if (named) proofs.push_back(statement.named_by);
+  return proofs;
 }
 
 std::optional<FakeReply> FakeRouter::Route(FakeStatement& statement) {
@@ -101,9 +128,7 @@ std::optional<FakeReply> FakeRouter::Route(FakeStatement& statement) {
   }
   statement.shard = target;
   statement.connection = connected_.at(target);
-  // What only a refusal said may be ahead of the truth: the named shard may not have opened yet.
-  statement.prove =
-      IsLeased(statement.key) || epochs_[at] > table_->epoch.value || target != owners_[at];
+  statement.proofs = ProofsFor(statement, target != owners_[at]);
   statement.other_next = false;
   statement.stage = FakeStatement::Stage::kSent;
   return std::nullopt;
@@ -112,14 +137,18 @@ std::optional<FakeReply> FakeRouter::Route(FakeStatement& statement) {
 std::optional<FakeReply> FakeRouter::Refused(FakeStatement& statement, const Error& error) {
   statement.stage = FakeStatement::Stage::kNew;
   if (error.code != "FS001") return std::nullopt;
+  ++refused_total_;
+  const std::size_t migration = error.message.find("migration=") + 10;
+  const std::int32_t number = std::stoi(error.message.substr(migration));
   const std::size_t owner = error.message.find("owner=") + 6;
   const std::size_t space = error.message.find(' ', owner);
   const std::string named = error.message.substr(owner, space - owner);
   const std::int64_t epoch = std::stoll(error.message.substr(error.message.find("epoch=") + 6));
   const auto at = static_cast<std::size_t>(statement.key);
   statement.named = named;
+  statement.named_by = number;
   if (epoch > epochs_[at]) {
-    Learn(statement.key, named, {epoch});
+    Learn(statement.key, named, {epoch}, number);
   } else {
     statement.other_next = statement.shard == owners_[at];  // both are asked in turn
   }
@@ -154,13 +183,13 @@ std::optional<FakeReply> FakeRouter::Execute(FakeStatement& statement, Random& r
     return FakeReply{.statement = statement.id, .value = *value};
   }
   if (statement.write) {
-    const auto begun = server.Begin(statement.key);
+    const auto begun = server.Begin(statement.key, statement.proofs);
     if (!begun) return Refused(statement, begun.error());
     statement.transaction = *begun;
     statement.stage = FakeStatement::Stage::kInTransaction;
     return std::nullopt;
   }
-  const auto value = server.Read(statement.key, statement.prove);
+  const auto value = server.Read(statement.key, statement.proofs);
   if (!value) return Refused(statement, value.error());
   return FakeReply{.statement = statement.id, .value = *value};
 }
@@ -190,11 +219,12 @@ std::vector<FakeReply> FakeRouter::Restart() {
   }
   statements_.clear();
   table_.reset();
+  generation_ = 0;
   owners_ = {};
   epochs_ = {};
   holds_.clear();
+  told_by_ = {};
   leases_.clear();
-  leased_on_connect_ = 0;
   connected_.clear();
   return replies;
 }
@@ -248,17 +278,18 @@ op::RouterReplies<op::ReleaseAnswer> FakeRouterControl::Release(
     const std::int64_t before = router.parked();
     router.holds_.erase(request.number.value);
     router.leases_.erase(request.number.value);
-    if (request.table) router.Offer(*request.table);
+    if (request.table) router.Offer(*request.table, -1);
     return op::ReleaseAnswer{.epoch = router.epoch(), .released = before - router.parked()};
   });
 }
 
 op::RouterReplies<op::Acknowledged> FakeRouterControl::Lease(
     const std::vector<std::string>& routers, const op::LeaseRequest& request, Deadline) {
-  const KeyMask mask = MaskOfRequest(request.ranges, request.keys, space);
+  const KeyMask mask = MaskOfRequest(request.ranges, request.keys, space) &
+                       ~MaskOfRequest({}, request.excluded, space);
   return Ask<op::Acknowledged>(routers, [&](FakeRouter& router) {
     if (request.leased && !router.bugs_.forgets_leases) {
-      router.leases_[request.number.value] = mask;
+      router.AddLease(request.number.value, mask);
     } else {
       router.leases_.erase(request.number.value);
     }

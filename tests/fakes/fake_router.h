@@ -29,9 +29,10 @@ struct FakeStatement {
   enum class Stage { kNew, kSent, kInTransaction } stage = Stage::kNew;
   std::string shard{};          // where it was sent
   std::int64_t connection = 0;  // over which: with it goes all that was sent and not answered
-  bool prove = false;
-  bool other_next = false;  // ask who was named instead of who is known
+  std::vector<std::int32_t> proofs{};  // migrations by which that shard must own the key
+  bool other_next = false;             // ask who was named instead of who is known
   std::string named{};
+  std::int32_t named_by = 0;    // the migration of which the refusal spoke
   std::int64_t known_then = 0;  // epoch of what was known of the key when it was named
   std::int64_t transaction = 0;
 };
@@ -55,7 +56,8 @@ class FakeRouter {
 
   const std::string& name() const { return name_; }
 
-  void Offer(const model::RoutingTable& table);  // the watch; an older one changes nothing
+  // The watch, or the last word of a hold (generation: -1). What is older changes nothing.
+  void Offer(const model::RoutingTable& table, std::int64_t generation);
   void Submit(FakeStatement statement) { statements_.push_back(std::move(statement)); }
   // One statement goes one stage on. A reply when it ended.
   std::optional<FakeReply> Step(Random& random);
@@ -68,6 +70,7 @@ class FakeRouter {
   model::Epoch epoch() const { return table_ ? table_->epoch : model::Epoch{}; }
   const std::string& OwnerOf(int key) const { return owners_[static_cast<std::size_t>(key)]; }
   bool idle() const { return statements_.empty(); }
+  std::int64_t refused_total() const { return refused_total_; }
   std::int64_t parked() const;  // statements that a hold keeps from starting
 
  private:
@@ -76,10 +79,17 @@ class FakeRouter {
     KeyMask keys = 0;
     MonotonicTime until;
   };
+  struct LeasedKeys {
+    KeyMask keys = 0;
+    bool listed = false;  // the table has said that they move
+  };
 
   bool IsHeld(int key) const;
-  bool IsLeased(int key) const;
-  void Learn(int key, const std::string& owner, model::Epoch epoch);
+  bool Lists(std::int32_t number) const;
+  void EndOldLeases();
+  void AddLease(std::int32_t number, KeyMask keys);
+  void Learn(int key, const std::string& owner, model::Epoch epoch, std::int32_t number);
+  std::vector<std::int32_t> ProofsFor(const FakeStatement& statement, bool named) const;
   void Connect(const std::string& shard);
   bool IsConnected(const std::string& shard) const;
   std::optional<FakeReply> Route(FakeStatement& statement);
@@ -91,14 +101,17 @@ class FakeRouter {
   const Clock& clock_;
   const FakeRouterBugs& bugs_;
   std::optional<model::RoutingTable> table_;
+  std::int64_t generation_ = 0;  // of table_
   std::array<std::string, kFakeKeys> owners_;
   std::array<std::int64_t, kFakeKeys> epochs_{};
   std::map<std::int32_t, HeldRange> holds_;
-  std::map<std::int32_t, KeyMask> leases_;
-  KeyMask leased_on_connect_ = 0;
+  std::array<std::int32_t, kFakeKeys>
+      told_by_{};  // the migration; 0: the table, or one that is over
+  std::map<std::int32_t, LeasedKeys> leases_;
   std::map<std::string, std::int64_t> connected_;  // shard to the number of its connection
   std::int64_t connections_made_ = 0;
   std::vector<FakeStatement> statements_;
+  std::int64_t refused_total_ = 0;
 };
 
 class FakeRouterControl final : public op::RouterControl {

@@ -24,8 +24,17 @@ std::optional<FakeRefusal> FakeServer::Refuses(int key) const {
     if (!migration.gate_triggers || (migration.keys >> key & 1) == 0) continue;
     if (gates.contains(number)) continue;
     const auto range = ranges.find(number);
-    if (range == ranges.end()) return FakeRefusal{id_, {}};
-    return FakeRefusal{range->second.row.owner, range->second.row.epoch};
+    if (range == ranges.end()) return FakeRefusal{number, id_, {}};
+    return FakeRefusal{number, range->second.row.owner, range->second.row.epoch};
+  }
+  return std::nullopt;
+}
+
+std::optional<FakeRefusal> FakeServer::Disowns(const std::vector<std::int32_t>& proofs) const {
+  for (const std::int32_t number : proofs) {
+    const auto range = ranges.find(number);
+    if (range == ranges.end() || range->second.settled || range->second.row.owner == id_) continue;
+    return FakeRefusal{number, range->second.row.owner, range->second.row.epoch};
   }
   return std::nullopt;
 }
@@ -33,14 +42,16 @@ std::optional<FakeRefusal> FakeServer::Refuses(int key) const {
 namespace {
 
 Error Fs001(const FakeRefusal& refusal) {
-  return Error::Reobserve(fmt::format("owner={} epoch={}", refusal.owner, refusal.epoch), {},
-                          "FS001");
+  return Error::Reobserve(
+      fmt::format("migration={} owner={} epoch={}", refusal.number, refusal.owner, refusal.epoch),
+      {}, "FS001");
 }
 
 }  // namespace
 
-Result<std::int64_t> FakeServer::Begin(int key) {
-  if (const auto refusal = Refuses(key)) return Fs001(*refusal);
+Result<std::int64_t> FakeServer::Begin(int key, const std::vector<std::int32_t>& proofs) {
+  if (const auto refusal = Disowns(proofs)) return Fs001(*refusal);
+  if (const auto refusal = rows.contains(key) ? Refuses(key) : std::nullopt) return Fs001(*refusal);
   transactions.push_back({next_transaction_, key});
   return next_transaction_++;
 }
@@ -64,17 +75,8 @@ Result<std::int64_t> FakeServer::Commit(std::int64_t transaction) {
   return rows[key];
 }
 
-Result<std::int64_t> FakeServer::Read(int key, bool prove) const {
-  if (prove) {
-    const FakeRange* newest = nullptr;
-    for (const auto& [number, range] : ranges) {
-      if ((range.keys >> key & 1) == 0 || range.settled) continue;
-      if (newest == nullptr || range.row.epoch > newest->row.epoch) newest = &range;
-    }
-    if (newest != nullptr && newest->row.owner != id_) {
-      return Fs001({newest->row.owner, newest->row.epoch});
-    }
-  }
+Result<std::int64_t> FakeServer::Read(int key, const std::vector<std::int32_t>& proofs) const {
+  if (const auto refusal = Disowns(proofs)) return Fs001(*refusal);
   const auto row = rows.find(key);
   return row == rows.end() ? std::int64_t{-1} : row->second;
 }

@@ -102,6 +102,7 @@ struct FakeTransaction {
 };
 
 struct FakeRefusal {
+  std::int32_t number = 0;  // of the migration
   model::ShardId owner;
   model::Epoch epoch;
 };
@@ -115,10 +116,13 @@ class FakeServer {
   // --- clients ---
   // The gate's trigger: nothing, or what FS001 says.
   std::optional<FakeRefusal> Refuses(int key) const;
-  Result<std::int64_t> Begin(int key);  // takes the gate's lock. FS001: kReobserve, code FS001
+  std::optional<FakeRefusal> Disowns(const std::vector<std::int32_t>& proofs) const;
+  // `proofs`: migrations by whose rows of foreshard.range this shard must own the key, asked before
+  // the statement and in its snapshot. FS001: kReobserve, code FS001.
+  // Takes the gate's lock. A write that finds no row fires no trigger.
+  Result<std::int64_t> Begin(int key, const std::vector<std::int32_t>& proofs);
   Result<std::int64_t> Commit(std::int64_t transaction);  // the new value; -1: there was no row
-  // `prove`: owner_check in the same snapshot. -1: there is no row.
-  Result<std::int64_t> Read(int key, bool prove) const;
+  Result<std::int64_t> Read(int key, const std::vector<std::int32_t>& proofs) const;  // -1: no row
 
   // --- what the mover does, each one a transaction with the token check ---
   bool TokenIs(std::int32_t number, model::Token token) const;

@@ -68,7 +68,8 @@ std::vector<std::string> ExpectedCoverPoints() {
   AddWords(points, {"before.", "after."},
            "Enter GateClose GateTake GateTakeHalf GateOpen GateRevoke GateReopen MakeGate "
            "MakeGateTriggers "
-           "MakeReverseSlot SlotAdvance SlotAdvanceToNow RaiseSequences SetLeased SettleRange WriteProbe "
+           "MakeReverseSlot SlotAdvance SlotAdvanceToNow RaiseSequences SetLeased SettleRange "
+           "WriteProbe "
            "EndConnectionsOf EndConnectionsExcept DisableForward MakeReverseSubscription "
            "DropForwardSubscription "
            "DropForwardSlot WriteStatus PublishTable CreateJob DeleteJob SetFinalizer");
@@ -84,7 +85,8 @@ std::vector<std::string> ExpectedCoverPoints() {
   AddWords(
       points, {""},
       "fault.stale_read fault.lost_reply fault.operator_pause fault.worker_restart "
-      "fault.clock_jump fault.preflight_refused error.Fenced error.Reobserve error.Retry "
+      "fault.clock_jump fault.cable_cut fault.preflight_refused error.Fenced error.Reobserve "
+      "error.Retry "
       "wait.OtherCutover wait.LagTooHigh wait.Paused wait.SourceBusy wait.KeysAreMoving "
       "stop.ShardFailedOver stop.DeadlineExceeded stop.TooManyAttempts stop.Rehearsed "
       "stop.RangeNotOwned stop.KeysAreMoving stop.NotOnePiece fault.lost_tail auto_rollback "

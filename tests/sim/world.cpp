@@ -106,7 +106,8 @@ World::World(WorldOptions options, Coverage& coverage)
       coverage_(coverage),
       random_(options_.seed),
       bugs_(BugsOf(options_.canary)),
-      router_bugs_(RouterBugsOf(options_.canary)) {
+      router_bugs_(RouterBugsOf(options_.canary)),
+      cables_(options_.seed ^ 0x0cab1e5) {
   Build();
 }
 
@@ -148,9 +149,10 @@ void World::Build() {
   std::vector<fakes::FakeRouter*> routers;
   for (const char* name : {"r1", "r2", "r3"}) {
     routers_.push_back(std::make_unique<fakes::FakeRouter>(name, servers_, clock_, router_bugs_));
-    routers_.back()->Offer(state_->table());
+    routers_.back()->Offer(state_->table(), state_->table_generation());
     routers.push_back(routers_.back().get());
     deaf_for_.push_back(0);
+    cut_for_.push_back(0);
   }
   router_control_ = std::make_unique<fakes::FakeRouterControl>(routers, clock_);
   router_control_->space = state_->table().key_space;
@@ -322,6 +324,7 @@ WorldResult World::Run() {
   for (std::size_t index = 0; index < routers_.size(); ++index) {
     routers_[index]->deaf = routers_[index]->unlisted = false;
     deaf_for_[index] = 0;
+    cut_for_[index] = 0;
   }
   for (const auto& actor : operators_) actor->paused_for = 0;
   const int end = tick_ + kSettleTicksMax;

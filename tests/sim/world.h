@@ -127,6 +127,8 @@ class World {
   fakes::CallFault DrawCallFault(std::string_view call);
   std::string PhaseNow(const std::string& name) const;
   bool AnySwitching() const;
+  bool BetweenCloseAndOpen() const;
+  bool IsCut(std::size_t router);
   bool LatePhaseReached() const;
   fakes::FakeServer& Server(const model::ShardId& id) { return *servers_.at(id.value); }
 
@@ -148,6 +150,11 @@ class World {
   std::unique_ptr<fakes::FakeMigrationState> state_;
   std::vector<std::unique_ptr<fakes::FakeRouter>> routers_;
   std::vector<int> deaf_for_;
+  // A router's cable to all shards: nothing it says arrives for so many of its turns. Of a random
+  // of their own, so that worlds with whole cables stay what they were.
+  std::vector<int> cut_for_;
+  Random cables_;
+  double cable_cut_ = 0;
   std::unique_ptr<fakes::FakeRouterControl> router_control_;
   std::unique_ptr<migration::ShardDirectory> shards_;
   std::unique_ptr<op::RouterDirectory> router_directory_;

@@ -252,17 +252,53 @@ void World::StepKubelet() {
   }
 }
 
+// Nobody takes writes of the moving keys.
+bool World::BetweenCloseAndOpen() const {
+  return std::any_of(servers_.begin(), servers_.end(), [&](const auto& losing) {
+    for (const auto& [number, migration] : losing.second->migrations) {
+      const auto phase = migration::ParsePhase(migration.row.phase);
+      if (!migration.gate_triggers || !phase || !migration::IsSwitching(*phase)) continue;
+      const bool taken = std::any_of(servers_.begin(), servers_.end(), [&](const auto& server) {
+        return server.second->gates.contains(number);
+      });
+      if (!taken) return true;
+    }
+    return false;
+  });
+}
+
+// The cable comes back, and goes, most where it hurts: while the owner changes.
+bool World::IsCut(std::size_t router) {
+  if (!faults_on_ || cable_cut_ == 0) return false;
+  int& left = cut_for_[router];
+  if (left > 0) {
+    left = BetweenCloseAndOpen() && cables_.Chance(0.3) ? 0 : left - 1;
+    return left > 0;
+  }
+  if (!cables_.Chance(AnySwitching() ? 10 * cable_cut_ : cable_cut_)) return false;
+  left = static_cast<int>(cables_.Between(5, 200));
+  if (cables_.Chance(0.5)) {  // nobody else reaches its node either
+    routers_[router]->deaf = true;
+    deaf_for_[router] = std::max(deaf_for_[router], left);
+  }
+  coverage_.Hit("fault.cable_cut");
+  return true;
+}
+
 void World::StepRouters() {
   const std::size_t index = random_.Below(routers_.size());
   fakes::FakeRouter& router = *routers_[index];
   if (deaf_for_[index] > 0 && --deaf_for_[index] == 0) router.deaf = router.unlisted = false;
   if (!router.deaf && random_.Chance(0.3)) {
     const bool late = faults_on_ && random_.Chance(rates_.stale);
-    router.Offer(state_->table(late ? random_.Below(4) : 0));
+    const std::size_t back = late ? random_.Below(4) : 0;
+    router.Offer(state_->table(back), state_->table_generation(back));
   }
   const bool unconfirmed = faults_on_ && random_.Chance(rates_.unconfirmed);
   for (const auto& [id, server] : servers_) server->next_commit_is_unconfirmed = unconfirmed;
-  if (const auto reply = router.Step(random_)) Deliver(*reply);
+  if (!IsCut(index)) {
+    if (const auto reply = router.Step(random_)) Deliver(*reply);
+  }
   for (const auto& [id, server] : servers_) server->next_commit_is_unconfirmed = false;
 }
 

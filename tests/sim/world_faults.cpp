@@ -15,7 +15,7 @@ const std::vector<std::string>& FaultNames() {
       "before",     "after",       "stale",          "operator_crash", "operator_pause",
       "lease",      "deaf_router", "router_restart", "mover_kill",     "failover",
       "clock_jump", "slow_stream", "worker_restart", "lost_reply",     "people",
-      "preflight",  "unconfirmed"};
+      "preflight",  "unconfirmed", "cable_cut"};
   return names;
 }
 
@@ -45,6 +45,9 @@ void World::DrawFaults() {
     const double rate = random_.Unit() * faults[index].second;
     if (on && !options_.without.contains(FaultNames()[index])) *faults[index].first = rate;
   }
+  const bool cuts = cables_.Chance(0.3);
+  const double cut = cables_.Unit() * 0.02;
+  if (cuts && !options_.without.contains("cable_cut")) cable_cut_ = cut;
   if (options_.late_effects && random_.Chance(0.5)) rates_.late = random_.Unit() * 0.08;
 }
 
@@ -146,7 +149,8 @@ void World::StepFaults() {
     Event(fmt::format("router {} starts again", routers_[router]->name()));
     at_each_phase("router_restart");
     for (const fakes::FakeReply& reply : routers_[router]->Restart()) Deliver(reply);
-    routers_[router]->Offer(state_->table(random_.Below(6)));
+    const std::size_t back = random_.Below(6);
+    routers_[router]->Offer(state_->table(back), state_->table_generation(back));
   }
   if (!movers_.empty() && random_.Chance(rates_.mover_kill)) {
     auto at = movers_.begin();

@@ -112,7 +112,8 @@ Status RouterBed::Prepare(const Options& options) {
   return Ok();
 }
 
-std::string RouterBed::TableJson(int epoch, const std::string& moving) const {
+std::string RouterBed::TableJson(int epoch, const std::string& moving,
+                                 const std::string& pins) const {
   std::string ranges;
   std::string shards;
   for (int i = 0; i < options_.shards; ++i) {
@@ -129,8 +130,8 @@ std::string RouterBed::TableJson(int epoch, const std::string& moving) const {
                     i == 0 ? "" : ",", i, shard_port_, ShardName(i), replicas);
   }
   return fmt::format(
-      R"({{"shardSetName":"bed","epoch":{},"ranges":[{}],"pins":[],"shards":[{}],"moving":{}}})",
-      epoch, ranges, shards, moving);
+      R"({{"shardSetName":"bed","epoch":{},"ranges":[{}],"pins":{},"shards":[{}],"moving":{}}})",
+      epoch, ranges, pins, shards, moving);
 }
 
 void RouterBed::WriteTable(const std::string& json) const {

@@ -54,7 +54,8 @@ class RouterBed {
   void WriteUsers(const std::string& text) const;
   // `limit`: instead of the line of the configuration that allows 500 clients.
   void WriteConfig(const std::string& limit) const;
-  std::string TableJson(int epoch, const std::string& moving = "[]") const;
+  std::string TableJson(int epoch, const std::string& moving = "[]",
+                        const std::string& pins = "[]") const;
   // From now on TableJson() says that the shards have these replicas.
   void SetReplicas(std::vector<int> ports) { replicas_ = std::move(ports); }
   std::string ShardName(int shard) const { return "shard_" + std::to_string(shard); }
