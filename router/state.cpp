@@ -206,11 +206,18 @@ bool RouterState::LearnOwner(const StaleOwner& stale) {
     learned.keys = leased.keys;
     learned.excluded = leased.excluded;
   }
-  for (const model::Moving& moving : view_.table->table().moving) {
+  const model::RoutingTable& table = view_.table->table();
+  for (const model::Moving& moving : table.moving) {
     if (moving.number.value != stale.migration) continue;
     learned.keys = moving.keys;
     learned.ranges.clear();
-    if (moving.keys.empty()) learned.ranges = {moving.range};
+    learned.excluded.clear();
+    if (!moving.keys.empty()) continue;
+    learned.ranges = {moving.range};
+    for (const model::Pin& pin : table.pins) {
+      if (model::ContainsKey(table.key_space, moving.range, pin.key))
+        learned.excluded.push_back(pin.key);
+    }
   }
   return Learn(std::move(learned));
 }

@@ -89,6 +89,25 @@ TEST(RouterState, WhatTheFeedKnowsAlreadyIsNewsToAViewOfBefore) {
   }
 }
 
+TEST(RouterState, WhatIsPinnedInAMovingRangeDoesNotMoveWithIt) {
+  Routed router;
+  model::RoutingTable next = router.feed.Current()->table();
+  next.moving = {{.migration = "m", .number = {7}, .range = {"c0", ""}, .keys = {}}};
+  std::vector<std::string> inside;
+  for (const char* key : {"1", "2", "3", "4", "5", "6", "7", "8", "9"}) {
+    next.pins.push_back({key, {"s-3"}});
+    if (model::ContainsKey(next.key_space, {"c0", ""}, key)) inside.emplace_back(key);
+  }
+  ASSERT_TRUE(!inside.empty() && inside.size() < next.pins.size());
+  next.epoch = {2};
+  ASSERT_TRUE(router.feed.Offer(next, 2).ok());
+  router.state.TableChanged();
+  ASSERT_TRUE(router.state.LearnOwner({.migration = 7, .owner = "s-0", .epoch = 3}));
+  const RouterState::View view = router.state.Current();
+  ASSERT_EQ(view.learned.size(), 1U);
+  EXPECT_EQ(view.learned.front().excluded, inside);
+}
+
 // Two moves while the feed is silent. The shard of the first is emptied before it was asked again.
 TEST(RouterState, ANewerWordAboutOtherKeysMakesNothingOld) {
   Routed router;
