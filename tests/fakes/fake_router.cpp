@@ -106,11 +106,12 @@ bool FakeRouter::IsConnected(const std::string& shard) const {
 // yet. `named`: the statement goes to a shard that a refusal named against all that.
 std::vector<std::int32_t> FakeRouter::ProofsFor(const FakeStatement& statement, bool named) const {
   std::vector<std::int32_t> proofs;
+  if (named && bugs_.believes_refusals) return proofs;
   for (const auto& [number, lease] : leases_) {
     if ((lease.keys >> statement.key & 1) != 0) proofs.push_back(number);
   }
   const std::int32_t teller = told_by_[static_cast<std::size_t>(statement.key)];
-  if (teller != 0) proofs.push_back(teller);
+  if (teller != 0 && !bugs_.believes_the_loser) proofs.push_back(teller);
   if (named) proofs.push_back(statement.named_by);
   return proofs;
 }
@@ -129,6 +130,7 @@ std::optional<FakeReply> FakeRouter::Route(FakeStatement& statement) {
   statement.shard = target;
   statement.connection = connected_.at(target);
   statement.proofs = ProofsFor(statement, target != owners_[at]);
+  statement.disowned = servers_.at(target)->KnowsAnotherOwner(statement.key);
   statement.other_next = false;
   statement.stage = FakeStatement::Stage::kSent;
   return std::nullopt;
@@ -191,6 +193,11 @@ std::optional<FakeReply> FakeRouter::Execute(FakeStatement& statement, Random& r
   }
   const auto value = server.Read(statement.key, statement.proofs);
   if (!value) return Refused(statement, value.error());
+  // Perhaps it answers what the owner would: that is luck.
+  if (statement.disowned && server.KnowsAnotherOwner(statement.key) && server.on_violation) {
+    server.on_violation(fmt::format("{} reads key {} from {}, which knows of another owner", name_,
+                                    statement.key, statement.shard));
+  }
   return FakeReply{.statement = statement.id, .value = *value};
 }
 

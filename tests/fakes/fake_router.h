@@ -30,6 +30,7 @@ struct FakeStatement {
   std::string shard{};          // where it was sent
   std::int64_t connection = 0;  // over which: with it goes all that was sent and not answered
   std::vector<std::int32_t> proofs{};  // migrations by which that shard must own the key
+  bool disowned = false;               // when it was sent, that shard knew of another owner
   bool other_next = false;             // ask who was named instead of who is known
   std::string named{};
   std::int32_t named_by = 0;    // the migration of which the refusal spoke
@@ -46,6 +47,8 @@ struct FakeReply {
 struct FakeRouterBugs {
   bool retries_after_effect = false;
   bool forgets_leases = false;
+  bool believes_the_loser = false;  // that the owner which it names has opened
+  bool believes_refusals = false;   // that whom they name against the table owns the keys
 };
 
 class FakeRouter {

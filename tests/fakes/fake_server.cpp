@@ -33,10 +33,20 @@ std::optional<FakeRefusal> FakeServer::Refuses(int key) const {
 std::optional<FakeRefusal> FakeServer::Disowns(const std::vector<std::int32_t>& proofs) const {
   for (const std::int32_t number : proofs) {
     const auto range = ranges.find(number);
-    if (range == ranges.end() || range->second.settled || range->second.row.owner == id_) continue;
+    if (range == ranges.end() || range->second.row.owner == id_) continue;
+    if (range->second.settled && !bugs_.settled_ranges_refuse) continue;
     return FakeRefusal{number, range->second.row.owner, range->second.row.epoch};
   }
   return std::nullopt;
+}
+
+bool FakeServer::KnowsAnotherOwner(int key) const {
+  const FakeRange* newest = nullptr;
+  for (const auto& [number, range] : ranges) {
+    if ((range.keys >> key & 1) == 0) continue;
+    if (newest == nullptr || range.row.epoch > newest->row.epoch) newest = &range;
+  }
+  return newest != nullptr && newest->row.epoch.value > 0 && newest->row.owner != id_;
 }
 
 namespace {

@@ -43,6 +43,7 @@ struct FakeBugs {
   bool lost_close_is_hidden = false;  // a close that a failover lost still shows
   bool failovers_are_hidden = false;  // the identity never changes, nothing refuses
   bool reads_are_not_proven = false;  // leases are forgotten
+  bool settled_ranges_refuse = false;
 };
 
 struct FakeWalEntry {
@@ -117,6 +118,8 @@ class FakeServer {
   // The gate's trigger: nothing, or what FS001 says.
   std::optional<FakeRefusal> Refuses(int key) const;
   std::optional<FakeRefusal> Disowns(const std::vector<std::int32_t>& proofs) const;
+  // By the newest word that it has: another shard owns the key.
+  bool KnowsAnotherOwner(int key) const;
   // `proofs`: migrations by whose rows of foreshard.range this shard must own the key, asked before
   // the statement and in its snapshot. FS001: kReobserve, code FS001.
   // Takes the gate's lock. A write that finds no row fires no trigger.

@@ -24,6 +24,9 @@ const std::vector<CanaryInfo>& Canaries() {
       {Canary::kOriginBehindTheSlot, "origin_behind_the_slot", 5'000},
       {Canary::kPublisherAhead, "publisher_ahead", 5'000},
       {Canary::kLeasesForgotten, "leases_forgotten", 5'000},
+      {Canary::kLoserBelieved, "loser_believed", 50'000},
+      {Canary::kRefusalBelieved, "refusal_believed", 50'000},
+      {Canary::kSettledRangesRefuse, "settled_ranges_refuse", 50'000},
       {Canary::kDeletedInTheSoak, "deleted_in_the_soak", 5'000},
   };
   return all;
@@ -87,12 +90,17 @@ fakes::FakeBugs BugsOf(Canary canary) {
     case Canary::kLeasesForgotten:
       bugs.reads_are_not_proven = true;
       break;
+    case Canary::kSettledRangesRefuse:
+      bugs.settled_ranges_refuse = true;
+      break;
     case Canary::kDeletedInTheSoak:
     case Canary::kNone:
     case Canary::kPhaseWrittenBlindly:
     case Canary::kActBeforePersist:
     case Canary::kCleanUpWithLiveSlot:
     case Canary::kRetryAfterEffect:
+    case Canary::kLoserBelieved:
+    case Canary::kRefusalBelieved:
       break;
   }
   return bugs;
@@ -100,7 +108,9 @@ fakes::FakeBugs BugsOf(Canary canary) {
 
 fakes::FakeRouterBugs RouterBugsOf(Canary canary) {
   return {.retries_after_effect = canary == Canary::kRetryAfterEffect,
-          .forgets_leases = canary == Canary::kLeasesForgotten};
+          .forgets_leases = canary == Canary::kLeasesForgotten,
+          .believes_the_loser = canary == Canary::kLoserBelieved,
+          .believes_refusals = canary == Canary::kRefusalBelieved};
 }
 
 }  // namespace foreshard::sim

@@ -35,6 +35,9 @@ enum class Canary {
   kOriginBehindTheSlot,
   kPublisherAhead,
   kLeasesForgotten,
+  kLoserBelieved,
+  kRefusalBelieved,
+  kSettledRangesRefuse,
   kDeletedInTheSoak,
 };
 
