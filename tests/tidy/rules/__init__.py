@@ -1,6 +1,6 @@
 """All rules, by name. A rule is a function from a Tree to violations."""
 
-from . import behaviours, calls, documents, includes, metrics, sizes, sources, switches, tests
+from . import behaviours, calls, documents, includes, metrics, runbooks, sizes, sources, switches, tests
 
 ALL = {
     "layers": includes.layers,
@@ -26,4 +26,5 @@ ALL = {
     "behaviours": behaviours.behaviours,
     "metric-exported": metrics.metric_exported,
     "alert-runbook": metrics.alert_runbook,
+    "reason-runbook": runbooks.reason_runbook,
 }
