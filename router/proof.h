@@ -16,7 +16,11 @@ struct Proof {
   std::string lock;
 };
 
-// That the shard owns the keys of the migration.
+// That the shard has not lost the keys by the migration.
 Proof MakeProof(std::uint32_t shard, std::string_view shard_id, std::int64_t migration);
+
+// That it owns the keys by the migration. Where that is over no row speaks of it, and who was named
+// by a refusal while it was under way may have been emptied since.
+Proof MakeNamedProof(std::uint32_t shard, std::string_view shard_id, std::int64_t migration);
 
 }  // namespace foreshard::router

@@ -65,10 +65,11 @@ bool Session::OnRetryableError(ServerLink& link, std::string_view code, std::str
   if (!retry_since_) retry_since_ = host_.Now();
   if (host_.Now() - *retry_since_ > host_.park_max()) return false;
   if (stale) {
+    // It names nobody where the refusal that led here was of a migration that is over there.
     const std::optional<StaleOwner> owner = ParseStaleOwner(detail);
-    if (!owner) return false;
-    host_.LearnOwner(*owner);
-    const std::int64_t shard = host_.ShardNumberOf(owner->owner);
+    if (!owner && !named_owner_) return false;
+    if (owner) host_.LearnOwner(*owner);
+    const std::int64_t shard = owner ? host_.ShardNumberOf(owner->owner) : -1;
     named_owner_.reset();
     if (shard >= 0 && works_used_ == 1 && works_.front().keys.size() == 1) {
       named_owner_ = {.shard = static_cast<std::uint32_t>(shard),

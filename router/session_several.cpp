@@ -42,16 +42,18 @@ bool Session::NeedsProof(const Statement& statement) {
 
 // A shard that is asked against the table, because another one named it: that one may have known no
 // better, and this one may have lost the keys and been emptied since. It fires no trigger then. It
-// must own the keys by every migration of them that is known, not by the refusal's alone.
+// must own the keys by the refusal's migration, and have lost them by no other one that is known.
 void Session::ProveNamedOwner() {
   if (!GoesByRefusal() || scratch_->decision.parts.size() != 1) return;
   const std::uint32_t shard = named_owner_->shard;
   if (shard == host_.ShardNumber(scratch_->decision.parts[0].shard)) return;
-  std::set<std::int64_t> migrations = {named_owner_->migration};
-  for (const Proof& proof : proofs_) migrations.insert(proof.migration);
+  const std::string id = host_.ShardId(shard);
+  std::set<std::int64_t> others;
+  for (const Proof& proof : proofs_) others.insert(proof.migration);
+  others.erase(named_owner_->migration);
   proofs_.clear();
-  for (const std::int64_t migration : migrations)
-    proofs_.push_back(MakeProof(shard, host_.ShardId(shard), migration));
+  proofs_.push_back(MakeNamedProof(shard, id, named_owner_->migration));
+  for (const std::int64_t migration : others) proofs_.push_back(MakeProof(shard, id, migration));
 }
 
 Session::Outcome Session::RunSeveral(const Statement& statement, std::string_view text, bool simple,

@@ -52,6 +52,23 @@ TEST_P(KeyOwnerContract, AnEmptiedShardIsNotBelievedThoughTheOtherOneNamesIt) {
   EXPECT_EQ(Read(), 1);
 }
 
+// As long as that: its row may say no more that it has lost them.
+TEST_P(KeyOwnerContract, ASettledShardIsNotBelievedThoughTheOtherOneNamesIt) {
+  CloseUnheard();
+  for (const Kind kind : {Kind::kWrite, Kind::kRead}) {
+    world_->SetRange(0, {.owner = 1, .epoch = 100});
+    world_->SetRange(1, {.owner = 0});
+    world_->SetGate(1, 7, false);
+    world_->Begin(kind);
+    world_->AwaitRefusals(2);
+    world_->SetRow(0, std::nullopt);
+    world_->SetRange(0, {.owner = 1, .epoch = 100, .settled = true});
+    world_->AwaitRefusals(6);
+    Open();
+    EXPECT_EQ(world_->Answer(), 1);
+  }
+}
+
 // The loser says who gets the keys before that one has all of them.
 TEST_P(KeyOwnerContract, AShardThatHasNotOpenedIsNotReadThoughTheLoserNamesIt) {
   CloseUnheard();

@@ -104,15 +104,15 @@ bool FakeRouter::IsConnected(const std::string& shard) const {
 
 // What is leased, and what shards alone have said: the owner that they name may not have opened
 // yet. `named`: the statement goes to a shard that a refusal named against all that.
-std::vector<std::int32_t> FakeRouter::ProofsFor(const FakeStatement& statement, bool named) const {
-  std::vector<std::int32_t> proofs;
+FakeProofs FakeRouter::ProofsFor(const FakeStatement& statement, bool named) const {
+  FakeProofs proofs;
   if (named && bugs_.believes_refusals) return proofs;
   for (const auto& [number, lease] : leases_) {
-    if ((lease.keys >> statement.key & 1) != 0) proofs.push_back(number);
+    if ((lease.keys >> statement.key & 1) != 0) proofs.not_lost.push_back(number);
   }
   const std::int32_t teller = told_by_[static_cast<std::size_t>(statement.key)];
-  if (teller != 0 && !bugs_.believes_the_loser) proofs.push_back(teller);
-  if (named) proofs.push_back(statement.named_by);
+  if (teller != 0 && !bugs_.believes_the_loser) proofs.not_lost.push_back(teller);
+  if (named) proofs.owned = statement.named_by;
   return proofs;
 }
 
@@ -152,7 +152,8 @@ std::optional<FakeReply> FakeRouter::Refused(FakeStatement& statement, const Err
   if (epoch > epochs_[at]) {
     Learn(statement.key, named, {epoch}, number);
   } else {
-    statement.other_next = statement.shard == owners_[at];  // both are asked in turn
+    // Both are asked in turn. Where the migration is over nobody is named.
+    statement.other_next = statement.shard == owners_[at] && !named.empty();
   }
   statement.known_then = epochs_[at];
   return std::nullopt;

@@ -29,7 +29,7 @@ struct FakeStatement {
   enum class Stage { kNew, kSent, kInTransaction } stage = Stage::kNew;
   std::string shard{};          // where it was sent
   std::int64_t connection = 0;  // over which: with it goes all that was sent and not answered
-  std::vector<std::int32_t> proofs{};  // migrations by which that shard must own the key
+  FakeProofs proofs{};                 // of that shard
   bool disowned = false;               // when it was sent, that shard knew of another owner
   bool other_next = false;             // ask who was named instead of who is known
   std::string named{};
@@ -92,7 +92,7 @@ class FakeRouter {
   void EndOldLeases();
   void AddLease(std::int32_t number, KeyMask keys);
   void Learn(int key, const std::string& owner, model::Epoch epoch, std::int32_t number);
-  std::vector<std::int32_t> ProofsFor(const FakeStatement& statement, bool named) const;
+  FakeProofs ProofsFor(const FakeStatement& statement, bool named) const;
   void Connect(const std::string& shard);
   bool IsConnected(const std::string& shard) const;
   std::optional<FakeReply> Route(FakeStatement& statement);

@@ -30,8 +30,14 @@ std::optional<FakeRefusal> FakeServer::Refuses(int key) const {
   return std::nullopt;
 }
 
-std::optional<FakeRefusal> FakeServer::Disowns(const std::vector<std::int32_t>& proofs) const {
-  for (const std::int32_t number : proofs) {
+std::optional<FakeRefusal> FakeServer::Disowns(const FakeProofs& proofs) const {
+  std::vector<std::int32_t> numbers = proofs.not_lost;
+  if (proofs.owned != 0) {
+    const auto range = ranges.find(proofs.owned);
+    if (range == ranges.end() || range->second.settled) return FakeRefusal{proofs.owned, {}, {}};
+    numbers.push_back(proofs.owned);
+  }
+  for (const std::int32_t number : numbers) {
     const auto range = ranges.find(number);
     if (range == ranges.end() || range->second.row.owner == id_) continue;
     if (range->second.settled && !bugs_.settled_ranges_refuse) continue;
@@ -59,7 +65,7 @@ Error Fs001(const FakeRefusal& refusal) {
 
 }  // namespace
 
-Result<std::int64_t> FakeServer::Begin(int key, const std::vector<std::int32_t>& proofs) {
+Result<std::int64_t> FakeServer::Begin(int key, const FakeProofs& proofs) {
   if (const auto refusal = Disowns(proofs)) return Fs001(*refusal);
   if (const auto refusal = rows.contains(key) ? Refuses(key) : std::nullopt) return Fs001(*refusal);
   transactions.push_back({next_transaction_, key});
@@ -85,7 +91,7 @@ Result<std::int64_t> FakeServer::Commit(std::int64_t transaction) {
   return rows[key];
 }
 
-Result<std::int64_t> FakeServer::Read(int key, const std::vector<std::int32_t>& proofs) const {
+Result<std::int64_t> FakeServer::Read(int key, const FakeProofs& proofs) const {
   if (const auto refusal = Disowns(proofs)) return Fs001(*refusal);
   const auto row = rows.find(key);
   return row == rows.end() ? std::int64_t{-1} : row->second;

@@ -108,6 +108,12 @@ struct FakeRefusal {
   model::Epoch epoch;
 };
 
+// Asked before a statement and in its snapshot.
+struct FakeProofs {
+  std::vector<std::int32_t> not_lost{};  // migrations by which the shard must not have lost the key
+  std::int32_t owned = 0;                // by which it must own it, 0: none
+};
+
 class FakeServer {
  public:
   FakeServer(model::ShardId id, const FakeBugs& bugs) : id_(std::move(id)), bugs_(bugs) {}
@@ -117,15 +123,14 @@ class FakeServer {
   // --- clients ---
   // The gate's trigger: nothing, or what FS001 says.
   std::optional<FakeRefusal> Refuses(int key) const;
-  std::optional<FakeRefusal> Disowns(const std::vector<std::int32_t>& proofs) const;
+  std::optional<FakeRefusal> Disowns(const FakeProofs& proofs) const;
   // By the newest word that it has: another shard owns the key.
   bool KnowsAnotherOwner(int key) const;
-  // `proofs`: migrations by whose rows of foreshard.range this shard must own the key, asked before
-  // the statement and in its snapshot. FS001: kReobserve, code FS001.
+  // FS001: kReobserve, code FS001.
   // Takes the gate's lock. A write that finds no row fires no trigger.
-  Result<std::int64_t> Begin(int key, const std::vector<std::int32_t>& proofs);
+  Result<std::int64_t> Begin(int key, const FakeProofs& proofs);
   Result<std::int64_t> Commit(std::int64_t transaction);  // the new value; -1: there was no row
-  Result<std::int64_t> Read(int key, const std::vector<std::int32_t>& proofs) const;  // -1: no row
+  Result<std::int64_t> Read(int key, const FakeProofs& proofs) const;  // -1: no row
 
   // --- what the mover does, each one a transaction with the token check ---
   bool TokenIs(std::int32_t number, model::Token token) const;

@@ -57,7 +57,7 @@ TEST(SessionNamedOwner, TwoShardsThatBothRefuseAreAskedOftenAtFirst) {
 // long ago and have no row and no trigger of them any more. bench/cutover --partition was told
 // "UPDATE 0" of rows that another shard had.
 TEST(SessionNamedOwner, WhoIsNamedAgainstTheTableProvesThatItOwnsTheKeys) {
-  const Proof proof = MakeProof(1, "s-1", 7);
+  const Proof proof = MakeNamedProof(1, "s-1", 7);
   for (const char* sql :
        {"DELETE FROM customers WHERE id = {}", "SELECT name FROM customers WHERE id = {}"}) {
     SCOPED_TRACE(sql);
@@ -81,8 +81,23 @@ TEST(SessionNamedOwner, WhoIsNamedProvesWhatTheTablesOwnerWouldHaveTo) {
   w.session_.OnTimer();
   w.GoOn();
   const std::string asked = w.links_[1].Take();
-  for (const std::int64_t migration : {7, 9})
-    EXPECT_NE(asked.find(MakeProof(1, "s-1", migration).sql), std::string::npos) << asked;
+  EXPECT_NE(asked.find(MakeNamedProof(1, "s-1", 7).sql), std::string::npos) << asked;
+  EXPECT_NE(asked.find(MakeProof(1, "s-1", 9).sql), std::string::npos) << asked;
+}
+
+// The migration was settled there while the statement waited: no row speaks of it any more.
+TEST(SessionNamedOwner, WhereTheMigrationIsOverTheRefusalIsForgotten) {
+  SessionWorld w;
+  w.ClientSays(W::Query(fmt::format("DELETE FROM customers WHERE id = {}", w.SomeKeyOf(0))));
+  const std::string first = w.links_[0].Take();
+  w.ServerSays(0, W::Failed("FS001", 'I', kMoved));
+  EXPECT_NE(w.links_[1].Take(), "");
+  w.ServerSays(1, W::Failed("FS001", 'I', "migration= owner= epoch="));
+  w.session_.OnTimer();
+  w.GoOn();
+  EXPECT_EQ(w.links_[0].Take(), first);
+  w.ServerSays(0, W::Done("DELETE 1"));
+  EXPECT_NE(w.ToClient().find("DELETE 1"), std::string::npos);
 }
 
 // A destination that has not opened refuses what it gets of the moving keys, and has others of its
