@@ -289,7 +289,8 @@ BEGIN
   IF seen.state NOT IN ('open', 'closed') OR seen.attempt > p_attempt THEN
     PERFORM foreshard.wrong_state(seen, 'reopen');
   END IF;
-  INSERT INTO foreshard.gate VALUES (p_id) ON CONFLICT DO NOTHING;
+  -- Where it is open its row is there, or a mover that aborts has taken it away, and looks no more.
+  INSERT INTO foreshard.gate SELECT p_id WHERE seen.state = 'closed' ON CONFLICT DO NOTHING;
   UPDATE foreshard.range SET owner = p_owner, epoch = p_epoch WHERE migration_id = p_id;
   UPDATE foreshard.migration SET state = 'open', attempt = p_attempt WHERE migration_id = p_id;
 END $$;

@@ -332,8 +332,17 @@ MigrationDecision DecideCleaningUp(const MigrationObservation& seen) {
 
 MigrationDecision DecideAborting(const MigrationObservation& seen) {
   if (!MayHaveRows(seen.migration)) return EndWith(seen, EndedAs(seen, Phase::kAborted));
-  if (auto enter = EnterFirst(seen)) return *enter;
-  if (IsForeign(seen, seen.source) || IsForeign(seen, seen.destination)) {
+  const bool foreign = IsForeign(seen, seen.source) || IsForeign(seen, seen.destination);
+  if (auto enter = EnterFirst(seen)) {
+    // The mover begins when the destination's row says so, and tells it what the source's row says
+    // of the owner: that has to be the last word by then.
+    const bool last = enter->step == MigrationStep::kEnterDestination && !foreign;
+    if (last && seen.destination->gate.row) {
+      if (auto mend = MendRows(seen)) return *mend;
+    }
+    return *enter;
+  }
+  if (foreign) {
     // The mover works only where both rows are ours, so nothing of it exists.
     return EndWith(seen, EndedAs(seen, Phase::kAborted));
   }

@@ -227,6 +227,16 @@ TEST_P(ShardContract, ReopeningWhatIsOpenBurnsTheAttempt) {
              "late close");
 }
 
+// The mover of an abort may have removed the row already, and looks no more.
+TEST_P(ShardContract, ReopeningWhatIsOpenMakesNoGateRow) {
+  const model::Token token = Enter("Aborting");
+  ASSERT_FALSE(Source().gate);
+  ExpectOk(source().GateReopen(Change(token, 1, S(*world_), 14), Soon()), "reopen");
+  EXPECT_FALSE(Source().gate);
+  EXPECT_EQ(Source().row->attempt.value, 1);
+  EXPECT_EQ(Source().range->epoch.value, 14);
+}
+
 TEST_P(ShardContract, OnlyAnOpenShardGetsAGateRow) {
   const model::Token token = Enter("Ready");
   destination().MakeGate(token, Soon()).ok();  // may refuse, may do nothing

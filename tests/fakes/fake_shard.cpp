@@ -188,7 +188,7 @@ Status FakeShard::GateReopen(const migration::GateChange& change, Deadline) {
     pretended_mark_ = change.attempt;
     return Ok();
   }
-  server_.gates.insert(spec_.number.value);
+  if (row.state == GateState::kClosed) server_.gates.insert(spec_.number.value);
   Range().row.owner = change.owner;
   Range().row.epoch = change.epoch;
   row.state = GateState::kOpen;

@@ -37,6 +37,19 @@ TEST(MigrationDecide, AnOldViewOfAnAbortTakesNoKeysBack) {
   EXPECT_NE(decision.step, MigrationStep::kPublishTable);
 }
 
+// Seed 6229951114311783626: a failover lost a reopening. The mover undid all while the controller
+// reopened the source, whose gate nobody took away any more.
+TEST(MigrationDecide, TheSourceIsMendedBeforeTheMoverUndoesAnything) {
+  MigrationObservation seen = Seen(Phase::kAborting);
+  seen.migration.status.attempt = 3;
+  seen.destination->gate.row->phase = "Cutover";
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kReopenSource);
+  seen.source->gate.row->attempt = {3};
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kEnterDestination);
+  seen.destination->gate.row.reset();
+  EXPECT_EQ(DecideMigration(seen).step, MigrationStep::kEnterDestination);
+}
+
 // Rows that a late abort makes must not tell routers that the source owns what it gave away.
 TEST(MigrationDecide, RowsMadeAfterTheKeysLeftClaimNothing) {
   MigrationObservation seen = Seen(Phase::kAborting);
