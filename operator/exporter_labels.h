@@ -20,16 +20,17 @@ inline constexpr std::array<const char*, 5> kTypes = {"Split", "Move", "Merge", 
 inline constexpr const char* kFailures[] = {
     // after the copy began
     "ShardFailedOver", "TooManyAttempts", "DeadlineExceeded", "PhaseTookTooLong", "SlotLost",
-    "ReverseSlotLost", "DigestMismatch", "ApplyFailed", "SchemaCopyFailed", "SnapshotGone",
-    "TableRewritten", "NumberTaken", "MoverFailed",
+    "ReverseSlotLost", "DigestMismatch", "ApplyFailed", "SchemaCopyFailed", "SchemaDump",
+    "SnapshotGone", "TableRewritten", "NumberTaken", "MoverFailed",
     // refused
     "UnknownShard", "NotOnePiece", "RangeNotOwned", "RangeEmpty", "KeysAreMoving",
     "TypeNotSupported", "NoPrimaryKey", "UniqueWithoutKey", "ReplicaIdentityWithoutKey",
     "KeyMissing", "KeyNullable", "KeyGenerated", "KeyType", "KeyCollation", "PartOfAnotherTable",
-    "ForeignPartition", "PartitionDetaching", "PartitionsDiffer", "NotATable", "UnloggedTable", "LargeObjects", "TableMissing", "SchemaDiffers",
-    "TriggerFiresOnReplication", "TriggerAfterGate", "FedBySubscription", "DestinationNotEmpty",
-    "WalLevelTooLow", "NoFreeReplicationSlot", "NoFreeWalSender", "NoFreeReplicationWorker",
-    "OldPreparedTransaction", "LongTransaction", "NotEnoughDisk", "WalFuseTooSmall"};
+    "ForeignPartition", "PartitionDetaching", "PartitionsDiffer", "NotATable", "UnloggedTable",
+    "LargeObjects", "TableMissing", "SchemaDiffers", "TriggerFiresOnReplication",
+    "TriggerAfterGate", "FedBySubscription", "DestinationNotEmpty", "WalLevelTooLow",
+    "NoFreeReplicationSlot", "NoFreeWalSender", "NoFreeReplicationWorker", "OldPreparedTransaction",
+    "LongTransaction", "NotEnoughDisk", "WalFuseTooSmall"};
 inline constexpr std::array<const char*, 15> kPhases = {
     "Planned",    "Preflight", "Preparing", "Copying",    "CatchingUp",
     "Verifying",  "Ready",     "Cutover",   "Soaking",    "RollingBack",
