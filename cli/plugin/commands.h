@@ -56,6 +56,9 @@ struct Arguments {
   std::string point;
   std::string right_copy;
   int timeout_seconds = 3'600;
+  std::string file;
+  std::vector<std::string> shares;  // "SHARD=0.7"
+  double write_share = 0.2;
   std::vector<std::string> words;  // for another program
 };
 
@@ -83,6 +86,8 @@ int MakeReport(Arguments& arguments);
 int Backup(Arguments& arguments, const Surroundings& where);
 // 0 only if it was made, or the points were shown.
 int Restore(Arguments& arguments, const Surroundings& where);
+// 0 only if it was loaded, or written to a file.
+int ImportHistory(Arguments& arguments);
 // 0 only if a look has ended and found nothing, or all of it was repaired.
 int Verify(Arguments& arguments, const Surroundings& where);
 

@@ -203,27 +203,41 @@ void DeclareRestore(CLI::App& app, Arguments& arguments, int& status) {
   restore->final_callback([&] { status = plugin::Restore(arguments, Where()); });
 }
 
-struct Missing {
-  const char* command;
-  const char* instead;
-};
-constexpr Missing kMissing[] = {
-    {"history", "deploy/demo/history.py shows how metrics are back-filled with promtool"}};
-
-void DeclareMissing(CLI::App& app, int& status) {
-  for (const Missing& missing : kMissing) {
-    CLI::App* command = app.add_subcommand(missing.command, "not there yet");
-    command->allow_extras()->fallthrough(false);
-    command->final_callback([&status, missing] {
-      status =
-          plugin::Complain(plugin::kBadUsage, fmt::format("{} is not there yet", missing.command),
-                           fmt::format("  try: {}\n", missing.instead));
-    });
-  }
-}
+void DeclareHistory(CLI::App& app, Arguments& arguments, int& status) {
+  CLI::App* history = app.add_subcommand("history", "load of days before the set was there");
+  history->require_subcommand(1);
+  CLI::App* import = OfSet(*history, arguments, "import",
+                           "a CSV of timestamp,value (statements a second of the whole set, UTC), "
+                           "so that forecasts start on the first day");
+  import->add_option("FILE", arguments.file, "the CSV")->required();
+  import
+      ->add_option("--share", arguments.shares,
+                   "SHARD=0.7: of the load; may be repeated; default: by what each shard owns")
+      ->allow_extra_args(false);
+  import->add_option("--write-share", arguments.write_share, "of the statements")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  import->add_option("--until", arguments.to,
+                     "later values are left out; default: when the set was made");
+  import->add_option("-o,--output", arguments.output,
+                     "write OpenMetrics for promtool there (-: here) and load nothing");
+  import
+      ->add_option("--operator-namespace", arguments.operator_namespace,
+                   "where the chart's Prometheus runs")
+      ->capture_default_str();
+  import->final_callback([&] { status = plugin::ImportHistory(arguments);
+});
+}  // namespace
 
 std::vector<const CLI::App*> CommandsOf(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+const CLI::App* Named(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* one : CommandsOf(app)) {
+    if (one->get_name() == name) return one;
+  }
+  return nullptr;
 }
 
 // What could stand at the end of the words typed so far.
@@ -245,10 +259,10 @@ std::string Complete(const CLI::App& app, Arguments& arguments, std::vector<std:
     } else if (words[i].starts_with("-")) {
       continue;
     } else if (command == nullptr) {
-      for (const CLI::App* one : CommandsOf(app)) {
-        if (one->get_name() == words[i]) command = one;
-      }
+      command = Named(app, words[i]);
       if (command == nullptr) return "";
+    } else if (const CLI::App* nested = Named(*command, words[i])) {
+      command = nested;
     } else {
       named = true;
     }
@@ -268,6 +282,10 @@ std::string Complete(const CLI::App& app, Arguments& arguments, std::vector<std:
     return plugin::Matching(candidates, prefix);
   }
   if (named) return "";
+  if (const auto nested = CommandsOf(*command); !nested.empty()) {
+    for (const CLI::App* one : nested) candidates.push_back(one->get_name());
+    return plugin::Matching(candidates, prefix);
+  }
   if (command->get_name() == "completion")
     return plugin::Matching({"bash", "zsh", "fish", "kubectl"}, prefix);
   const bool migration = command->get_option_no_throw("MIGRATION") != nullptr;
@@ -295,7 +313,7 @@ int main(int argc, char** argv) {
   DeclareVerify(app, arguments, status);
   DeclareBackup(app, arguments, status);
   DeclareRestore(app, arguments, status);
-  DeclareMissing(app, status);
+  DeclareHistory(app, arguments, status);
   if (argc > 1 && std::string(argv[1]) == "__complete") {
     fmt::print("{}", Complete(app, arguments, {argv + 2, argv + argc}));
     return 0;

@@ -45,13 +45,14 @@ struct Started {
   int output = -1;  // both of its outputs
 };
 
-Result<Started> StartForOutput(const std::vector<std::string>& command) {
+Result<Started> StartForOutput(const std::vector<std::string>& command, int input) {
   std::array<int, 2> pipe{};
   if (::pipe(pipe.data()) != 0) return Error::GiveUp("no pipe");
   const pid_t pid = ::fork();
   if (pid < 0) return Error::GiveUp("no process");
   if (pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::dup2(input, STDIN_FILENO);
     ::dup2(pipe[1], STDOUT_FILENO);
     ::dup2(pipe[1], STDERR_FILENO);
     ::close(pipe[0]);
@@ -79,8 +80,9 @@ Result<int> RunHere(const std::vector<std::string>& command, const Environment& 
   return status;
 }
 
-Result<std::string> RunForOutput(const std::vector<std::string>& command, std::size_t bytes_max) {
-  const Result<Started> started = StartForOutput(command);
+Result<std::string> RunForOutput(const std::vector<std::string>& command, std::size_t bytes_max,
+                                 int input) {
+  const Result<Started> started = StartForOutput(command, input);
   if (!started) return started.error();
   std::string output;
   std::array<char, 65'536> buffer{};
@@ -102,7 +104,7 @@ Result<std::unique_ptr<PortForward>> PortForward::Open(std::vector<std::string> 
                                                        std::chrono::milliseconds patience) {
   kubectl.insert(kubectl.end(),
                  {"port-forward", "--address=127.0.0.1", target, fmt::format(":{}", port)});
-  const Result<Started> started = StartForOutput(kubectl);
+  const Result<Started> started = StartForOutput(kubectl, STDIN_FILENO);
   if (!started) return started.error();
   std::unique_ptr<PortForward> forward(new PortForward(started->pid, started->output, 0));
   static const std::regex kSaid(R"(Forwarding from 127\.0\.0\.1:([0-9]+))");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <unistd.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
@@ -19,8 +21,9 @@ using Environment = std::vector<std::pair<std::string, std::string>>;  // added 
 Result<int> RunHere(const std::vector<std::string>& command, const Environment& environment = {});
 
 // The same, but what it says is returned; at most `bytes_max` of it. Errors: kGiveUp "NoProgram",
-// "Failed" with its own words.
-Result<std::string> RunForOutput(const std::vector<std::string>& command, std::size_t bytes_max);
+// "Failed" with its own words. `input`: a file that it reads from where that stands, or ours.
+Result<std::string> RunForOutput(const std::vector<std::string>& command, std::size_t bytes_max,
+                                 int input = STDIN_FILENO);
 
 // `kubectl port-forward` to a port that the kernel chose on 127.0.0.1. Ends with the object.
 class PortForward {

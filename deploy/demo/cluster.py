@@ -25,6 +25,18 @@ def kubectl(*arguments, stdin=None, check=True, timeout=300):
     return run(program + list(arguments), stdin=stdin, check=check, timeout=timeout)
 
 
+def plugin(program, folder, namespace, *words, seconds=200):
+    """`kubectl foreshard`, with a kubeconfig in `folder`."""
+    path = os.path.join(folder, "kubeconfig")
+    if not os.path.exists(path):
+        config = kubectl("config", "view", "--raw", "--flatten")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(config)
+    search = os.environ["PATH"] if EXISTING else os.path.join(ROOT, "deploy/local") + ":" + os.environ["PATH"]
+    return subprocess.run([program, "--kubeconfig", path, "-n", namespace] + list(words), env=dict(os.environ, PATH=search), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
+
+
 def helm(*arguments):
     program = ["helm"] if EXISTING else [os.path.join(ROOT, "deploy/local/helm")]
     return run(program + list(arguments))

@@ -1,6 +1,4 @@
-"""Earlier days for Prometheus: what the routers would have counted, written as OpenMetrics and loaded by promtool.
-
-The samples carry history="true", so that nobody takes them for something that was measured."""
+"""Earlier days: what clients would have asked, for `kubectl foreshard history import`."""
 
 import csv
 import datetime
@@ -34,17 +32,9 @@ class Curve:
         return (self.levels[index] * (1 - share) + self.levels[index + 1] * share) * self.peak_rate
 
 
-def open_metrics(curve, first_second, count, begin, shares, write_share, labels):
-    """Counters sampled once a second. `shares`: {shard: share of the statements}; `begin`: Unix time of first_second."""
-    name = "foreshard_router_statements"
-    lines = ["# TYPE %s counter" % name]
-    fixed = ",".join('%s="%s"' % item for item in sorted(labels.items()))
-    for shard, share in sorted(shares.items()):
-        for kind, part in (("read", 1 - write_share), ("write", write_share)):
-            total = 0.0
-            for second in range(count):
-                lines.append('%s_total{shard="%s",kind="%s",%s} %.3f %d'
-                             % (name, shard, kind, fixed, total, begin + second))
-                total += curve.at(first_second + second + 0.5) * share * part
-    lines.append("# EOF\n")
-    return "\n".join(lines)
+def write_csv(path, curve, count, begin):
+    """What `kubectl foreshard history import` reads: a value a second, from the first moment of the curve on."""
+    with open(path, "w") as file:
+        file.write("timestamp,value\n")
+        for second in range(count):
+            file.write("%d,%.3f\n" % (begin + second, curve.at(second + 0.5)))

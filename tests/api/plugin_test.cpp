@@ -262,12 +262,13 @@ TEST_F(Plugin, VerifyGivesUpWaitingAndSaysWhy) {
 }
 
 TEST_F(Plugin, WhatIsNotBuiltYetEndsWithTwo) {
-  for (const std::vector<std::string>& words : {std::vector<std::string>{"restore", "x"},
-                                                {"history", "import"},
-                                                {"plan", "quickstart", "-n", "shop", "--what-if",
-                                                 "traffic x"},
-                                                {"frobnicate"},
-                                                {"split", "quickstart"}}) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"restore", "x"},
+        {"history"},
+        {"history", "import"},
+        {"plan", "quickstart", "-n", "shop", "--what-if", "traffic x"},
+        {"frobnicate"},
+        {"split", "quickstart"}}) {
     const Finished ended = Run(words);
     EXPECT_EQ(ended.status.code, 2) << words[0];
     EXPECT_FALSE(ended.error_output.empty()) << words[0];

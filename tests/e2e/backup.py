@@ -39,17 +39,6 @@ def backed_up(world, what, claim, seconds=240):
                     "deploy/local/kubectl -n %s get jobs,pods -l foreshard.dev/component=backup" % world.namespace)
 
 
-def plugin(world, *words, seconds=200):
-    program = os.path.join(world.programs, "kubectl-foreshard")
-    path = os.path.join(world.folder, "kubeconfig")
-    if not os.path.exists(path):
-        config = world.kubectl("config", "view", "--raw", "--flatten")
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write(config)
-    return subprocess.run([program, "--kubeconfig", path, "-n", world.namespace, *words],
-                          text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
-
-
 def nothing_secret(world):
     """The passphrase is in Secrets only: not in what a person may read who may not read Secrets."""
     text = world.kubectl("get", "configmaps,pods,statefulsets,jobs,shardsets", "-o", "yaml")
@@ -85,7 +74,7 @@ def verified(world, number):
 
 
 def ask_for_one(world):
-    done = plugin(world, "backup", world.name, "--timeout", "180")
+    done = world.plugin("backup", world.name, "--timeout", "180")
     check(done.returncode == 0 and "incremental  2" in done.stdout, "kubectl foreshard backup makes one",
           done.stdout + done.stderr)
     print(done.stdout)
@@ -93,13 +82,13 @@ def ask_for_one(world):
 
 def restore(world, number):
     """A new set by one command. The old one goes on meanwhile."""
-    listed = plugin(world, "restore", "copy", "--from", world.name, "--list", "-o", "json")
+    listed = world.plugin("restore", "copy", "--from", world.name, "--list", "-o", "json")
     check(listed.returncode == 0 and number in [one["number"] for one in json.loads(listed.stdout)],
           "kubectl foreshard restore --list shows point %d" % number, listed.stdout + listed.stderr)
-    made = plugin(world, "restore", "copy", "--from", world.name, "--point", str(number), "--yes")
+    made = world.plugin("restore", "copy", "--from", world.name, "--point", str(number), "--yes")
     check(made.returncode == 0 and "restoreFrom:" in made.stdout, "it shows the set and makes it",
           made.stdout + made.stderr)
-    again = plugin(world, "restore", "copy", "--from", world.name, "--point", str(number), "--yes")
+    again = world.plugin("restore", "copy", "--from", world.name, "--point", str(number), "--yes")
     check(again.returncode == 1 and "already" in again.stderr, "never over one that is there", again.stdout + again.stderr)
     restored = copy.copy(world)
     restored.name = "copy"

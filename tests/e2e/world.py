@@ -62,6 +62,9 @@ class World:
     def kubectl(self, *arguments, **options):
         return cluster.kubectl("-n", self.namespace, *arguments, **options)
 
+    def plugin(self, *words):
+        return cluster.plugin(os.path.join(self.programs, "kubectl-foreshard"), self.folder, self.namespace, *words)
+
     def create(self, text=None):
         self.kubectl("apply", "-f", "-", stdin=text or SET % {"name": self.name})
         self.await_ready()
@@ -161,12 +164,14 @@ class World:
         high = int((first["to"] or "").ljust(16, "0"), 16) if first["to"] else 1 << 64
         middle = ("%016x" % ((low + high) // 2)).rstrip("0")
         middle += "0" * (len(middle) % 2)
-        spec = {"shardSetName": self.name, "type": "Split", "source": first["shard"],
-                "range": {"from": middle, "to": first["to"]}, "soak": soak, "approved": True}
+        self.migrate(name, "Split", first["shard"], range={"from": middle, "to": first["to"]}, soak=soak, **more)
+        return first["shard"], middle
+
+    def migrate(self, name, kind, source, soak="10s", **more):
+        spec = {"shardSetName": self.name, "type": kind, "source": source, "soak": soak, "approved": True}
         spec.update(more)
         self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "foreshard.dev/v1alpha1", "kind": "ShardMigration",
                                                            "metadata": {"name": name}, "spec": spec}))
-        return first["shard"], middle
 
     def prove_split(self, name, source, at):
         """Of one that is over and whose load has ended: the keys have gone, every row is where it should be, nothing is left."""
