@@ -16,8 +16,17 @@ namespace foreshard::router {
 namespace {
 
 constexpr std::size_t kQueuedBytesPerShard = std::size_t{256} << 10;  // enough to keep a shard busy
+constexpr std::uint32_t kFirstOidOfUsers = 16'384;  // FirstNormalObjectId of PostgreSQL
 
 Error NotExact(std::string what) { return Error::GiveUp(std::move(what), "", "0A000"); }
+
+// Each shard numbers the types that users made as it likes; the client hears the first one's
+// number, as it would for a single key. Their values are never compared here (CheckMerge).
+bool SameType(const FieldDescription& here, const FieldDescription& first) {
+  return here.type_oid == first.type_oid ||
+         (std::min(here.type_oid, first.type_oid) >= kFirstOidOfUsers &&
+          here.type_size == first.type_size);
+}
 
 }  // namespace
 
@@ -101,7 +110,7 @@ Status Merger::Body::RowDescription(std::size_t shard, std::string_view body) {
   if (!fields_.empty()) {
     const bool same = std::equal(fields->begin(), fields->end(), fields_.begin(), fields_.end(),
                                  [](const FieldDescription& a, const FieldDescription& b) {
-                                   return a.name == b.name && a.type_oid == b.type_oid;
+                                   return a.name == b.name && SameType(a, b);
                                  });
     return same ? Ok() : Status(NotExact("shards answer with different columns"));
   }

@@ -57,6 +57,22 @@ TEST(Merger, HiddenColumnsNeverReachTheClient) {
             (Lines{"T:a", "x", "z", "y", "∅", "SELECT 4"}));
 }
 
+// An enum of one name has another number on each shard.
+TEST(Merger, TypesOfUsersMayHaveAnotherNumberOnEachShard) {
+  const MergeRecipe recipe;
+  const auto alike = [&](std::uint32_t first_oid, std::uint32_t second_oid) {
+    MergeOptions options;
+    options.shards = 2;
+    Merger merger(&recipe, options);
+    EXPECT_TRUE(merger.RowDescription(0, Description({{"a", first_oid}})));
+    return merger.RowDescription(1, Description({{"a", second_oid}})).ok();
+  };
+  EXPECT_TRUE(alike(16'390, 17'000));
+  EXPECT_FALSE(alike(kOidInt8, kOidText));
+  EXPECT_FALSE(alike(kOidInt8, 16'390));
+  EXPECT_FALSE(alike(16'390, kOidInt8));
+}
+
 TEST(Merger, LimitAndOffsetCountOverAllShards) {
   MergeRecipe recipe;
   recipe.sort = {{.column = 0, .descending = false, .nulls_first = false, .collate_c = false}};
