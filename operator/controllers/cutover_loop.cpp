@@ -134,7 +134,7 @@ Result<CutoverLoop::Turn> CutoverLoop::Enter(Deadline deadline) {
   if (!seen->row) return Error::Reobserve("the losing shard has no row of this migration");
   const bool fresh = seen->row->state == GateState::kOpen &&
                      seen->row->attempt < context_.attempt && !context_.abort_asked;
-  stage_ = fresh ? Stage::kMarkLeased : Stage::kSwitch;
+  stage_ = fresh ? Stage::kMarkLeased : Stage::kSwitch;  // an abort needs no leases
   if (!fresh) awake_ = routers_.Routers();
   probe_seq_ = std::int64_t{context_.attempt.value} * 1'000'000;  // above those of the mover
   return Turn::kAgain;

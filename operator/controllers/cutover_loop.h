@@ -78,7 +78,9 @@ class CutoverLoop {
 
   // Publishing changed the table; the newest one, read again, is what the next look compares with.
   void SetTable(model::RoutingTable table) { context_.table = std::move(table); }
-  void SetAbortAsked(bool asked) { context_.abort_asked = asked; }
+  // Never taken back: this attempt may have left its leases out for it, and a look at the API may
+  // be older than the one before.
+  void AskAbort() { context_.abort_asked = true; }
 
   // The last decision. After kDone: kPublish or kMoveTo.
   const migration::CutoverDecision& decision() const { return decision_; }

@@ -253,7 +253,7 @@ Result<CutoverLoop*> MigrationController::LoopOf(Entry& entry, const Pass& pass,
   }
   if (entry.loop && entry.loop_token == seen.token()) {
     entry.loop->SetTable(*seen.set->table);
-    entry.loop->SetAbortAsked(WhyStop(seen).has_value());
+    if (WhyStop(seen)) entry.loop->AskAbort();
     return entry.loop.get();
   }
   auto routers = options_.routers.Open(seen.migration.name_space, seen.spec->shard_set, deadline);

@@ -81,6 +81,7 @@ class CutoverLoopTest : public testing::Test {
           if (router_.holds && call != "GateTakeHalf") {
             ++asked_[std::string(migration::ToString(side)) + " " + std::string(call)];
           }
+          if (call == "SetLeased") ++leased_;
           if (call == "RehearseGates" && !router_.holds) {
             ++rehearsed_;
             if (cannot_rehearse_) return fakes::CallFault::kBefore;
@@ -98,6 +99,7 @@ class CutoverLoopTest : public testing::Test {
                       .attempt = {1},
                       .token = token_,
                       .table = table_,
+                      .abort_asked = abort_asked_,
                       .source_identity = {},
                       .destination_identity = {}},
                      *source_, *destination_, router_, clock_);
@@ -124,9 +126,11 @@ class CutoverLoopTest : public testing::Test {
   WillingRouter router_;
   std::map<std::string, int> asked_;
   std::string lost_;  // the reply to the next call of this name gets lost
+  int leased_ = 0;
   int rehearsed_ = 0;
   bool cannot_rehearse_ = false;
   bool stream_stands_after_hold_ = false;
+  bool abort_asked_ = false;
   std::unique_ptr<migration::Shard> source_;
   std::unique_ptr<migration::Shard> destination_;
 };
@@ -157,6 +161,16 @@ TEST_F(CutoverLoopTest, OnlyAnAnswerThatGotLostIsLookedFor) {
   EXPECT_EQ(asked_["destination GateOpen"], 1) << "but not that a standby has it";
   EXPECT_EQ(asked_["source LookAtGate"], 1);
   EXPECT_EQ(asked_["destination LookAtGate"], 1);
+}
+
+// Without leases it must not close, whatever later looks at the API say.
+TEST_F(CutoverLoopTest, AnAttemptThatIsToAbortLeasesAndClosesNothing) {
+  abort_asked_ = true;
+  const migration::CutoverDecision end = Run();
+  EXPECT_EQ(end.step, migration::CutoverStep::kPublish);
+  EXPECT_FALSE(end.owner_gains);
+  EXPECT_EQ(leased_, 0);
+  EXPECT_EQ(asked_, (std::map<std::string, int>{}));
 }
 
 // What an operator of before has left: drained, not open.
