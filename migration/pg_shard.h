@@ -47,8 +47,6 @@ class PgShard final : public Shard {
                         Deadline deadline) override;
   Status SetLeased(model::Token token, bool leased, Deadline deadline) override;
   Status WriteProbe(model::Token token, std::int64_t seq, Deadline deadline) override;
-  Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
-                          Deadline deadline) override;
   Result<EndedConnections> EndConnectionsExcept(model::Token token,
                                                 const std::vector<std::string>& routers,
                                                 const std::string& before, bool force,

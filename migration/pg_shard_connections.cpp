@@ -9,34 +9,26 @@ namespace foreshard::migration {
 
 namespace {
 
-// It has committed and waits for the synchronous standby: its client could not know that.
-constexpr std::string_view kCommits = "coalesce(wait_event = 'SyncRep', false)";
+// It commits, or has committed and waits for the synchronous standby: its client could not know
+// that.
+constexpr std::string_view kCommits =
+    "coalesce(a.wait_event IN ('WALInsert', 'WALWrite', 'WALSync', 'SyncRep'), false)";
+
+// Each is looked at again just before its word is sent: one that was idle in the first look may be
+// in a commit by the time that all were looked at.
+constexpr std::string_view kEnd =
+    "SELECT pg_terminate_backend(a.pid) FROM ({}) c CROSS JOIN LATERAL (SELECT c.pid, "
+    "pg_stat_clear_snapshot() OFFSET 0) again CROSS JOIN LATERAL pg_stat_get_activity(again.pid) a "
+    "WHERE a.backend_start = c.backend_start AND a.backend_start < $2::timestamptz AND {}";
 
 }  // namespace
-
-Status PgShard::EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
-                                 Deadline deadline) {
-  constexpr std::string_view kTheirs =
-      "FROM foreshard.connection c JOIN pg_stat_activity a ON a.pid = c.pid AND a.backend_start = "
-      "c.backend_start WHERE c.router = ANY ($1::text[])";
-  const pg::Parameters named = {pg::ArrayLiteral(routers)};
-  const Status ended = Claimed(
-      token,
-      {{fmt::format("SELECT pg_terminate_backend(a.pid) {} AND NOT {}", kTheirs, kCommits), named}},
-      deadline);
-  if (!ended) return ended;
-  const Result<pg::Rows> left =
-      Exec(fmt::format("SELECT count(*) {} AND {}", kTheirs, kCommits), named, deadline);
-  if (!left) return left.error();
-  return left->Int(0, 0) == 0 ? Ok() : Status(Error::Retry("a commit waits for a replica"));
-}
 
 Result<EndedConnections> PgShard::EndConnectionsExcept(model::Token token,
                                                        const std::vector<std::string>& routers,
                                                        const std::string& before, bool force,
                                                        Deadline deadline) {
   constexpr std::string_view kTheirs =
-      "SELECT a.pid, a.backend_start, a.state, a.wait_event FROM foreshard.connection c JOIN "
+      "SELECT a.pid, a.backend_start FROM foreshard.connection c JOIN "
       "pg_stat_activity a ON a.pid = c.pid AND a.backend_start = c.backend_start WHERE c.router <> "
       "ALL ($1::text[])";
   const std::string named = pg::ArrayLiteral(routers);
@@ -53,9 +45,7 @@ Result<EndedConnections> PgShard::EndConnectionsExcept(model::Token token,
   if (ended.left == 0) return ended;
   const Status done = Claimed(
       token,
-      {{fmt::format("SELECT pg_terminate_backend(pid) FROM ({}) a WHERE backend_start < "
-                    "$2::timestamptz{}",
-                    kTheirs, force ? fmt::format(" AND NOT {}", kCommits) : " AND state = 'idle'"),
+      {{fmt::format(kEnd, kTheirs, force ? fmt::format("NOT {}", kCommits) : "a.state = 'idle'"),
         {named, ended.before}}},
       deadline);
   return done ? Result(ended) : done.error();

@@ -191,10 +191,6 @@ class Shard {
                                 Deadline deadline) = 0;
   virtual Status SetLeased(model::Token token, bool leased, Deadline deadline) = 0;
   virtual Status WriteProbe(model::Token token, std::int64_t seq, Deadline deadline) = 0;
-  // Ends client connections that came through one of `routers` (foreshard.connection) before
-  // `leased` was set.
-  virtual Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
-                                  Deadline deadline) = 0;
   // Ends client connections that came through any router but `routers` (foreshard.connection: the
   // shard knows also of routers that nobody else does) before the instant `before`, empty: now.
   // Those that are idle; all of them by `force`.

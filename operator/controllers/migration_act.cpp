@@ -30,21 +30,30 @@ bool RolledBack(const MigrationObservation& seen) {
   return seen.source->gate.row && seen.source->gate.row->state == migration::GateState::kOpen;
 }
 
-// Routers that know the table in which K has its owner may keep their connections to the loser.
+// Routers that know the table in which K has its owner may keep their connections to the loser. Of
+// the others it ends what is idle, look by look: a busy router that only answers late loses
+// nothing.
 Status EndStaleConnections(const MigrationObservation& seen, MigrationHands& hands,
                            Deadline deadline) {
-  std::vector<std::string> stale;
-  const model::Epoch epoch = seen.set->table->epoch;
-  for (const auto& reply : hands.routers->ReadTable(
-           hands.routers->Routers(), deadline.Within(hands.clock, migration::kReleaseAnswer))) {
-    if (!reply.answer || reply.answer->epoch < epoch) stale.push_back(reply.router);
+  StaleConnections& stale = hands.memory.stale_connections;
+  const Deadline soon = deadline.Within(hands.clock, migration::kReleaseAnswer);
+  if (stale.record != seen.migration.status.record) {
+    stale = {.record = seen.migration.status.record,
+             .up_to_date = {},
+             .before = "",
+             .since = hands.clock.Monotonic()};
+    for (const auto& reply : hands.routers->ReadTable(hands.routers->Routers(), soon)) {
+      if (reply.answer && reply.answer->epoch >= seen.set->table->epoch)
+        stale.up_to_date.push_back(reply.router);
+    }
   }
+  const bool force = hands.clock.Monotonic() - stale.since >= migration::kSilentTransaction;
   migration::Shard& loser = RolledBack(seen) ? *hands.shards.destination : *hands.shards.source;
-  if (!stale.empty()) {
-    const Status ended = loser.EndConnectionsOf(seen.token(), stale, deadline);
-    if (!ended) return ended;
-  }
-  hands.memory.connections_record = seen.migration.status.record;
+  const Result<migration::EndedConnections> ended =
+      loser.EndConnectionsExcept(seen.token(), stale.up_to_date, stale.before, force, deadline);
+  if (!ended) return ended.error();
+  stale.before = ended->before;
+  if (ended->left == 0) hands.memory.connections_record = stale.record;
   return Ok();
 }
 

@@ -19,10 +19,19 @@ struct LeaseSeen {
   std::chrono::milliseconds left{0};
 };
 
+// Connections to the loser of routers that may have an older table, while they are ended.
+struct StaleConnections {
+  std::int64_t record = -1;             // record in which that began
+  std::vector<std::string> up_to_date;  // routers that keep theirs
+  std::string before;                   // EndedConnections::before
+  MonotonicTime since{};
+};
+
 // What this process remembers of its own deeds. Losing it repeats a step, never skips one.
 struct MigrationMemory {
   std::int64_t sequences_record = -1;    // record in which sequences were raised
   std::int64_t connections_record = -1;  // record in which connections with an old table were ended
+  StaleConnections stale_connections;
   std::optional<MonotonicTime> slot_advanced;
   // The soak: how the losing shard served before the cutover, since when the gaining one does
   // worse.

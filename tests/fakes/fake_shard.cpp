@@ -280,27 +280,27 @@ Status FakeShard::WriteProbe(model::Token token, std::int64_t seq, Deadline) {
   return Ok();
 }
 
-Status FakeShard::EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
-                                   Deadline) {
-  const auto seen = Claim(token);
-  if (!seen) return seen.error();
-  if (server_.bugs().connections_are_kept) return Ok();
-  for (const std::string& router : routers) server_.connected_routers.erase(router);
-  return Ok();
-}
-
 Result<migration::EndedConnections> FakeShard::EndConnectionsExcept(
-    model::Token token, const std::vector<std::string>& routers, const std::string& before, bool,
-    Deadline) {
+    model::Token token, const std::vector<std::string>& routers, const std::string& before,
+    bool force, Deadline) {
   const auto seen = Claim(token);
   if (!seen) return seen.error();
   if (server_.bugs().connections_are_kept) return migration::EndedConnections{};
-  // All were idle the first time: those that are there now came later.
-  if (!before.empty()) return migration::EndedConnections{.before = before};
-  const auto ended = std::erase_if(server_.connected_routers, [&](const std::string& router) {
+  const auto other = [&](const std::string& router) {
     return std::find(routers.begin(), routers.end(), router) == routers.end();
+  };
+  const auto busy = [&](const std::string& router) {
+    return server_.busy_routers.contains(router);
+  };
+  // Who was idle the first time is gone: those that are there now and not busy came later.
+  migration::EndedConnections ended{.before = "now"};
+  std::erase_if(server_.connected_routers, [&](const std::string& router) {
+    if (!other(router) || (!before.empty() && !busy(router))) return false;
+    ++ended.left;
+    return force || !busy(router);
   });
-  return migration::EndedConnections{.before = "now", .left = static_cast<std::int64_t>(ended)};
+  if (force) std::erase_if(server_.busy_routers, other);
+  return ended;
 }
 
 Status FakeShard::TellOwner(model::Token token, const model::ShardId& owner, model::Epoch epoch,

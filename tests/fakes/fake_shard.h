@@ -165,6 +165,7 @@ class FakeServer {
   std::set<std::int32_t> chunks;
   std::vector<FakeTransaction> transactions;
   std::set<std::string> connected_routers;
+  std::set<std::string> busy_routers;  // of these: in a transaction since before anybody asked
   std::int64_t timeline = 1;
   bool next_commit_is_unconfirmed = false;  // its reply is lost: the client knows nothing
   std::function<void(const std::string&)> on_violation = [](const std::string&) {};
@@ -219,8 +220,6 @@ class FakeShard final : public migration::Shard {
                         Deadline deadline) override;
   Status SetLeased(model::Token token, bool leased, Deadline deadline) override;
   Status WriteProbe(model::Token token, std::int64_t seq, Deadline deadline) override;
-  Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
-                          Deadline deadline) override;
   Result<migration::EndedConnections> EndConnectionsExcept(model::Token token,
                                                            const std::vector<std::string>& routers,
                                                            const std::string& before, bool force,

@@ -113,12 +113,6 @@ class FaultyShard final : public migration::Shard {
     return Effect("WriteProbe",
                   [=](migration::Shard& shard) { return shard.WriteProbe(token, seq, deadline); });
   }
-  Status EndConnectionsOf(model::Token token, const std::vector<std::string>& routers,
-                          Deadline deadline) override {
-    return Effect("EndConnectionsOf", [=](migration::Shard& shard) {
-      return shard.EndConnectionsOf(token, routers, deadline);
-    });
-  }
   Result<migration::EndedConnections> EndConnectionsExcept(model::Token token,
                                                            const std::vector<std::string>& routers,
                                                            const std::string& before, bool force,

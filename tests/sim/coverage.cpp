@@ -70,7 +70,7 @@ std::vector<std::string> ExpectedCoverPoints() {
            "MakeGateTriggers "
            "MakeReverseSlot SlotAdvance SlotAdvanceToNow RaiseSequences SetLeased SettleRange "
            "WriteProbe "
-           "EndConnectionsOf EndConnectionsExcept DisableForward MakeReverseSubscription "
+           "EndConnectionsExcept DisableForward MakeReverseSubscription "
            "DropForwardSubscription "
            "DropForwardSlot WriteStatus PublishTable CreateJob DeleteJob SetFinalizer");
   AddWords(points, {"step."},

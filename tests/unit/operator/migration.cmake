@@ -2,7 +2,7 @@ foreshard_test(unit.operator.migration_store
   SOURCES controllers/kube_migration_store_test.cpp
   DEPS foreshard_operator_migration_kube foreshard_fake_kube_api)
 foreshard_test(unit.operator.migration
-  SOURCES controllers/cutover_loop_test.cpp controllers/migration_controller_test.cpp controllers/migration_decide_test.cpp
+  SOURCES controllers/cutover_loop_test.cpp controllers/migration_act_test.cpp controllers/migration_controller_test.cpp controllers/migration_decide_test.cpp
           controllers/migration_status_test.cpp
   DEPS foreshard_operator_migration foreshard_fake_migration foreshard_test_support)
 
