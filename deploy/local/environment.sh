@@ -9,6 +9,7 @@ kubernetes_version=1.34.4
 etcd_version=3.6.16
 coredns_version=1.15.0
 helm_version=3.22.0
+versitygw_version=1.0.14  # of tests only: a bucket
 
 # Where everything of a running cluster lies: certificates, logs, volumes, images.
 cluster=$cache/cluster
@@ -35,6 +36,7 @@ program_folder() {
     etcd) echo "$cache/programs/etcd-$etcd_version-$(source_key "$here/go/etcd")" ;;
     coredns) echo "$cache/programs/coredns-$coredns_version-$(source_key "$here/go/coredns")" ;;
     helm) echo "$cache/programs/helm-$helm_version-$(source_key "$here/go/helm")" ;;
+    versitygw) echo "$cache/programs/versitygw-$versitygw_version-$(source_key "$here/go/versitygw")" ;;
     *) die "no program of the cluster is called '$1'" ;;
   esac
 }

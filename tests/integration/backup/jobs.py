@@ -38,8 +38,8 @@ class Jobs:
         place = next(one for one in self.old.point["shards"] if one["shard"] == shard)
         asked = {**self.wish, "stanza": shard, "target": f"foreshard/{UID}/1" if to_point else "", "timeline": place["timeline"],
                  "lsn": place["lsn"], "systemIdentifier": place["systemIdentifier"], "epoch": 12, **wish}
-        moves = {"/scratch": folder / "scratch", "/etc/foreshard/backup-secret": folder / "secret",
-                 "/etc/foreshard/backup/": f"{folder}/config/", LINES: self.lines or f"repo1-path={self.old.repository}/old",
+        moves = {LINES: self.lines or f"repo1-path={self.old.repository}/old", "/scratch": folder / "scratch",
+                 "/etc/foreshard/backup-secret": folder / "secret", "/etc/foreshard/backup/": f"{folder}/config/",
                  "/tmp/pgbackrest": folder / "tmp/pgbackrest", "[s-4kq7]": f"[{shard}]"}
 
         def moved(text):
