@@ -71,6 +71,15 @@ remove_groups() {
   return $left
 }
 
+# node_processes: who lives in the node's groups, whichever folder it was started from. Nobody: what else stands of a node
+# (its cable, when it was killed in one blow) is debris.
+node_processes() {
+  local hierarchy group
+  while read -r hierarchy; do
+    for group in "${groups[@]}"; do find "$hierarchy/$group" -name cgroup.procs -exec cat {} + 2>/dev/null || true; done
+  done < <(hierarchies) | sort -nu
+}
+
 inside() { nsenter -t "$(cat "$folder/pid/init")" -n -m -p -u -i "$@"; }
 
 # make_namespaces: starts the node's first process (node_init).
